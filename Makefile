@@ -1,0 +1,59 @@
+# `make run` and `make test` prepare everything they need; nothing else has to be installed but Python 3.11 to 3.13.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+UV     ?= uv
+
+.PHONY: run test check lint types imports prove bench lock openapi clean
+
+run: $(VENV)/.run
+	@$(BIN)/ofrecord run
+
+test: check
+	@$(BIN)/python -m pytest -m "not prove"
+
+# The same set for a developer in a hurry: everything but the tests that start servers.
+check: lint types imports
+	@$(BIN)/python -m pytest -q tests/unit tests/property tests/conformance -m "not prove"
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+prove: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m prove
+
+lock:
+	@$(UV) lock --upgrade
+	@$(UV) $(EXPORT) --no-dev -o requirements/image.txt
+	@$(UV) $(EXPORT) --no-dev --group build --all-extras -o requirements/run.txt
+	@$(UV) $(EXPORT) --all-groups --all-extras -o requirements/dev.txt
+	@rm -f uv.lock
+
+EXPORT := export --quiet --format requirements-txt --no-emit-project --no-header --no-annotate
+
+$(VENV)/bin/python:
+	@echo "ofrecord: creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+define install
+	@echo "ofrecord: installing $(1) (hash-pinned)"
+	@$(PIP) -r requirements/$(1).txt
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	$(call install,run)
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(call install,dev)
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Real data, real models, ready-made manifests."""

@@ -1,0 +1,1 @@
+"""What an explanation is: numbers in, numbers out."""

@@ -1,0 +1,1 @@
+"""Operational tables that are not the log."""

@@ -1,0 +1,1 @@
+"""Which models exist: manifests, artifacts and references by digest."""

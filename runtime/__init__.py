@@ -1,0 +1,1 @@
+"""The process: settings, clock, pools, broker, telemetry, migrations, embedded servers."""

@@ -1,0 +1,1 @@
+"""Slow truths: what is too slow for the request path, and the loops beside it."""
