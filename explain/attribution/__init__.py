@@ -1,0 +1,1 @@
+"""Attributions: how much each feature moved the margin away from the reference's mean."""
