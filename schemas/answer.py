@@ -1,0 +1,169 @@
+"""One explanation: what the service answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Digest, Identifier, JsonScalar, Many, Moment, ResourceName, Wire
+from schemas.log import Receipt
+from schemas.manifest import ReferenceKind
+from schemas.problem import Problem
+
+CounterfactualStatus = Literal[
+    "found", "partial", "deferred", "no_recourse", "unresolved", "not_needed", "not_requested"
+]
+
+
+class DecisionAnswer(Wire):
+    """What the model decided."""
+
+    outcome: str = Field(description="the outcome, in the manifest's words")
+    favourable: bool = Field(description="whether it is the favourable one")
+    score: float = Field(description="the native library's own score")
+    margin: float = Field(description="the native library's own margin")
+    threshold: float = Field(description="the manifest's threshold on the score")
+    output_space: str = Field(description="the space in which contributions add up")
+
+
+class ReferenceAnswer(Wire):
+    """The rows the attribution compares with."""
+
+    id: Digest = Field(description="the reference; the same as its digest")
+    kind: ReferenceKind = Field(description="how rows were selected")
+    rows: int = Field(ge=1, description="how many")
+    digest: Digest = Field(description="digest of the rows")
+    band: float | None = Field(default=None, description="the band around the threshold that was really used")
+
+
+class FeatureContribution(Wire):
+    """One feature's share of the margin."""
+
+    feature: str = Field(description="the feature")
+    value: JsonScalar = Field(description="its value; null when missing")
+    phi: float = Field(description="its Shapley value, in margin space")
+
+
+class Reconciliation(Wire):
+    """The check that the contributions add up to the model's own margin."""
+
+    expected: float = Field(description="the native library's own margin")
+    sum: float = Field(description="base value plus all contributions")
+    error: float = Field(ge=0, description="how far they are apart")
+    tolerance: float = Field(ge=0, description="how far they may be apart")
+
+
+class AttributionAnswer(Wire):
+    """Where the margin comes from."""
+
+    method: str = Field(description="the method and its variant")
+    reference: ReferenceAnswer = Field(description="the rows it compares with")
+    base_value: float = Field(description="mean margin over the reference")
+    values: Many[FeatureContribution] = Field(description="one for each feature, in the model's order")
+    reconciliation: Reconciliation = Field(description="the check against the model itself")
+
+
+class ReasonAnswer(Wire):
+    """One principal reason."""
+
+    rank: int = Field(ge=1, le=4, description="1 is the strongest")
+    code: str = Field(description="the reason code")
+    factor: str = Field(description="the factor")
+    text: str = Field(description="the reason in words")
+    contribution: float = Field(
+        description="sum of the contributions of the factor's features, in margin space"
+    )
+    share: float = Field(ge=0, le=1, description="share of all adverse contributions")
+    reference_value: float | None = Field(default=None, description="mean of the feature over the reference")
+    observed: dict[str, JsonScalar] = Field(description="the values that led to it, by feature")
+    near_tie: bool = Field(default=False, description="whether the order to its neighbour is hardly decided")
+
+
+class ChangeAnswer(Wire):
+    """One feature that would be different."""
+
+    feature: str = Field(description="the feature")
+    before: JsonScalar = Field(alias="from", description="its value")
+    after: JsonScalar = Field(alias="to", description="the value that would help")
+
+
+class CounterfactualAnswer(Wire):
+    """One set of changes that the model itself answers favourably."""
+
+    changes: Many[ChangeAnswer] = Field(min_length=1, description="what would be different")
+    score: float = Field(description="the native library's own score after the changes")
+    margin: float | None = Field(
+        default=None, description="the native library's own margin after the changes"
+    )
+    outcome: str = Field(description="the outcome after the changes")
+    verified: bool = Field(description="re-scored by the model and checked against every constraint")
+    cost: float = Field(ge=0, description="size of the changes in units of the reference's spread")
+    method: str = Field(description="the search that found it")
+
+
+class CounterfactualAnswers(Wire):
+    """What would change the decision."""
+
+    status: CounterfactualStatus = Field(description="what was found, or why nothing was")
+    complete: bool = Field(description="whether nothing more is to come")
+    items: Many[CounterfactualAnswer] = Field(default=(), description="best first")
+    evaluation_id: Identifier | None = Field(default=None, description="where a deferred answer will be")
+
+
+class WarningAnswer(Wire):
+    """Something a reader of the explanation should know."""
+
+    code: str = Field(description="the kind of warning")
+    feature: str | None = Field(default=None, description="the feature it is about")
+    detail: str = Field(description="what it is")
+
+
+class Timings(Wire):
+    """Where the time went, in milliseconds."""
+
+    attribution: float = Field(ge=0)
+    reasons: float = Field(ge=0)
+    counterfactuals: float = Field(ge=0)
+    audit: float = Field(ge=0, description="until the entry was committed")
+    total: float = Field(ge=0)
+
+
+class Explanation(Wire):
+    """One explanation of record."""
+
+    explanation_id: Identifier = Field(description="the explanation; the same as its entry")
+    decision_id: str = Field(description="the caller's own id")
+    model: ResourceName = Field(description="the model")
+    version: ResourceName = Field(description="the version that decided")
+    decision: DecisionAnswer = Field(description="what the model decided")
+    attribution: AttributionAnswer = Field(description="where the margin comes from")
+    reasons: Many[ReasonAnswer] = Field(max_length=4, description="principal reasons; none when favourable")
+    counterfactuals: CounterfactualAnswers = Field(description="what would change the decision")
+    warnings: Many[WarningAnswer] = Field(default=(), description="missing, out-of-range and unusual inputs")
+    timings_ms: Timings | None = Field(
+        default=None, description="of the call that made it; null when read back"
+    )
+    receipt: Receipt = Field(description="the log's signed promise")
+    late: bool = Field(default=False, description="whether the answer overran its budget")
+    created_at: Moment | None = Field(default=None, description="when it was made")
+
+
+class ExplanationMatches(Wire):
+    """The explanations that carry one decision id."""
+
+    explanations: Many[Explanation] = Field(description="at most one for each model")
+
+
+class BatchRow(Wire):
+    """The answer to one decision of a batch."""
+
+    status: int = Field(ge=200, le=599, description="the status the decision alone would have had")
+    explanation: Explanation | None = Field(default=None, description="when it succeeded")
+    problem: Problem | None = Field(default=None, description="when it did not")
+
+
+class BatchAnswer(Wire):
+    """The answers to a batch, in the order of its decisions."""
+
+    answers: Many[BatchRow] = Field(description="one for each decision")

@@ -1,0 +1,99 @@
+"""One explanation: what an application asks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from schemas.base import CallerId, JsonScalar, Many, Moment, Number, ResourceName, Wire, Word
+from schemas.problem import refusal
+
+DEFAULT_BUDGET_MS = 1000
+FEATURE_LIMIT = 4096
+BATCH_LIMIT = 1000
+
+InputName = Annotated[str, Field(max_length=128)]
+
+
+class CounterfactualRequest(Wire):
+    """How many counterfactuals are wanted, and whether the answer is worth anything without one."""
+
+    count: int = Field(default=3, ge=0, le=10, description="how many; 0 for none")
+    required: bool = Field(
+        default=False,
+        description="answer 503 `counterfactual-unavailable` if none is verified inside the budget",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.required and self.count == 0:
+            raise refusal("CounterfactualRequest", [(("required",), "must be false when count is 0")])
+        return self
+
+
+class Decided(Wire):
+    """What the caller says was decided; an answer that the model does not reproduce is refused."""
+
+    outcome: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        default=None, description="the outcome, in the manifest's words"
+    )
+    score: Number | None = Field(default=None, description="the score")
+    at: Moment | None = Field(default=None, description="when it was decided")
+
+
+ApplicationAction = Literal[
+    "approval",
+    "denial",
+    "counteroffer",
+    "incompleteness",
+    "withdrawal",
+    "account_termination",
+    "unfavourable_change",
+]
+
+
+class Application(Wire):
+    """What happened to the application, for the clocks of the notice."""
+
+    completed_at: Moment | None = Field(default=None, description="when the application was complete")
+    action: ApplicationAction | None = Field(default=None, description="the action taken on it")
+
+
+class ExplanationRequest(Wire):
+    """Explain one decision."""
+
+    decision_id: CallerId = Field(description="the caller's own id of the decision; repeating it is a retry")
+    subject_ref: CallerId | None = Field(
+        default=None,
+        description="the person, as the caller knows them; recommended: without it no erasure by person",
+    )
+    features: dict[InputName, JsonScalar] = Field(
+        max_length=FEATURE_LIMIT, description="every feature of the manifest by name; null means missing"
+    )
+    version: ResourceName | None = Field(
+        default=None, description="the model version; the approved one when left out"
+    )
+    budget_ms: int = Field(
+        default=DEFAULT_BUDGET_MS, ge=20, le=60_000, description="milliseconds in which the answer is wanted"
+    )
+    counterfactuals: CounterfactualRequest = Field(
+        default=CounterfactualRequest(), description="the counterfactuals wanted"
+    )
+    protected: dict[InputName, JsonScalar] = Field(
+        default_factory=dict, max_length=100, description="protected attributes, kept apart and never echoed"
+    )
+    purpose: Word | None = Field(default=None, description="why it is asked, for instance `adverse_action`")
+    decided: Decided | None = Field(default=None, description="what was decided, to be reproduced")
+    application: Application | None = Field(default=None, description="the application behind the decision")
+    components: Many[dict[str, JsonValue]] = Field(
+        default=(), max_length=0, description="other parts of a combined decision; this release accepts none"
+    )
+
+
+class ExplanationBatch(Wire):
+    """Explain several decisions; each is read and answered alone, in order."""
+
+    decisions: Many[dict[str, JsonValue]] = Field(
+        min_length=1, max_length=BATCH_LIMIT, description="explanation requests"
+    )

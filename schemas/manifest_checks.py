@@ -1,0 +1,151 @@
+"""Checks of a manifest that look at several fields at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.manifest import FeatureFreedom, Manifest, ManifestFeature, Outcome
+
+Location = tuple[str | int, ...]
+Finding = tuple[Location, str]
+
+PROBABILITIES = ("probability_of_adverse", "probability_of_favourable")
+
+
+def contradictions(manifest: Manifest) -> tuple[Finding, ...]:
+    """List everything in which a manifest disagrees with itself."""
+    return (
+        *_outcome(manifest.outcome),
+        *_features(manifest),
+        *_factors(manifest),
+        *_reference(manifest),
+        *_counterfactuals(manifest),
+        *_protected(manifest),
+    )
+
+
+def _repeated(names: Iterable[str], at: Location) -> Iterator[Finding]:
+    """Find the second and later places of a name."""
+    seen: Counter[str] = Counter()
+    for index, name in enumerate(names):
+        seen[name] += 1
+        if seen[name] > 1:
+            yield (*at, index), f'"{name}" is named twice'
+
+
+def _outcome(outcome: Outcome) -> Iterator[Finding]:
+    at = "outcome"
+    if outcome.adverse == outcome.favourable:
+        yield (at, "favourable"), "must differ from the adverse outcome"
+    if outcome.classes is not None or outcome.adverse_classes is not None:
+        yield from _multiclass(outcome)
+    elif outcome.threshold is None:
+        yield (at, "threshold"), "is required"
+    probability = outcome.score in PROBABILITIES
+    if probability and outcome.threshold is not None and not 0 < outcome.threshold < 1:
+        yield (at, "threshold"), "must lie between 0 and 1, both excluded, for a probability"
+    if probability and outcome.direction is not None:
+        yield (at, "direction"), "is for the scores margin and value only"
+    if not probability and outcome.direction is None:
+        yield (at, "direction"), f"is required for the score {outcome.score}"
+
+
+def _multiclass(outcome: Outcome) -> Iterator[Finding]:
+    classes, adverse = outcome.classes, outcome.adverse_classes
+    if classes is None or adverse is None:
+        yield (
+            ("outcome", "adverse_classes" if adverse is None else "classes"),
+            "is required for a multiclass outcome",
+        )
+        return
+    yield from _repeated(classes, ("outcome", "classes"))
+    yield from _repeated(adverse, ("outcome", "adverse_classes"))
+    for index, name in enumerate(adverse):
+        if name not in classes:
+            yield ("outcome", "adverse_classes", index), f'"{name}" is not one of the classes'
+    if set(classes) <= set(adverse):
+        yield ("outcome", "adverse_classes"), "must leave at least one favourable class"
+
+
+def _features(manifest: Manifest) -> Iterator[Finding]:
+    for (_, index), detail in _repeated((feature.name for feature in manifest.features), ("features",)):
+        yield ("features", index, "name"), detail
+    for index, feature in enumerate(manifest.features):
+        yield from _feature(feature, ("features", index))
+
+
+def _feature(feature: ManifestFeature, at: Location) -> Iterator[Finding]:
+    numeric = feature.type in {"number", "integer"}
+    if feature.range is not None and not numeric:
+        yield (*at, "range"), f"is for numbers and integers, not for the type {feature.type}"
+    if feature.range is not None and feature.range[0] > feature.range[1]:
+        yield (*at, "range"), "must be ordered: least, greatest"
+    if feature.type == "category" and feature.categories is None:
+        yield (*at, "categories"), "is required for the type category"
+    if feature.type != "category" and feature.categories is not None:
+        yield (*at, "categories"), f"is for the type category, not for {feature.type}"
+    yield from _repeated(feature.categories or (), (*at, "categories"))
+
+
+def _factors(manifest: Manifest) -> Iterator[Finding]:
+    for (_, index), detail in _repeated((factor.name for factor in manifest.factors), ("factors",)):
+        yield ("factors", index, "name"), detail
+    known = {feature.name for feature in manifest.features}
+    owner: dict[str, str] = {}
+    for index, factor in enumerate(manifest.factors):
+        for place, name in enumerate(factor.features):
+            at = ("factors", index, "features", place)
+            if name not in known:
+                yield at, f'"{name}" is not a feature'
+            elif name in owner:
+                yield at, f'"{name}" is already in the factor "{owner[name]}"'
+            owner.setdefault(name, factor.name)
+    for index, feature in enumerate(manifest.features):
+        if feature.name not in owner:
+            yield (
+                ("features", index),
+                f'"{feature.name}" is in no factor; every feature belongs to exactly one',
+            )
+
+
+def _reference(manifest: Manifest) -> Iterator[Finding]:
+    reference, score = manifest.reference, manifest.outcome.score
+    if reference.kind == "near_cutoff_approved" and reference.band is None and score not in PROBABILITIES:
+        yield ("reference", "band"), f"is required for near_cutoff_approved with the score {score}"
+
+
+def _counterfactuals(manifest: Manifest) -> Iterator[Finding]:
+    by_name = {feature.name: feature for feature in manifest.features}
+    for name, freedom in manifest.counterfactuals.features.items():
+        at = ("counterfactuals", "features", name)
+        if name not in by_name:
+            yield at, f'"{name}" is not a feature'
+        else:
+            yield from _freedom(by_name[name], freedom, at)
+    for index, link in enumerate(manifest.counterfactuals.links):
+        if link.feature not in by_name:
+            yield ("counterfactuals", "links", index, "feature"), f'"{link.feature}" is not a feature'
+
+
+def _freedom(feature: ManifestFeature, freedom: FeatureFreedom, at: Location) -> Iterator[Finding]:
+    if freedom.mutable and feature.sensitive:
+        yield (*at, "mutable"), "must be false: a sensitive feature is never changed"
+    if freedom.range is not None and freedom.range[0] > freedom.range[1]:
+        yield (*at, "range"), "must be ordered: least, greatest"
+    if feature.type in {"boolean", "category"}:
+        for field in ("direction", "range", "step"):
+            if getattr(freedom, field) is not None:
+                yield (*at, field), f"is for numbers and integers, not for the type {feature.type}"
+    if feature.type == "integer" and freedom.step is not None and freedom.step != int(freedom.step):
+        yield (*at, "step"), "must be a whole number for an integer"
+
+
+def _protected(manifest: Manifest) -> Iterator[Finding]:
+    yield from _repeated(manifest.protected, ("protected",))
+    folded = {feature.name.casefold() for feature in manifest.features}
+    for index, name in enumerate(manifest.protected):
+        if name.casefold() in folded:
+            yield ("protected", index), f'"{name}" is a feature; what is protected is never an input'
