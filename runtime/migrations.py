@@ -1,0 +1,199 @@
+"""Bring a database to the shape this version expects: roles, databases, and ordered SQL files, once each.
+
+Files called `NNNN_name.sql` (three or four digits) are applied in order, each in its own transaction as `ofrecord_owner`,
+and recorded with their digest in `runtime.migration`. An advisory lock makes a second migrator wait and then find
+nothing to do. A file that was edited after it was applied is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import errors, sql
+
+from runtime.clock import Clock, SystemClock
+from runtime.errors import MigrationRefused
+from runtime.postgres import Connection, connect
+
+OWNER = "ofrecord_owner"
+SERVICE = "ofrecord_service"
+WORKER = "ofrecord_worker"
+INTEGRATOR = "ofrecord_integrator"
+AUDITOR = "ofrecord_auditor"
+LOGIN_ROLES = (SERVICE, WORKER, INTEGRATOR, AUDITOR)
+KEY_ROLES = (SERVICE, WORKER)  # the others never see a key
+
+_LOG = logging.getLogger(__name__)
+_LOCK = 0x0F2EC02D
+_FILE = re.compile(r"\d{3,4}_[a-z0-9_]+\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One room's folder of migrations; the room's name keeps equal file names apart."""
+
+    room: str
+    folder: Path
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return (recorded name, text) of every migration, in order; a missing folder has none."""
+        found = sorted(path for path in self.folder.glob("*.sql") if _FILE.fullmatch(path.name))
+        return [(f"{self.room}/{path.name}", path.read_text(encoding="utf-8")) for path in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One database: an administrator's address, what belongs into it, and who may connect."""
+
+    url: str
+    sources: tuple[Source, ...]
+    roles: tuple[str, ...] = LOGIN_ROLES
+
+
+def migrate(
+    targets: Sequence[Target], passwords: Mapping[str, str], *, clock: Clock | None = None
+) -> list[str]:
+    """Create what is missing and apply what is new; return the names of the files applied.
+
+    Databases that do not exist are made, roles too; a role named in `passwords` gets that password (as a SCRAM verifier
+    computed here: the server never sees the password itself).
+    """
+    clock = clock or SystemClock()
+    applied: list[str] = []
+    for target in targets:
+        _create_database(target.url)
+    for number, target in enumerate(targets):
+        with connect(target.url, autocommit=True) as connection, _locked(connection):
+            if number == 0:
+                _create_roles(connection, passwords)
+            restrict_database(connection, target.roles)
+            applied += _apply(connection, target.sources, clock)
+    return applied
+
+
+def restrict_database(connection: Connection, roles: Sequence[str]) -> None:
+    """Give the database to the owner role, and let only these roles connect (a copy of a template forgets both)."""
+    name = sql.Identifier(connection.info.dbname)
+    listed = sql.SQL(", ").join(sql.Identifier(role) for role in roles)
+    for statement in (
+        sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)),
+        sql.SQL("revoke all on database {} from public").format(name),
+        sql.SQL("grant connect on database {} to {}").format(name, listed),
+    ):
+        connection.execute(statement)
+
+
+def with_database(url: str, name: str) -> str:
+    """Return the same address for another database."""
+    return psycopg.conninfo.make_conninfo(url, dbname=name)
+
+
+def database_of(url: str) -> str:
+    """Return the name of the database in an address."""
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    return str(parts.get("dbname") or parts.get("user") or "postgres")
+
+
+def with_role(url: str, role: str, password: str) -> str:
+    """Return the same address for another role."""
+    return psycopg.conninfo.make_conninfo(url, user=role, password=password)
+
+
+def _create_database(url: str) -> None:
+    """Create the database of this address when it is missing, from a neighbour."""
+    try:
+        connect(url).close()
+    except psycopg.OperationalError as error:
+        if "does not exist" not in str(error):
+            raise
+    else:
+        return
+    statement = sql.SQL("create database {} template template0 encoding 'UTF8'").format(
+        sql.Identifier(database_of(url))
+    )
+    with connect(with_database(url, "postgres"), autocommit=True) as connection:
+        try:
+            connection.execute(statement)
+        except (errors.DuplicateDatabase, errors.UniqueViolation):
+            _LOG.info("another migrator created the database first")
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    """Hold the migrators' lock of this database."""
+    connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+    try:
+        yield
+    finally:
+        connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _create_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
+    """Create the roles that are missing; roles are the whole server's, so another database's migrator may be first."""
+    for role in (OWNER, *LOGIN_ROLES):
+        login = "nologin" if role == OWNER else "login"
+        options = sql.SQL(f"{login} nosuperuser nocreatedb nocreaterole noreplication")
+        if not connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone():
+            try:
+                connection.execute(sql.SQL("create role {} {}").format(sql.Identifier(role), options))
+            except (errors.DuplicateObject, errors.UniqueViolation):
+                _LOG.info("another migrator created the role first", extra={"role": role})
+    member = "select pg_has_role(current_user, %s, 'set')"
+    if connection.execute(member, (OWNER,)).fetchone() != (True,):  # an administrator who is no superuser
+        connection.execute(sql.SQL("grant {} to current_user with set true").format(sql.Identifier(OWNER)))
+    for role, password in passwords.items():
+        verifier = connection.pgconn.encrypt_password(
+            password.encode(), role.encode(), b"scram-sha-256"
+        ).decode()
+        statement = sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(verifier))
+        connection.execute(statement)
+
+
+def _apply(connection: Connection, sources: Sequence[Source], clock: Clock) -> list[str]:
+    """Apply the new files of one database."""
+    with connection.transaction():
+        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER)))
+        connection.execute("create schema if not exists runtime")
+        connection.execute(
+            "create table if not exists runtime.migration "
+            "(name text primary key, digest text not null, applied_at timestamptz not null)"
+        )
+        # What a room does not grant, nobody has: functions would otherwise be everybody's.
+        connection.execute("alter default privileges revoke execute on functions from public")
+    recorded: dict[str, str] = dict(
+        connection.execute("select name, digest from runtime.migration").fetchall()
+    )
+    files = [entry for source in sources for entry in source.files()]
+    for name, text in files:
+        if recorded.get(name, _digest(text)) != _digest(text):
+            raise MigrationRefused(name, "was edited after it was applied; put it back and write a new one")
+    new = [(name, text) for name, text in files if name not in recorded]
+    for name, text in new:
+        _apply_one(connection, name, text, clock)
+    return [name for name, _ in new]
+
+
+def _apply_one(connection: Connection, name: str, text: str, clock: Clock) -> None:
+    """Apply one file and record it, both or neither."""
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER)))
+            connection.execute(text.encode())
+            connection.execute(
+                "insert into runtime.migration (name, digest, applied_at) values (%s, %s, %s)",
+                (name, _digest(text), clock.now()),
+            )
+    except psycopg.Error as error:
+        raise MigrationRefused(name, str(error)) from error
+
+
+def _digest(text: str) -> str:
+    """Return the digest a file is known by."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,0 +1,78 @@
+"""Connections to PostgreSQL: pools, and the check that a commit is a commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+from runtime.errors import DurabilityOff
+
+Connection = psycopg.Connection[TupleRow]
+Pool = ConnectionPool[Connection]
+
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_CONNECT_SECONDS = 5
+
+
+def open_pool(
+    url: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 8,
+    name: str = "ofrecord",
+    autocommit: bool = False,
+    statement_timeout_ms: int = 30_000,
+) -> Pool:
+    """Open a pool; it connects in the background, so that a database that is away delays nobody's start.
+
+    Sessions speak UTC and give up a statement after `statement_timeout_ms` (0: never).
+    """
+
+    def configure(connection: Connection) -> None:
+        connection.execute(
+            "select set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false)",
+            (str(statement_timeout_ms),),
+        )
+        if not connection.autocommit:
+            connection.commit()
+
+    arguments: dict[str, Any] = {
+        "autocommit": autocommit,
+        "connect_timeout": _CONNECT_SECONDS,
+        "application_name": name,
+        "keepalives_idle": 30,
+    }
+    pool: Pool = ConnectionPool(
+        url,
+        kwargs=arguments,
+        min_size=min_size,
+        max_size=max_size,
+        name=name,
+        configure=configure,
+        check=None,
+        open=False,
+        timeout=_CONNECT_SECONDS,
+        reconnect_timeout=60.0,
+    )
+    pool.open(wait=False)
+    return pool
+
+
+def connect(url: str, *, autocommit: bool = False) -> Connection:
+    """Open one connection, for commands and tests."""
+    return psycopg.connect(url, autocommit=autocommit, connect_timeout=_CONNECT_SECONDS)
+
+
+def check_durability(connection: Connection) -> None:
+    """Raise DurabilityOff when this server could lose what it said it had committed."""
+    off = []
+    for setting in _DURABLE:
+        row = connection.execute("select current_setting(%s)", (setting,)).fetchone()
+        # synchronous_commit knows more words than on and off; "local" and stronger all wait for our own disk.
+        if row is None or row[0] == "off":
+            off.append(setting)
+    if off:
+        raise DurabilityOff(off)

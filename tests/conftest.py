@@ -1,0 +1,126 @@
+"""Real servers for tests: one PostgreSQL and one Valkey per session, a fresh pair of databases per test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from runtime.clock import FixedClock
+from runtime.embedded.postgres import PostgresServer
+from runtime.embedded.state import locate
+from runtime.embedded.valkey import ValkeyServer
+from runtime.migrations import KEY_ROLES, LOGIN_ROLES, Source, Target, migrate, restrict_database
+
+ROOT = Path(__file__).resolve().parent.parent
+MAIN = tuple(Source(room, ROOT / room / "sql") for room in ("audit", "registry", "records"))
+KEYS = (Source("audit/keys", ROOT / "audit" / "sql" / "keys"),)
+PASSWORDS = {role: f"test-only-{role}" for role in LOGIN_ROLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A main and a keys database of one test, by role ("service", "worker", "integrator", "auditor")."""
+
+    server: PostgresServer
+    name: str
+    keys_name: str
+
+    @property
+    def admin_url(self) -> str:
+        return self.server.url(self.name)
+
+    @property
+    def keys_admin_url(self) -> str:
+        return self.server.url(self.keys_name)
+
+    def url(self, role: str) -> str:
+        return self._as(role, self.name)
+
+    def keys_url(self, role: str) -> str:
+        return self._as(role, self.keys_name)
+
+    def _as(self, role: str, name: str) -> str:
+        full = role if role.startswith("ofrecord_") else f"ofrecord_{role}"
+        return self.server.url(name, full, PASSWORDS[full])
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """A short folder that other accounts can enter: pytest's own is closed, and socket paths are short."""
+    folder = Path(tempfile.mkdtemp(prefix="ofr-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(servers_folder: Path) -> Iterator[PostgresServer]:
+    """One PostgreSQL for the session; it forgets durability, which these tests do not measure."""
+    place = locate(servers_folder / "data", system_root=servers_folder / "system")
+    server = PostgresServer(
+        place, password=secrets.token_hex(8), log=servers_folder / "postgresql.log", durable=False
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: PostgresServer) -> Database:
+    """The migrated pair of databases that every test's own are copied from."""
+    made = Database(postgres_server, "template_main", "template_keys")
+    migrate([Target(made.admin_url, MAIN), Target(made.keys_admin_url, KEYS, KEY_ROLES)], PASSWORDS)
+    return made
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, template: Database) -> Iterator[Database]:
+    """Fresh copies of the migrated databases, dropped afterwards."""
+    tag = f"{os.getpid()}_{secrets.token_hex(4)}"
+    made = Database(postgres_server, f"main_{tag}", f"keys_{tag}")
+    pairs = ((template.name, made.name, LOGIN_ROLES), (template.keys_name, made.keys_name, KEY_ROLES))
+    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+        for source, name, roles in pairs:
+            copy = sql.SQL("create database {} template {}").format(
+                sql.Identifier(name), sql.Identifier(source)
+            )
+            admin.execute(copy)
+            with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
+                restrict_database(connection, roles)
+    yield made
+    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+        for _, name, _ in pairs:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def admin(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection of the administrator to the test's main database."""
+    with psycopg.connect(database.admin_url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def valkey_url(servers_folder: Path) -> Iterator[str]:
+    """One Valkey for the session."""
+    place = locate(servers_folder / "data", system_root=servers_folder / "system")
+    server = ValkeyServer(place, password=secrets.token_hex(8), log=servers_folder / "valkey.log")
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at a moment of the specification's own examples."""
+    return FixedClock(datetime(2026, 11, 20, 10, 15, 0, 123456, tzinfo=UTC))
