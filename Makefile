@@ -31,6 +31,7 @@ prove: $(VENV)/.dev
 
 lock:
 	@$(UV) lock --upgrade
+	@$(UV) $(EXPORT) --only-group build -o requirements/build.txt
 	@$(UV) $(EXPORT) --no-dev -o requirements/image.txt
 	@$(UV) $(EXPORT) --no-dev --group build --all-extras -o requirements/run.txt
 	@$(UV) $(EXPORT) --all-groups --all-extras -o requirements/dev.txt
