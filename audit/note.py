@@ -1,0 +1,193 @@
+"""Signed notes with Ed25519 keys (C2SP signed-note)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from audit.errors import MalformedNote
+
+NOTE_LIMIT_BYTES = 128 << 10
+SIGNATURES_LIMIT = 64
+_ED25519 = b"\x01"
+_PRIVATE_PREFIX = "PRIVATE+KEY+"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line: who says to have signed, and the bytes."""
+
+    name: str
+    key_hash: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A parsed note; its text means nothing before a signature is verified."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A public key with its name, written `<name>+<key hash>+<base64>` (a vkey)."""
+
+    name: str
+    public_key: bytes
+
+    @classmethod
+    def parse(cls, vkey: str) -> Verifier:
+        """Read a vkey and check that its key hash is right."""
+        name, key_hash, material = _key_parts(vkey.strip())
+        verifier = cls(name, material)
+        if verifier.key_hash.hex() != key_hash:
+            raise MalformedNote(f"the key hash of {name} is not that of its key")
+        return verifier
+
+    @property
+    def key_hash(self) -> bytes:
+        """Return the first four bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
+        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:4]
+
+    @property
+    def key_id(self) -> str:
+        """Return `<name>+<key hash>`, which names the key without carrying it."""
+        return f"{self.name}+{self.key_hash.hex()}"
+
+    @property
+    def vkey(self) -> str:
+        """Return the verifier key as text."""
+        return f"{self.key_id}+{base64.b64encode(_ED25519 + self.public_key).decode()}"
+
+    def verify(self, text: bytes, signature: bytes) -> bool:
+        """Tell whether this key signed the text."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class Signer:
+    """A private key with its name, written `PRIVATE+KEY+<name>+<key hash>+<base64>`."""
+
+    __slots__ = ("_private_key", "verifier")
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        """Make a signer out of a 32-byte Ed25519 seed."""
+        self._private_key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.verifier = Verifier(check_name(name), self._private_key.public_key().public_bytes_raw())
+
+    @classmethod
+    def generate(cls, name: str) -> Signer:
+        """Make a new key."""
+        return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
+
+    @classmethod
+    def parse(cls, text: str) -> Signer:
+        """Read a private key."""
+        stripped = text.strip()
+        if not stripped.startswith(_PRIVATE_PREFIX):
+            raise MalformedNote("not a private note key")
+        name, key_hash, seed = _key_parts(stripped.removeprefix(_PRIVATE_PREFIX))
+        signer = cls(name, seed)
+        if signer.verifier.key_hash.hex() != key_hash:
+            raise MalformedNote(f"the key hash of {name} is not that of its key")
+        return signer
+
+    def private_text(self) -> str:
+        """Return the private key as text. It is a secret."""
+        seed = self._private_key.private_bytes_raw()
+        return f"{_PRIVATE_PREFIX}{self.verifier.key_id}+{base64.b64encode(_ED25519 + seed).decode()}"
+
+    def sign(self, text: bytes) -> bytes:
+        """Return the 64-byte signature over a text."""
+        return self._private_key.sign(text)
+
+
+def sign_note(text: str, signers: Iterable[Signer]) -> str:
+    """Return the text as a note signed by all of them."""
+    lines = [signature_line(signer.verifier, signer.sign(text.encode())) for signer in signers]
+    return f"{text}\n{''.join(lines)}"
+
+
+def signature_line(verifier: Verifier, signature: bytes) -> str:
+    """Return one signature line."""
+    return f"— {verifier.name} {base64.b64encode(verifier.key_hash + signature).decode()}\n"
+
+
+def parse_note(note: str) -> Note:
+    """Split a note into its text and its signatures; verify nothing."""
+    if len(note.encode(errors="surrogatepass")) > NOTE_LIMIT_BYTES:
+        raise MalformedNote(f"a note has at most {NOTE_LIMIT_BYTES} bytes")
+    if any(character < " " and character != "\n" for character in note):
+        raise MalformedNote("a note has no control characters")
+    end = note.rfind("\n\n")
+    lines = note[end + 2 :].split("\n")
+    if end < 0 or lines[-1] != "" or len(lines) < 2:
+        raise MalformedNote("a note is a text, an empty line and signature lines")
+    if len(lines) - 1 > SIGNATURES_LIMIT:
+        raise MalformedNote(f"a note has at most {SIGNATURES_LIMIT} signatures")
+    return Note(note[: end + 1], tuple(_signature(line) for line in lines[:-1]))
+
+
+def verify_note(note: Note, verifiers: Sequence[Verifier]) -> tuple[Verifier, ...]:
+    """Return the known keys that signed; refuse a note that none signed or on which a known key's signature is wrong."""
+    signed: list[Verifier] = []
+    known = {(verifier.name, verifier.key_hash): verifier for verifier in verifiers}
+    for line in note.signatures:
+        verifier = known.get((line.name, line.key_hash))
+        if verifier is None or verifier in signed:
+            continue
+        if not verifier.verify(note.text.encode(), line.signature):
+            raise MalformedNote(f"the signature of {verifier.key_id} is wrong")
+        signed.append(verifier)
+    if not signed:
+        raise MalformedNote("no known key has signed this note")
+    return tuple(signed)
+
+
+def check_name(name: str) -> str:
+    """Return a key name that a note can carry."""
+    if not name or "+" in name or any(character.isspace() or character < " " for character in name):
+        raise MalformedNote("a key name is not empty and has neither spaces nor plus signs")
+    return name
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode strict, padded standard base64."""
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedNote("not base64") from error
+    if base64.b64encode(decoded).decode() != text:
+        raise MalformedNote("not the only base64 of its bytes")
+    return decoded
+
+
+def _signature(line: str) -> Signature:
+    parts = line.split(" ")
+    if len(parts) != 3 or parts[0] != "—":
+        raise MalformedNote("a signature line is a dash, a key name and base64")
+    decoded = decode_base64(parts[2])
+    if len(decoded) < 5:
+        raise MalformedNote("a signature is longer than its key hash")
+    return Signature(check_name(parts[1]), decoded[:4], decoded[4:])
+
+
+def _key_parts(text: str) -> tuple[str, str, bytes]:
+    parts = text.split("+", 2)
+    if len(parts) != 3:
+        raise MalformedNote("a key is written <name>+<key hash>+<base64>")
+    material = decode_base64(parts[2])
+    if len(material) != 33 or material[:1] != _ED25519:
+        raise MalformedNote("only Ed25519 keys are known")
+    return check_name(parts[0]), parts[1], material[1:]

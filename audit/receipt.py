@@ -1,0 +1,108 @@
+"""The receipt: a signed promise, made at commit, that an entry will be in the tree before a given time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from audit.canonical import JsonValue
+from audit.checkpoint import RECEIPT_SUFFIX
+from audit.entry import Appended, format_time, parse_time
+from audit.errors import MalformedEntry, MalformedNote, MalformedProof
+from audit.merkle import HASH_SIZE
+from audit.note import Signer, Verifier
+
+INTEGRATE_WITHIN = timedelta(hours=24)
+"""The promise, as in Certificate Transparency; the integrator takes about a second and an alarm sounds long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A promise about one entry. `index` is known once it is kept, and is not signed: the checkpoint vouches for it."""
+
+    entry_id: UUID
+    leaf_hash: bytes
+    log_origin: str
+    time: datetime
+    integrate_by: datetime
+    key_id: str
+    signature: bytes
+    index: int | None = None
+
+    def text(self) -> bytes:
+        """Return what is signed."""
+        return receipt_text(self.log_origin, self.leaf_hash, self.time, self.integrate_by)
+
+    def with_index(self, index: int) -> Receipt:
+        """Return the same promise, kept."""
+        return replace(self, index=index)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the receipt as it stands in an answer."""
+        return {
+            "entry_id": str(self.entry_id),
+            "leaf_hash": self.leaf_hash.hex(),
+            "log_origin": self.log_origin,
+            "time": format_time(self.time),
+            "integrate_by": format_time(self.integrate_by),
+            "key_id": self.key_id,
+            "signature": self.signature.hex(),
+            "index": self.index,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> Receipt:
+        """Read what `to_json` wrote; unknown members are ignored, so that receipts may grow."""
+        try:
+            index = value.get("index")
+            if index is not None and (type(index) is not int or index < 0):
+                raise MalformedProof("a receipt's index is a number")
+            leaf = bytes.fromhex(str(value["leaf_hash"]))
+            if len(leaf) != HASH_SIZE:
+                raise MalformedProof("a receipt's leaf hash is 32 bytes")
+            return cls(
+                entry_id=UUID(str(value["entry_id"])),
+                leaf_hash=leaf,
+                log_origin=str(value["log_origin"]),
+                time=parse_time(value["time"]),
+                integrate_by=parse_time(value["integrate_by"]),
+                key_id=str(value["key_id"]),
+                signature=bytes.fromhex(str(value["signature"])),
+                index=index,
+            )
+        except (KeyError, ValueError, MalformedEntry) as error:
+            raise MalformedProof(f"not a receipt: {error}") from error
+
+
+def receipt_text(origin: str, leaf: bytes, time: datetime, integrate_by: datetime) -> bytes:
+    """Return the text a receipt key signs."""
+    lines = ("ofrecord-receipt/v1", origin, leaf.hex(), format_time(time), format_time(integrate_by), "")
+    return "\n".join(lines).encode()
+
+
+def receipt_key_name(origin: str) -> str:
+    """Return the name that a log's receipt keys bear; it keeps them from ever passing for a checkpoint key."""
+    return origin + RECEIPT_SUFFIX
+
+
+def issue_receipt(
+    signer: Signer, origin: str, appended: Appended, *, integrate_within: timedelta = INTEGRATE_WITHIN
+) -> Receipt:
+    """Promise that a committed entry will be integrated. The same entry always gets the same receipt."""
+    if signer.verifier.name != receipt_key_name(origin):
+        raise MalformedNote(f"a receipt key of this log is named {receipt_key_name(origin)}")
+    by = appended.time + integrate_within
+    signature = signer.sign(receipt_text(origin, appended.leaf_hash, appended.time, by))
+    return Receipt(
+        appended.entry_id, appended.leaf_hash, origin, appended.time, by, signer.verifier.key_id, signature
+    )
+
+
+def verify_receipt(receipt: Receipt, verifiers: Sequence[Verifier]) -> bool | None:
+    """Tell whether the receipt is signed by a receipt key of its log; None when its key is not among the verifiers."""
+    for verifier in verifiers:
+        if verifier.name == receipt_key_name(receipt.log_origin) and verifier.key_id == receipt.key_id:
+            return verifier.verify(receipt.text(), receipt.signature)
+    return None
