@@ -1,4 +1,4 @@
-"""The signed tree head (C2SP tlog-checkpoint). An empty tree has none: nothing is signed before the first entry."""
+"""The signed tree head (C2SP tlog-checkpoint). An empty tree has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The log entry: which bytes the log commits to. The format is final; docs/decisions/0004-the-entry.md says why it is so."""
+"""The log entry: which bytes the log commits to.
+
+The format is final; docs/decisions/0004-the-entry.md says what each member is for.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,7 @@ ENTRY_LIMIT_BYTES: Final = 65_535  # what a C2SP entry bundle can hold
 PRIVATE_LIMIT_BYTES: Final = 4 << 20
 RETENTION_CLASSES: Final = ("standard", "consumer_credit", "business_credit", "clinical")
 MEMBERS: Final = frozenset(
-    (
-        "about",
-        "actor",
-        "body",
-        "ciphertext_digest",
-        "commitment",
-        "entry_id",
-        "key_id",
-        "retention_class",
-        "time",
-        "type",
-        "v",
-    )
+    "about actor body ciphertext_digest commitment entry_id key_id retention_class time type v".split()
 )
 _TYPE = re.compile(r"[a-z]+(?:_[a-z]+)*(?:\.[a-z]+(?:_[a-z]+)*)+")
 _WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
@@ -43,7 +34,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """What makes two drafts the same: a key the caller chose and a fingerprint of the content it stands for."""
+    """What makes two drafts the same: a key, and a fingerprint of the content the key stands for."""
 
     key: bytes
     fingerprint: bytes
@@ -51,7 +42,11 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry before it has an id and a time. `private` is encrypted under a key of `subject`; the rest is clear for ever."""
+    """An entry before it has an id and a time.
+
+    `private` is encrypted under a key of `subject` (of the log itself, if there is none); the rest stays clear
+    for ever. `about` is the entry that this one concerns: the explanation that was read, reviewed, corrected.
+    """
 
     type: str
     actor: str
@@ -210,8 +205,6 @@ def _check(entry: Entry, encoded: bytes) -> None:
     if private and not (_DIGEST.fullmatch(private.ciphertext_digest) and _HEX.fullmatch(private.commitment)):
         raise MalformedEntry("ciphertext_digest or commitment is not a SHA-256 value")
     if b"\\u0000" in encoded:
-        raise MalformedEntry("the character U+0000 is not allowed")  # the database reads the bytes as JSON
+        raise MalformedEntry("the character U+0000 is not allowed")  # jsonb cannot hold it
     if len(encoded) > ENTRY_LIMIT_BYTES:
-        raise MalformedEntry(
-            f"an entry has at most {ENTRY_LIMIT_BYTES} bytes; large and private parts are encrypted"
-        )
+        raise MalformedEntry(f"the clear part of an entry has at most {ENTRY_LIMIT_BYTES} bytes")

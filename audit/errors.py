@@ -56,7 +56,7 @@ class VerificationFailed(AuditError):
 
 
 class AuditUnavailable(AuditError):
-    """The audit log did not confirm the entry; a retry with the same key finds out whether it was recorded."""
+    """The audit log did not confirm; a retry with the same key finds out whether the entry was recorded."""
 
 
 class Overloaded(AuditError):

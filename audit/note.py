@@ -140,7 +140,10 @@ def parse_note(note: str) -> Note:
 
 
 def verify_note(note: Note, verifiers: Sequence[Verifier]) -> tuple[Verifier, ...]:
-    """Return the known keys that signed; refuse a note that none signed or on which a known key's signature is wrong."""
+    """Return the known keys that signed.
+
+    A note that no known key signed is refused, and one on which a known key's signature is wrong.
+    """
     signed: list[Verifier] = []
     known = {(verifier.name, verifier.key_hash): verifier for verifier in verifiers}
     for line in note.signatures:

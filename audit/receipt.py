@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,15 +13,15 @@ from audit.checkpoint import RECEIPT_SUFFIX
 from audit.entry import Appended, format_time, parse_time
 from audit.errors import MalformedEntry, MalformedNote, MalformedProof
 from audit.merkle import HASH_SIZE
-from audit.note import Signer, Verifier
+from audit.note import Signer, Verifier, decode_base64
 
 INTEGRATE_WITHIN = timedelta(hours=24)
-"""The promise, as in Certificate Transparency; the integrator takes about a second and an alarm sounds long before."""
+"""As in Certificate Transparency; integration takes about a second, and an alarm sounds long before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A promise about one entry. `index` is known once it is kept, and is not signed: the checkpoint vouches for it."""
+    """A promise about one entry. `index` is known once it is kept; the checkpoint vouches for it."""
 
     entry_id: UUID
     leaf_hash: bytes
@@ -48,7 +49,7 @@ class Receipt:
             "time": format_time(self.time),
             "integrate_by": format_time(self.integrate_by),
             "key_id": self.key_id,
-            "signature": self.signature.hex(),
+            "signature": base64.b64encode(self.signature).decode(),
             "index": self.index,
         }
 
@@ -69,10 +70,10 @@ class Receipt:
                 time=parse_time(value["time"]),
                 integrate_by=parse_time(value["integrate_by"]),
                 key_id=str(value["key_id"]),
-                signature=bytes.fromhex(str(value["signature"])),
+                signature=decode_base64(str(value["signature"])),
                 index=index,
             )
-        except (KeyError, ValueError, MalformedEntry) as error:
+        except (KeyError, ValueError, MalformedEntry, MalformedNote) as error:
             raise MalformedProof(f"not a receipt: {error}") from error
 
 
@@ -83,7 +84,7 @@ def receipt_text(origin: str, leaf: bytes, time: datetime, integrate_by: datetim
 
 
 def receipt_key_name(origin: str) -> str:
-    """Return the name that a log's receipt keys bear; it keeps them from ever passing for a checkpoint key."""
+    """Return the name of a log's receipt keys; it keeps them from ever passing for a checkpoint key."""
     return origin + RECEIPT_SUFFIX
 
 
@@ -101,7 +102,7 @@ def issue_receipt(
 
 
 def verify_receipt(receipt: Receipt, verifiers: Sequence[Verifier]) -> bool | None:
-    """Tell whether the receipt is signed by a receipt key of its log; None when its key is not among the verifiers."""
+    """Tell whether a receipt key of its log signed it; None when that key is not among the verifiers."""
     for verifier in verifiers:
         if verifier.name == receipt_key_name(receipt.log_origin) and verifier.key_id == receipt.key_id:
             return verifier.verify(receipt.text(), receipt.signature)

@@ -4,7 +4,7 @@
     ciphertext = nonce (12) || AES-256-GCM(data key, nonce, plaintext', "ofrecord/entry/v1\\n" || entry id)
     commitment = HMAC-SHA256(blind, plaintext)
 
-The blind is as secret as the plaintext and dies with it, so a commitment to few possible values cannot be guessed back.
+The blind is as secret as the plaintext and dies with it: a commitment to one of few values cannot be guessed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tree cut into tiles 256 hashes wide (C2SP tlog-tiles), and its growing right edge. Pure.
 
-A tile `(level, index)` holds 256 nodes of tree level `8 * level`. Only full tiles are stored; the hashes of a tile that
-is still filling are leaves (level 0) or roots of the full tiles below it.
+A tile `(level, index)` holds 256 nodes of tree level `8 * level`. Only full tiles are stored; the hashes of a
+tile that is still filling are leaves (level 0) or roots of the full tiles below it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Edge:
 
 
 def node_lookup(tile: Callable[[int, int], Sequence[bytes]]) -> merkle.NodeLookup:
-    """Answer for any perfect node out of tiles; `tile(level, index)` returns the hashes that tile has so far."""
+    """Answer for nodes out of tiles; `tile(level, index)` returns the hashes that tile has so far."""
 
     def node(level: int, index: int) -> bytes:
         tile_level, inner = divmod(level, HEIGHT)

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 class Verified:
     """What an evidence file proves.
 
-    `plaintext` is None when nothing was disclosed; `private` is the plaintext read as a JSON object, if it is one.
+    `plaintext` is None when nothing was disclosed; `private` is the plaintext as a JSON object, if it is one.
     `receipt_checked` is False when the file has a receipt whose key was not among the keys given.
     """
 
