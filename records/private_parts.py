@@ -1,0 +1,159 @@
+"""The records of the private part: the first answer to one decision, in plain dictionaries.
+
+Their annotations are the format (`records.private` writes and reads by them), so a field added here is a field
+added to the log. Annotations stay real objects in this file: they are read when it is imported.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+FeatureType = Literal["number", "integer", "boolean", "category"]
+Value = float | int | bool | str | None
+
+
+class FeatureRow(TypedDict):
+    """One feature as the caller sent it, typed; rows stand in the model's own order."""
+
+    name: str
+    type: FeatureType
+    value: Value
+
+
+class DecisionPart(TypedDict):
+    """What the model decided."""
+
+    outcome: str
+    favourable: bool
+    score: float
+    margin: float
+    threshold: float
+    output_space: str
+
+
+class PhiRow(TypedDict):
+    """The Shapley value of one feature, in margin space."""
+
+    feature: str
+    phi: float
+
+
+class Reconciliation(TypedDict):
+    """How far the attribution stood from the native margin, and how far it was allowed to."""
+
+    expected: float
+    sum: float
+    error: float
+    tolerance: float
+
+
+class ReferencePart(TypedDict):
+    """The frozen reference population of the attribution."""
+
+    id: str
+    kind: str
+    rows: int
+    digest: str
+    band: NotRequired[float | None]
+
+
+class AttributionPart(TypedDict):
+    """The attribution as it was answered."""
+
+    method: str
+    reference: ReferencePart
+    base_value: float
+    values: list[PhiRow]
+    reconciliation: Reconciliation
+
+
+class ObservedRow(TypedDict):
+    """What was observed of one feature of a factor."""
+
+    feature: str
+    value: Value
+
+
+class ReasonPart(TypedDict):
+    """One principal reason."""
+
+    rank: int
+    code: str
+    factor: str
+    text: str
+    contribution: float
+    share: float
+    reference_value: float | None
+    observed: list[ObservedRow]
+    near_tie: bool
+
+
+ChangeRow = TypedDict("ChangeRow", {"feature": str, "from": Value, "to": Value})
+
+
+class CounterfactualItem(TypedDict):
+    """One verified counterfactual."""
+
+    changes: list[ChangeRow]
+    score: float
+    margin: NotRequired[float]
+    outcome: str
+    verified: bool
+    cost: float
+    method: str
+
+
+class EffortRow(TypedDict):
+    """Whether one search method finished or was stopped by the deadline."""
+
+    method: str
+    state: str
+
+
+class CounterfactualPart(TypedDict):
+    """The set of counterfactuals as it was answered; the seed is a digit string because it may pass 2^53."""
+
+    status: str
+    complete: bool
+    items: list[CounterfactualItem]
+    evaluation_id: str | None
+    evaluations: NotRequired[int]
+    seed: NotRequired[str]
+    effort: NotRequired[list[EffortRow]]
+
+
+class WarningRow(TypedDict):
+    """One flagged input."""
+
+    code: str
+    feature: str | None
+    detail: str
+
+
+class DecidedPart(TypedDict):
+    """What the caller said had been decided."""
+
+    outcome: NotRequired[str | None]
+    score: NotRequired[float | None]
+    at: NotRequired[str | None]
+
+
+class ApplicationPart(TypedDict):
+    """The facts about the application that set the notice's clock."""
+
+    completed_at: NotRequired[str | None]
+    action: NotRequired[str | None]
+
+
+class PrivatePart(TypedDict):
+    """Everything needed to rebuild the first answer exactly."""
+
+    decision_id: str
+    subject_ref: str
+    purpose: str | None
+    features: list[FeatureRow]
+    decision: DecisionPart
+    attribution: AttributionPart
+    reasons: list[ReasonPart]
+    counterfactuals: CounterfactualPart
+    warnings: list[WarningRow]
+    decided: NotRequired[DecidedPart | None]
+    application: NotRequired[ApplicationPart | None]
