@@ -1,8 +1,8 @@
 """Bring a database to the shape this version expects: roles, databases, and ordered SQL files, once each.
 
-Files called `NNNN_name.sql` (three or four digits) are applied in order, each in its own transaction as `ofrecord_owner`,
-and recorded with their digest in `runtime.migration`. An advisory lock makes a second migrator wait and then find
-nothing to do. A file that was edited after it was applied is refused by name.
+Files called `NNNN_name.sql` (three or four digits) are applied in order, each in its own transaction as
+`ofrecord_owner`, and recorded with their digest in `runtime.migration`. An advisory lock makes a second
+migrator wait and then find nothing to do. A file that was edited after it was applied is refused by name.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def migrate(
 ) -> list[str]:
     """Create what is missing and apply what is new; return the names of the files applied.
 
-    Databases that do not exist are made, roles too; a role named in `passwords` gets that password (as a SCRAM verifier
-    computed here: the server never sees the password itself).
+    Databases that do not exist are made, roles too; a role named in `passwords` gets that password (as a
+    SCRAM verifier computed here: the server never sees the password itself).
     """
     clock = clock or SystemClock()
     applied: list[str] = []
@@ -79,7 +79,7 @@ def migrate(
 
 
 def restrict_database(connection: Connection, roles: Sequence[str]) -> None:
-    """Give the database to the owner role, and let only these roles connect (a copy of a template forgets both)."""
+    """Give the database to the owner role and let only these roles connect; template copies need both."""
     name = sql.Identifier(connection.info.dbname)
     listed = sql.SQL(", ").join(sql.Identifier(role) for role in roles)
     for statement in (
@@ -136,7 +136,7 @@ def _locked(connection: Connection) -> Iterator[None]:
 
 
 def _create_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
-    """Create the roles that are missing; roles are the whole server's, so another database's migrator may be first."""
+    """Create the roles that are missing; they are the whole server's, so another migrator may be first."""
     for role in (OWNER, *LOGIN_ROLES):
         login = "nologin" if role == OWNER else "login"
         options = sql.SQL(f"{login} nosuperuser nocreatedb nocreaterole noreplication")

@@ -14,8 +14,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def die_with_parent(sig: signal.Signals) -> Callable[[], None]:
     """Return a `preexec_fn` after which the kernel sends `sig` when the parent dies, even by kill -9.
 
-    The kernel forgets the wish when the user changes, so it is made last, and it watches the thread that forked:
-    start such children from the main thread.
+    The kernel forgets the wish when the user changes, so it is made last, and it watches the thread that
+    forked: start such children from the main thread.
     """
     parent = os.getpid()
     number = int(sig)

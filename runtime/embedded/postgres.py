@@ -47,7 +47,8 @@ class PostgresServer:
     """An embedded PostgreSQL: `start`, `stop`, and the address in between.
 
     `start` makes the cluster the first time (data checksums on), recovers after a crash, removes a stale
-    `postmaster.pid`, and first stops a server that was left behind on the same data. Callers hold the data folder's lock.
+    `postmaster.pid`, and first stops a server that was left behind on the same
+    data. Callers hold the data folder's lock.
     """
 
     def __init__(
@@ -94,13 +95,14 @@ class PostgresServer:
     def url(self, database: str = "postgres", user: str = _SUPERUSER, password: str | None = None) -> str:
         """Return the address of a database; without a password, the administrator's own."""
         secret = self._password if password is None and user == _SUPERUSER else password or ""
-        return f"postgresql://{quote(user)}:{quote(secret, safe='')}@/{quote(database)}?host={quote(str(self._socket), safe='')}"
+        host = quote(str(self._socket), safe="")
+        return f"postgresql://{quote(user)}:{quote(secret, safe='')}@/{quote(database)}?host={host}"
 
     def _initialise(self, programs: Path) -> None:
-        """Make the cluster beside its final place, so that an interrupted attempt leaves nothing to trip over.
+        """Make the cluster beside its final place, so that an interrupted attempt leaves nothing behind.
 
-        `initdb` insists on an account with a name, which the server itself does not need: `nobody` makes the files and
-        they are handed over.
+        `initdb` insists on an account with a name, which the server itself does not need: `nobody` makes the
+        files and they are handed over.
         """
         maker = _named_account() if self._place.account else None
         staging = self._place.home / f"initdb-{secrets.token_hex(4)}"
@@ -119,7 +121,7 @@ class PostgresServer:
         staging.rmdir()
 
     def _stop_leftover(self) -> None:
-        """Stop a server that outlived its supervisor on the same data, and forget a number that is no longer one."""
+        """Stop a server that outlived its supervisor on the same data, and forget a stale number."""
         process_id = self._recorded_process()
         if process_id is None:
             return
@@ -175,8 +177,8 @@ def _run_initdb(programs: Path, target: Path, password: str, maker: Account | No
     user, group = (maker.uid, maker.gid) if maker else (None, None)
     try:
         done = subprocess.run(  # noqa: S603 - our own program and arguments
-            command, pass_fds=(reading,), env={"LC_ALL": "C", "TZ": "UTC"}, cwd="/", capture_output=True, text=True,
-            check=False, user=user, group=group, extra_groups=[] if maker else None,
+            command, pass_fds=(reading,), env={"LC_ALL": "C", "TZ": "UTC"}, cwd="/", capture_output=True,
+            text=True, check=False, user=user, group=group, extra_groups=[] if maker else None,
         )  # fmt: skip
     except OSError as error:
         raise EmbeddedServerError(f"initdb cannot run as another account here ({error})") from error

@@ -41,7 +41,7 @@ class ServerProcess:
         on_parent_death: signal.Signals,
         given: bytes = b"",
     ) -> None:
-        """Start the program as an account, with `given` on its standard input and no environment to speak of."""
+        """Start the program as an account, with `given` on its standard input and hardly an environment."""
         user, group = (account.uid, account.gid) if account else (None, None)
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

@@ -1,8 +1,9 @@
 """Where embedded servers keep their files, and as whom they run.
 
-PostgreSQL refuses to run as root. An ordinary user runs it as himself, with everything inside the data folder. Root hands
-it to a numeric account that exists nowhere else and keeps it in a system folder, because a data folder inside a closed home
-could not be reached by that account. The data folder then only names the system folder, in a file called `state`.
+PostgreSQL refuses to run as root. An ordinary user runs it as himself, with everything inside the data
+folder. Root hands it to a numeric account that exists nowhere else and keeps it in a system folder, because a
+data folder inside a closed home could not be reached by that account. The data folder then only names the
+system folder, in a file called `state`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from runtime.errors import EmbeddedServerError
 SYSTEM_ROOT = Path("/var/lib/ofrecord")
 _POINTER = "state"
 _OWNER = "data-dir"
-# Neither distributions nor systemd hand out 60706 to 61183, so nobody else owns files or processes with this number.
+# Neither distributions nor systemd hand out 60706 to 61183, so nobody else owns files or processes with this
+# number.
 _FIRST_FREE_UID = 61_000
 # A socket's whole path has at most 107 bytes, and PostgreSQL adds "/.s.PGSQL.5432.lock".
 _LONGEST_SOCKET_FOLDER = 86

@@ -84,7 +84,8 @@ def test_roles_hold_no_powers_and_no_plain_password(target: Target, postgres_ser
     migrate([target], PASSWORDS)
     with psycopg.connect(target.url) as connection:
         rows = connection.execute(
-            "select rolname, rolcanlogin, rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls,"
+            "select rolname, rolcanlogin, rolsuper or rolcreatedb or rolcreaterole or rolreplication"
+            " or rolbypassrls,"
             " rolpassword from pg_authid where rolname like 'ofrecord%'"
         ).fetchall()
     assert {row[0] for row in rows} == {OWNER, *LOGIN_ROLES}

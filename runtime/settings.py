@@ -1,0 +1,181 @@
+"""What one process is told by its environment, read once and passed on.
+
+A secret `NAME` is given by the file that `NAME_FILE` names, or by `NAME` itself. Which values a process must
+have depends on what it does; a missing or malformed one is refused at start by name, and no message or `repr`
+ever shows a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from runtime.errors import SettingsError
+
+SERVICE_NEEDS = ("database_url", "keys_database_url", "master_key", "receipt_key", "log_origin")
+WORKER_NEEDS = ("database_url", "keys_database_url", "broker_url", "master_key", "log_origin")
+SCHEDULER_NEEDS = ("database_url", "broker_url")
+INTEGRATOR_NEEDS = ("database_url", "checkpoint_key", "log_origin")
+AUDITOR_NEEDS = ("database_url",)
+
+_HIDDEN = frozenset(
+    {"database_url", "keys_database_url", "broker_url", "master_key", "receipt_key", "checkpoint_key"}
+)
+_PREFIX = "OFRECORD_"
+_MEBIBYTE = 1 << 20
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
+_ORIGIN = re.compile(r"[^\s+]{1,200}")
+_NOTE_KEY = "PRIVATE+KEY+"
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Settings:
+    """The settings of one process; what it does not need may be empty."""
+
+    database_url: str = ""
+    keys_database_url: str = ""
+    broker_url: str = ""
+    master_key: bytes = b""  # 32 bytes
+    receipt_key: str = ""  # signed-note private keys, "PRIVATE+KEY+…"
+    checkpoint_key: str = ""
+    log_verifier_keys: tuple[str, ...] = ()
+    log_origin: str = ""
+    cache_dir: Path = Path()
+    body_limit_bytes: int = _MEBIBYTE
+    artifact_limit_bytes: int = 512 * _MEBIBYTE
+    table_memory_bytes: int = 256 * _MEBIBYTE
+    batch_limit: int = 100
+    threads: int = 2
+    log_level: str = "INFO"
+    allow_unsafe_durability: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], *, needs: Collection[str] = SERVICE_NEEDS) -> Settings:
+        """Read and check every variable; raise SettingsError for the first that is missing or wrong."""
+        read = _Reader(env)
+        settings = cls(
+            database_url=read.url("DATABASE_URL", "DATABASE_PASSWORD", ("postgresql", "postgres")),
+            keys_database_url=read.url("KEYS_DATABASE_URL", "DATABASE_PASSWORD", ("postgresql", "postgres")),
+            broker_url=read.url("BROKER_URL", "BROKER_PASSWORD", ("redis", "rediss", "redis+socket")),
+            master_key=read.master_key("MASTER_KEY"),
+            receipt_key=read.note_key("RECEIPT_KEY"),
+            checkpoint_key=read.note_key("CHECKPOINT_KEY"),
+            log_verifier_keys=tuple(re.findall(r"[^\s,]+", read.secret("LOG_VERIFIER_KEYS"))),
+            log_origin=read.origin("LOG_ORIGIN"),
+            cache_dir=read.folder("CACHE_DIR"),
+            body_limit_bytes=read.number("BODY_LIMIT_BYTES", _MEBIBYTE, 1024),
+            artifact_limit_bytes=read.number("ARTIFACT_LIMIT_BYTES", 512 * _MEBIBYTE, 1024),
+            table_memory_bytes=read.number("TABLE_MEMORY_BYTES", 256 * _MEBIBYTE, 0),
+            batch_limit=read.number("BATCH_LIMIT", 100, 1),
+            threads=read.number("THREADS", os.cpu_count() or 2, 1),
+            log_level=read.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+            allow_unsafe_durability=read.one_of("ALLOW_UNSAFE_DURABILITY", ("0", "1"), "0") == "1",
+        )  # fmt: skip
+        for name in needs:
+            if not getattr(settings, name):
+                raise SettingsError(_PREFIX + name.upper(), "is not set")
+        return settings
+
+    def __repr__(self) -> str:
+        """Show every setting but the secrets, of which only whether they are set."""
+        shown = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            text = ("<set>" if value else "<empty>") if field.name in _HIDDEN else repr(value)
+            shown.append(f"{field.name}={text}")
+        return f"Settings({', '.join(shown)})"
+
+
+class _Reader:
+    """Turns variables into values, with errors that name the variable and never show it."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def secret(self, name: str) -> str:
+        """Return the text of `NAME_FILE` or `NAME`; empty when neither is given."""
+        return read_secret(self._env, _PREFIX + name)
+
+    def url(self, name: str, password_name: str, schemes: Collection[str]) -> str:
+        """Return an address, with the password that was given apart from it put in."""
+        text = self.secret(name)
+        if not text:
+            return ""
+        parts = urlsplit(text)
+        if parts.scheme not in schemes:
+            raise SettingsError(_PREFIX + name, f"must start with {' or '.join(f'{s}://' for s in schemes)}")
+        password = self.secret(password_name)
+        if not password or parts.password:
+            return text
+        user, _, host = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+    def master_key(self, name: str) -> bytes:
+        """Return the 32 bytes of a key written as 64 hexadecimal digits."""
+        text = self.secret(name)
+        if text and not _HEX_KEY.fullmatch(text):
+            raise SettingsError(_PREFIX + name, "must be 64 hexadecimal digits (32 random bytes)")
+        return bytes.fromhex(text)
+
+    def note_key(self, name: str) -> str:
+        """Return a signed-note private key."""
+        text = self.secret(name)
+        if text and not text.startswith(_NOTE_KEY):
+            raise SettingsError(_PREFIX + name, f"must be a signed-note private key ({_NOTE_KEY}…)")
+        return text
+
+    def origin(self, name: str) -> str:
+        """Return the log's name, as it stands in the first line of each checkpoint."""
+        text = self._env.get(_PREFIX + name, "")
+        if text and not _ORIGIN.fullmatch(text):
+            raise SettingsError(
+                _PREFIX + name,
+                "must be a name without spaces or plus signs, such as example.com/ofrecord",
+            )
+        return text
+
+    def folder(self, name: str) -> Path:
+        """Return the folder for what can be computed again."""
+        text = self._env.get(_PREFIX + name, "")
+        return (
+            Path(text)
+            if text
+            else Path(self._env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ofrecord"
+        )
+
+    def number(self, name: str, default: int, least: int) -> int:
+        """Return a whole number."""
+        text = self._env.get(_PREFIX + name, "")
+        if not text:
+            return default
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise SettingsError(_PREFIX + name, f"must be a whole number of at least {least}")
+        return int(text)
+
+    def one_of(self, name: str, words: Collection[str], default: str) -> str:
+        """Return one of a few words."""
+        text = self._env.get(_PREFIX + name, "") or default
+        if text not in words:
+            raise SettingsError(_PREFIX + name, f"must be one of {', '.join(words)}")
+        return text
+
+
+def read_secret(env: Mapping[str, str], variable: str) -> str:
+    """Return a secret from the file `<variable>_FILE` names or from the variable; empty when not set."""
+    file, direct = env.get(f"{variable}_FILE", ""), env.get(variable, "")
+    if file and direct:
+        raise SettingsError(variable, f"is given twice, also by {variable}_FILE")
+    if not file:
+        return direct.strip()
+    try:
+        text = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SettingsError(f"{variable}_FILE", f"cannot be read ({reason})") from error
+    if not text:
+        raise SettingsError(f"{variable}_FILE", "names an empty file")
+    return text
