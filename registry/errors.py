@@ -1,4 +1,3 @@
-# ruff: noqa: N818  (the names are conditions, as in the problems they become)
 """What can go wrong in the registry, as one tree of named errors.
 
 RegistryError

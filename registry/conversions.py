@@ -1,0 +1,71 @@
+"""What a manifest says, in the explanation core's own types."""
+
+from __future__ import annotations
+
+from explain.errors import ModelUnsupported
+from explain.features import Feature, FeatureSpace, FloatWidth
+from explain.outcome import OutcomeRule
+from explain.reasons import Factor
+from schemas.manifest import Manifest, ManifestFeature
+from schemas.manifest_checks import PROBABILITIES
+
+DEFAULT_BAND = 0.05  # of a probability, either side of the threshold
+
+
+def space_of(manifest: Manifest, float_width: FloatWidth = 32) -> FeatureSpace:
+    """Return the features in the model's own order."""
+    return FeatureSpace(tuple(_feature(feature) for feature in manifest.features), float_width)
+
+
+def _feature(feature: ManifestFeature) -> Feature:
+    minimum, maximum = (None, None) if feature.range is None else map(float, feature.range)
+    return Feature(
+        name=feature.name,
+        type=feature.type,
+        unit=feature.unit,
+        minimum=minimum,
+        maximum=maximum,
+        categories=feature.categories or (),
+        nullable=feature.nullable,
+        sensitive=feature.sensitive,
+    )
+
+
+def rule_of(manifest: Manifest) -> OutcomeRule:
+    """Return the threshold and its sides; ModelUnsupported for a multiclass outcome."""
+    outcome = manifest.outcome
+    if outcome.threshold is None or outcome.classes is not None:
+        raise ModelUnsupported("multiclass outcome")
+    return OutcomeRule(
+        score=outcome.score,
+        threshold=float(outcome.threshold),
+        adverse=outcome.adverse,
+        favourable=outcome.favourable,
+        direction=outcome.direction,
+    )
+
+
+def band_of(manifest: Manifest) -> float | None:
+    """Return the band around the threshold; None where the kind of reference has none."""
+    reference = manifest.reference
+    if reference.kind != "near_cutoff_approved":
+        return None
+    if reference.band is None:
+        assert manifest.outcome.score in PROBABILITIES  # noqa: S101  the schema asks for it otherwise
+        return DEFAULT_BAND
+    return float(reference.band)
+
+
+def factors_of(manifest: Manifest) -> tuple[Factor, ...]:
+    """Return the factors with their reasons, in the declared order."""
+    sensitive = {feature.name for feature in manifest.features if feature.sensitive}
+    return tuple(
+        Factor(
+            name=factor.name,
+            features=factor.features,
+            code=None if factor.reason is None else factor.reason.code,
+            text=None if factor.reason is None else factor.reason.text,
+            sensitive=not sensitive.isdisjoint(factor.features),
+        )
+        for factor in manifest.factors
+    )

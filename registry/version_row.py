@@ -1,0 +1,90 @@
+"""Registered versions as plain data: what is stored, and what is about to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from registry.catalogues import Catalogue
+
+VersionStatus = Literal["registered", "approved", "retired"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionIdentity:
+    """What makes two registrations the same one."""
+
+    model: str
+    version: str
+    manifest_digest: str
+    artifact_digest: str
+    uploaded_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionContent:
+    """Everything that is stored about a version when it is registered; `capability` is canonical JSON."""
+
+    identity: VersionIdentity
+    family: str
+    profile: str
+    reference_digest: str
+    reference_kind: str
+    reference_rows: int
+    reference_band: float | None
+    catalogue: Catalogue
+    capability: bytes
+    blobs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """One registered version, as stored."""
+
+    model: str
+    version: str
+    manifest_digest: str
+    artifact_digest: str
+    uploaded_digest: str
+    reference_digest: str
+    reference_kind: Literal["near_cutoff_approved", "all_applicants", "given"]
+    reference_rows: int
+    reference_band: float | None
+    family: str
+    profile: str
+    catalogue_name: str
+    catalogue_version: str
+    catalogue_digest: str
+    capability: bytes
+    registered_entry: UUID
+    created_at: datetime
+    status: VersionStatus
+
+    @property
+    def identity(self) -> VersionIdentity:
+        """What makes a registration the same as this one."""
+        return VersionIdentity(
+            self.model, self.version, self.manifest_digest, self.artifact_digest, self.uploaded_digest
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """One change of a version's status."""
+
+    version: str
+    status: VersionStatus
+    changed_at: datetime
+    changed_by: str
+    note: str | None
+    entry_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOutcome:
+    """What a change of status did: the versions that were retired by it, and whether anything changed."""
+
+    changed: bool
+    retired: tuple[str, ...]
