@@ -1,6 +1,6 @@
 """The records of the private part: the first answer to one decision, in plain dictionaries.
 
-Their annotations are the format (`records.private` writes and reads by them), so a field added here is a field
+Their annotations are the format (`records.private` writes and reads by them): a field added here is a field
 added to the log. Annotations stay real objects in this file: they are read when it is imported.
 """
 
@@ -118,6 +118,8 @@ class CounterfactualPart(TypedDict):
     evaluations: NotRequired[int]
     seed: NotRequired[str]
     effort: NotRequired[list[EffortRow]]
+    proof: NotRequired[str | None]
+    dropped: NotRequired[int]
 
 
 class WarningRow(TypedDict):
@@ -147,7 +149,7 @@ class PrivatePart(TypedDict):
     """Everything needed to rebuild the first answer exactly."""
 
     decision_id: str
-    subject_ref: str
+    subject_ref: str | None
     purpose: str | None
     features: list[FeatureRow]
     decision: DecisionPart

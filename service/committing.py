@@ -1,0 +1,29 @@
+"""Waiting for an entry to be committed, for as long as the caller's patience lasts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from audit.commit import GroupCommitter
+from audit.entry import Appended, Draft
+from service.errors import StillCommitting
+
+
+async def commit(committer: GroupCommitter, draft: Draft, patience_seconds: float) -> Appended:
+    """Hands the draft to the committer and waits; `StillCommitting` when it takes too long.
+
+    An entry once handed over is never called back: it may be in a transaction already. Whether it was recorded is
+    found out by the retry, through its idempotency key.
+    """
+    waiting = asyncio.wrap_future(committer.submit(draft))
+    await asyncio.wait({waiting}, timeout=patience_seconds)
+    if not waiting.done():
+        waiting.add_done_callback(_look)
+        raise StillCommitting
+    return waiting.result()
+
+
+def _look(waiting: asyncio.Future[Appended]) -> None:
+    """Nobody waits any more; an error that nobody looks at would be reported as forgotten."""
+    if not waiting.cancelled():
+        waiting.exception()

@@ -1,0 +1,86 @@
+"""What can go wrong between the wire and the rooms behind it.
+
+ServiceError
+ ├─ InvalidInput                  the document does not say what the contract asks
+ ├─ UnsupportedMediaType
+ ├─ BodyTooLarge
+ ├─ Unauthenticated
+ ├─ Forbidden
+ ├─ NotFound
+ ├─ ModelNotApproved
+ ├─ DecisionConflict
+ ├─ DecisionMismatch
+ ├─ CounterfactualUnavailable
+ ├─ TooBusy
+ ├─ StillCommitting
+ └─ NotReady
+
+None of them carries an HTTP status: `service.problems` has the one table that does.
+"""
+
+from __future__ import annotations
+
+from service.strict_json import Flaw
+
+
+class ServiceError(Exception):
+    """The request could not be answered."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or (type(self).__doc__ or "").strip())
+
+
+class InvalidInput(ServiceError):
+    """The input is not valid."""
+
+    def __init__(self, flaws: tuple[Flaw, ...], detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.flaws = flaws
+
+
+class UnsupportedMediaType(ServiceError):
+    """The content type is not one this address takes."""
+
+
+class BodyTooLarge(ServiceError):
+    """The body is larger than this service takes."""
+
+
+class Unauthenticated(ServiceError):
+    """A valid bearer token is needed."""
+
+
+class Forbidden(ServiceError):
+    """This token may not do that."""
+
+
+class NotFound(ServiceError):
+    """There is nothing at this address."""
+
+
+class ModelNotApproved(ServiceError):
+    """This model version is not approved, and only approved versions serve."""
+
+
+class DecisionConflict(ServiceError):
+    """This decision is already on record with other input."""
+
+
+class DecisionMismatch(ServiceError):
+    """The model does not reproduce the decision that was sent."""
+
+
+class CounterfactualUnavailable(ServiceError):
+    """No verified counterfactual was found inside the budget, and one was required."""
+
+
+class TooBusy(ServiceError):
+    """More explanations are under way than this process takes."""
+
+
+class StillCommitting(ServiceError):
+    """The entry was not committed in time; the retry decides whether it was recorded."""
+
+
+class NotReady(ServiceError):
+    """The process is still starting."""

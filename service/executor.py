@@ -1,0 +1,49 @@
+"""Threads for work that must not stand on the event loop, each pool with a limit on what may wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from service.errors import TooBusy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BoundedExecutor:
+    """A pool of threads that refuses work rather than let a queue grow past what a budget could bear."""
+
+    def __init__(self, name: str, *, threads: int, limit: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._limit = limit
+        self._lock = threading.Lock()
+        self.in_flight = 0
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `function` in a thread; raises `TooBusy` at once when the limit is reached.
+
+        A caller that goes away does not free the place: the thread is still busy, and its place is freed when it ends.
+        """
+        with self._lock:
+            if self.in_flight >= self._limit:
+                raise TooBusy
+            self.in_flight += 1
+        try:
+            future = self._pool.submit(function, *args, **kwargs)
+        except RuntimeError:
+            self._leave()
+            raise TooBusy("The service is shutting down.") from None
+        future.add_done_callback(lambda _: self._leave())
+        return await asyncio.wrap_future(future)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def close(self) -> None:
+        """Finishes what was begun and takes nothing more."""
+        self._pool.shutdown(wait=True)

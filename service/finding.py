@@ -1,0 +1,200 @@
+"""What one explanation found, before it is put on record, and how it is found: synchronous, in one hot thread."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from explain.attribution.base import Attribution, reconcile
+from explain.counterfactual.base import CounterfactualSet
+from explain.counterfactual.search import find_counterfactuals
+from explain.deadline import Deadline
+from explain.features import Instance
+from explain.outcome import Decision, decide
+from explain.reasons import Reason, principal_reasons
+from explain.seeding import canonical_row, seed_for
+from records.private_parts import WarningRow
+from registry.loading import LoadedVersion
+from schemas.explanation import Decided, ExplanationRequest
+from service.errors import CounterfactualUnavailable, DecisionMismatch, InvalidInput
+from service.strict_json import Flaw, escape
+
+METHOD = "interventional_treeshap"
+SEARCH_METHOD = "threshold_search/v1"
+
+# A decided score is often sent rounded: it counts as reproduced within half of its last decimal place, at most this.
+_COARSEST_ROUNDING = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about one decision. Of the protected attributes only the names came this far."""
+
+    model: str
+    request: ExplanationRequest
+    protected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Milliseconds spent in each part of the engine."""
+
+    attribution: float
+    reasons: float
+    counterfactuals: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One decision explained by one model version, reconciled and verified, but not yet on record."""
+
+    question: Question
+    loaded: LoadedVersion
+    instance: Instance
+    decision: Decision
+    attribution: Attribution
+    reasons: tuple[Reason, ...]
+    counterfactuals: CounterfactualSet
+    warnings: tuple[WarningRow, ...]
+    durations: Durations
+
+
+def find(loaded: LoadedVersion, question: Question, deadline: Deadline) -> Finding:
+    """Explains one decision: attribution, reasons, then counterfactuals in what is left until `deadline`.
+
+    Raises `InvalidFeatures`, `AttributionUnreconciled`, `ReasonUnmapped`, `DecisionMismatch` or
+    `CounterfactualUnavailable`; nothing partial is ever returned.
+    """
+    request = question.request
+    check_protected(loaded, question.protected)
+    instance = loaded.space.read(request.features)
+    started = time.monotonic()
+    decision, attribution = attribute(loaded, instance)
+    if request.decided is not None:
+        check_decided(request.decided, decision)
+    attributed = time.monotonic()
+    reasons = principal_reasons(
+        attribution,
+        loaded.factors,
+        instance,
+        loaded.reference,
+        loaded.rule,
+        space=loaded.space,
+        decision=decision,
+    )
+    reasoned = time.monotonic()
+    counterfactuals = search(loaded, request, instance, decision, deadline)
+    searched = time.monotonic()
+    return Finding(
+        question=question,
+        loaded=loaded,
+        instance=instance,
+        decision=decision,
+        attribution=attribution,
+        reasons=reasons,
+        counterfactuals=counterfactuals,
+        warnings=warnings_of(loaded, question, instance, reasons),
+        durations=Durations(
+            1e3 * (attributed - started), 1e3 * (reasoned - attributed), 1e3 * (searched - reasoned)
+        ),
+    )
+
+
+def attribute(loaded: LoadedVersion, instance: Instance) -> tuple[Decision, Attribution]:
+    """The decision by the native library, and its attribution reconciled with that very margin."""
+    native = loaded.model.predict(instance.row[None, :])
+    margin, score = float(native.margins[0]), float(native.scores[0])
+    base_value, phi = loaded.shap.explain(instance.row)
+    attribution = reconcile(base_value, phi, margin, loaded.space.float_width, method=METHOD)
+    return decide(loaded.rule, margin, score), attribution
+
+
+def search(
+    loaded: LoadedVersion,
+    request: ExplanationRequest,
+    instance: Instance,
+    decision: Decision,
+    deadline: Deadline,
+) -> CounterfactualSet:
+    """Counterfactuals as far as they were asked for and as time allows.
+
+    Nothing continues after the answer, so a search that the deadline stopped is `partial` or `unresolved` and
+    never `deferred`: that word promises that somebody is still looking.
+    """
+    asked = request.counterfactuals
+    if decision.favourable:
+        return _settled("not_needed")
+    if asked.count == 0:
+        return _settled("not_requested")
+    found = find_counterfactuals(
+        loaded.model,
+        loaded.space,
+        loaded.rule,
+        loaded.constraints,
+        instance,
+        loaded.reference,
+        count=asked.count,
+        deadline=deadline,
+        seed=seed_for(loaded.artifact_digest, canonical_row(instance.row), SEARCH_METHOD),
+    )
+    if asked.required and not any(item.verified for item in found.items):
+        raise CounterfactualUnavailable(
+            f"No verified counterfactual was found inside the budget ({found.status})."
+        )
+    return found
+
+
+def check_decided(decided: Decided, decision: Decision) -> None:
+    """Refuses an explanation of a decision that this model version would not have made."""
+    if decided.outcome is not None and decided.outcome != decision.outcome:
+        raise DecisionMismatch("The model version does not reproduce the outcome that was sent.")
+    if decided.score is not None:
+        _, _, decimals = repr(float(decided.score)).partition(".")
+        rounding = 0.5 * 10.0 ** -len(decimals) if decimals.isdigit() else 0.0
+        allowed = max(1e-6 * max(1.0, abs(decision.score)), min(rounding, _COARSEST_ROUNDING))
+        if abs(decided.score - decision.score) > allowed * (1 + 1e-9):
+            raise DecisionMismatch("The model version does not reproduce the score that was sent.")
+
+
+def check_protected(loaded: LoadedVersion, protected: tuple[str, ...]) -> None:
+    """Refuses protected attributes that the manifest does not declare."""
+    unknown = [name for name in protected if name not in loaded.manifest.protected]
+    if unknown:
+        raise InvalidInput(
+            tuple(
+                Flaw(f"/protected/{escape(name)}", "is not declared as protected by the manifest")
+                for name in unknown
+            )
+        )
+
+
+def warnings_of(
+    loaded: LoadedVersion, question: Question, instance: Instance, reasons: tuple[Reason, ...]
+) -> tuple[WarningRow, ...]:
+    """What a reader should know: missing and out-of-range inputs, reasons that block a notice, values not kept."""
+    rows: list[WarningRow] = [
+        {"code": "missing", "feature": feature.name, "detail": "no value was given"}
+        for feature, value in zip(loaded.space.features, instance.values, strict=True)
+        if value is None
+    ]
+    rows += [
+        {"code": warning.code, "feature": _feature_at(warning.pointer), "detail": warning.detail}
+        for warning in instance.warnings
+    ]
+    rows += [
+        {"code": "sensitive_reason", "feature": None, "detail": f"principal factor {reason.factor} is sensitive"}
+        for reason in reasons
+        if reason.sensitive
+    ]
+    if question.protected:
+        detail = "protected attributes were checked and not kept: this release has no fairness store"
+        rows.append({"code": "protected_not_stored", "feature": None, "detail": detail})
+    return tuple(rows)
+
+
+def _feature_at(pointer: str) -> str:
+    return pointer.removeprefix("/").replace("~1", "/").replace("~0", "~")
+
+
+def _settled(status: str) -> CounterfactualSet:
+    return CounterfactualSet(status=status, complete=True, items=(), evaluations=0, seed=0, effort=())

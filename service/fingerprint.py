@@ -1,0 +1,48 @@
+"""When two requests are the same decision: the idempotency key and the fingerprint of what was asked.
+
+Numbers count by value, so 56 equals 56.0; types count, so 1, true and "1" differ. The budget and the caller's remarks
+about the decision do not count, and neither does the version: a retry after a new approval still finds its first answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from audit.canonical import canonical, decimal
+from audit.entry import Idempotency
+from schemas.explanation import ExplanationRequest
+
+_FORM = "explanation/v1"
+
+
+def idempotency_of(model: str, request: ExplanationRequest) -> Idempotency:
+    """The key (this decision of this model) and the fingerprint (this question about it)."""
+    asked = [
+        _FORM,
+        typed(request.features),
+        typed(list(request.components)),
+        [request.counterfactuals.count, request.counterfactuals.required],
+    ]
+    return Idempotency(key=decision_key(model, request.decision_id), fingerprint=canonical(asked))
+
+
+def decision_key(model: str, decision_id: str) -> bytes:
+    """The key a decision is found by; the log keeps only its HMAC."""
+    return canonical([_FORM, model, decision_id])
+
+
+def typed(value: object) -> list[object]:
+    """A value with its type in front, so that equal bytes mean equal values; object names become values."""
+    if value is None:
+        return ["null"]
+    if isinstance(value, bool):
+        return ["boolean", value]
+    if isinstance(value, int | float):
+        return ["number", decimal(float(value))]
+    if isinstance(value, str):
+        return ["text", value]
+    if isinstance(value, Mapping):
+        return ["object", *([name, typed(value[name])] for name in sorted(value))]
+    if isinstance(value, Sequence):
+        return ["array", *(typed(item) for item in value)]
+    raise TypeError(f"a {type(value).__name__} cannot be part of a question")

@@ -1,0 +1,180 @@
+"""Which problem document each error becomes (RFC 9457).
+
+The rooms behind the wire raise errors without any notion of HTTP; this table is the only place that gives them one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from audit import errors as audit
+from explain import errors as explain
+from records import evaluations
+from records import private as records
+from service import errors as service
+from service.strict_json import Flaw, InvalidJson, escape
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table: the stable name of a problem, its status, its title."""
+
+    name: str
+    status: int
+    title: str
+    retry_after_seconds: int | None = None
+    # Said instead of the error's own words where those could carry what must not leave: a driver's message, a margin.
+    detail: str | None = None
+
+    # Nobody foresaw this one: its stack is worth a log line.
+    unexpected: bool = False
+
+    @property
+    def type(self) -> str:
+        return f"/problems/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem as it is sent."""
+
+    kind: Kind
+    detail: str
+    flaws: tuple[Flaw, ...] = ()
+    retry_after_seconds: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+INVALID_INPUT = Kind("invalid-input", 422, "The input is not valid")
+NOT_FOUND = Kind("not-found", 404, "Not found")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not take that method")
+OVERLOADED = Kind("overloaded", 503, "The service is overloaded", retry_after_seconds=1)
+CONFLICT = Kind("decision-conflict", 409, "This decision is on record with other input")
+AUDIT_UNAVAILABLE = Kind(
+    "audit-unavailable",
+    503,
+    "The record could not be reached",
+    retry_after_seconds=2,
+    detail="Nothing is answered that is not on record; a retry finds out whether the entry was written.",
+)
+INTERNAL = Kind(
+    "internal-error",
+    500,
+    "The service failed",
+    detail="The request failed for a reason that is not the caller's; the log has it under this instance.",
+    unexpected=True,
+)
+INTEGRITY = Kind(
+    "integrity-halt", 503, "The log is halted", detail="What is stored contradicts what was signed; an operator is needed."
+)
+
+TABLE: Mapping[type[Exception], Kind] = {
+    InvalidJson: INVALID_INPUT,
+    service.InvalidInput: INVALID_INPUT,
+    service.UnsupportedMediaType: Kind("unsupported-media-type", 415, "The content type is not taken here"),
+    service.BodyTooLarge: Kind("body-too-large", 413, "The body is too large"),
+    service.Unauthenticated: Kind("unauthenticated", 401, "A valid bearer token is needed"),
+    service.Forbidden: Kind("forbidden", 403, "This token may not do that"),
+    service.NotFound: NOT_FOUND,
+    service.ModelNotApproved: Kind("model-not-approved", 409, "The model version is not approved"),
+    service.DecisionConflict: CONFLICT,
+    service.DecisionMismatch: Kind("decision-mismatch", 409, "The model does not reproduce the decision"),
+    service.CounterfactualUnavailable: Kind("counterfactual-unavailable", 503, "No verified counterfactual in time"),
+    service.TooBusy: OVERLOADED,
+    service.StillCommitting: AUDIT_UNAVAILABLE,
+    service.NotReady: Kind("not-ready", 503, "The service is starting", retry_after_seconds=1),
+    explain.InvalidFeatures: INVALID_INPUT,
+    explain.ModelUnsupported: Kind("model-unsupported", 422, "The model cannot be explained exactly"),
+    explain.ModelCorrupt: Kind("model-corrupt", 422, "The artifact is damaged"),
+    explain.ManifestContradiction: Kind("manifest-contradiction", 422, "The artifact contradicts the manifest"),
+    explain.ReferenceTooSmall: Kind("reference-too-small", 422, "The reference population is too small"),
+    explain.AttributionUnreconciled: Kind(
+        "attribution-unreconciled",
+        500,
+        "The attribution does not add up",
+        detail="The attribution does not add up to the model's own margin, so no explanation leaves; it is on record.",
+    ),
+    explain.ReasonUnmapped: Kind("reason-unmapped", 500, "A principal factor has no reason"),
+    explain.ConstraintError: Kind("constraints-contradictory", 422, "The counterfactual constraints contradict"),
+    explain.ExplainError: INTERNAL,
+    audit.AuditUnavailable: AUDIT_UNAVAILABLE,
+    audit.Overloaded: OVERLOADED,
+    audit.Conflict: CONFLICT,
+    audit.EntryNotFound: NOT_FOUND,
+    audit.PayloadErased: Kind("erased", 410, "The personal data was erased"),
+    audit.IntegrityHalt: INTEGRITY,
+    audit.KeyMissing: Kind(
+        "key-missing", 500, "The key of this entry is missing", detail="No record says that it was destroyed."
+    ),
+    audit.AuditError: INTERNAL,
+    records.PrivatePartMalformed: INTERNAL,
+    evaluations.EvaluationNotFound: NOT_FOUND,
+    evaluations.EvaluationKindUnknown: Kind("evaluation-kind-unknown", 422, "No worker does this evaluation"),
+}
+
+_HTTP_KINDS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
+
+
+def kind_of(error: Exception) -> Kind:
+    """The row of the nearest class in the table."""
+    for ancestor in type(error).__mro__:
+        kind = TABLE.get(ancestor)
+        if kind is not None:
+            return kind
+    return INTERNAL
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem an error becomes; whatever nobody foresaw is a 500 that says nothing."""
+    if isinstance(error, HTTPException):
+        kind = _HTTP_KINDS.get(error.status_code, INVALID_INPUT if error.status_code < 500 else INTERNAL)
+        return Problem(kind, kind.detail or kind.title + ".", headers=dict(error.headers or {}))
+    if isinstance(error, RequestValidationError):
+        flaws = tuple(Flaw(_parameter(found["loc"]), str(found["msg"])) for found in error.errors())
+        return Problem(INVALID_INPUT, "A parameter of the address is not valid.", flaws)
+    kind = kind_of(error)
+    retry_after = getattr(error, "retry_after_seconds", None)
+    return Problem(kind, kind.detail or str(error), _flaws_of(error), retry_after)
+
+
+def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
+    if isinstance(error, service.InvalidInput | InvalidJson):
+        return error.flaws
+    if isinstance(error, explain.InvalidFeatures):
+        return tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+    if isinstance(error, evaluations.EvaluationKindUnknown):
+        return (Flaw("/kind", str(error)),)
+    return ()
+
+
+def _parameter(place: tuple[str | int, ...]) -> str:
+    """A query or path parameter has no place in a document; it is named by itself."""
+    return "/" + "/".join(escape(str(part)) for part in place[1:])
+
+
+def render(problem: Problem, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem document as a response; `instance` is the request id."""
+    body: dict[str, object] = {
+        "type": problem.kind.type,
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "instance": instance,
+    }
+    if problem.flaws:
+        body["errors"] = [{"pointer": flaw.pointer, "detail": flaw.detail} for flaw in problem.flaws]
+    sent = {**problem.headers, **(headers or {})}
+    retry_after = problem.retry_after_seconds or problem.kind.retry_after_seconds
+    if retry_after is not None:
+        sent["Retry-After"] = str(retry_after)
+    if problem.kind.status == 401:
+        sent["WWW-Authenticate"] = 'Bearer realm="ofrecord"'
+    return Response(orjson.dumps(body), problem.kind.status, sent, MEDIA_TYPE)
