@@ -2,6 +2,7 @@
 
 OperationError
 ├── SettingsError            a variable is missing or wrong
+├── DatabaseUnavailable      PostgreSQL does not answer
 ├── DurabilityOff            PostgreSQL may lose a committed entry
 ├── MigrationRefused         an applied file was edited, or a name is not a migration's
 ├── AlreadyRunning           another process holds the same data folder
@@ -31,6 +32,10 @@ class SettingsError(OperationError):
         self.variable = variable
         self.detail = detail
         super().__init__(f"{variable}: {detail}")
+
+
+class DatabaseUnavailable(OperationError):
+    """PostgreSQL does not answer."""
 
 
 class DurabilityOff(OperationError):

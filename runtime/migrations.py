@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 from psycopg import errors, sql
 
+from runtime.addresses import database_of, with_database
 from runtime.clock import Clock, SystemClock
 from runtime.errors import MigrationRefused
 from runtime.postgres import Connection, connect
@@ -88,22 +89,6 @@ def restrict_database(connection: Connection, roles: Sequence[str]) -> None:
         sql.SQL("grant connect on database {} to {}").format(name, listed),
     ):
         connection.execute(statement)
-
-
-def with_database(url: str, name: str) -> str:
-    """Return the same address for another database."""
-    return psycopg.conninfo.make_conninfo(url, dbname=name)
-
-
-def database_of(url: str) -> str:
-    """Return the name of the database in an address."""
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    return str(parts.get("dbname") or parts.get("user") or "postgres")
-
-
-def with_role(url: str, role: str, password: str) -> str:
-    """Return the same address for another role."""
-    return psycopg.conninfo.make_conninfo(url, user=role, password=password)
 
 
 def _create_database(url: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
-from runtime.errors import DurabilityOff
+from runtime.errors import DatabaseUnavailable, DurabilityOff
 
 Connection = psycopg.Connection[TupleRow]
 Pool = ConnectionPool[Connection]
@@ -76,3 +77,18 @@ def check_durability(connection: Connection) -> None:
             off.append(setting)
     if off:
         raise DurabilityOff(off)
+
+
+def require_durability(url: str, *, patience_seconds: float = 30.0) -> None:
+    """Wait until the database answers, then check its durability; for the start of a process."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            with connect(url) as connection:
+                check_durability(connection)
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
+            time.sleep(0.25)
+        else:
+            return

@@ -12,8 +12,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from runtime.addresses import with_password
 from runtime.errors import SettingsError
 
 SERVICE_NEEDS = ("database_url", "keys_database_url", "master_key", "receipt_key", "log_origin")
@@ -105,14 +106,9 @@ class _Reader:
         text = self.secret(name)
         if not text:
             return ""
-        parts = urlsplit(text)
-        if parts.scheme not in schemes:
+        if urlsplit(text).scheme not in schemes:
             raise SettingsError(_PREFIX + name, f"must start with {' or '.join(f'{s}://' for s in schemes)}")
-        password = self.secret(password_name)
-        if not password or parts.password:
-            return text
-        user, _, host = parts.netloc.rpartition("@")
-        return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+        return with_password(text, self.secret(password_name))
 
     def master_key(self, name: str) -> bytes:
         """Return the 32 bytes of a key written as 64 hexadecimal digits."""
