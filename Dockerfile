@@ -1,0 +1,60 @@
+# One image for every role: `docker run ofrecord serve | work | schedule | integrate | migrate | …`.
+#
+# The base is pinned by tag. A digest is the stronger pin, but one that was never pulled and checked here would be a guess:
+# whoever builds passes their own mirror's digest, `--build-arg BASE=python:3.13-slim-trixie@sha256:…`.
+ARG BASE=python:3.13-slim-trixie
+
+FROM ${BASE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ONLY_BINARY=:all: PYTHONDONTWRITEBYTECODE=1
+WORKDIR /src
+
+# Dependencies first: this layer changes only with the lock. Hashes decide what is installed, not the index.
+COPY requirements/image.txt requirements/build.txt requirements/
+RUN python -m venv /opt/ofrecord \
+ && /opt/ofrecord/bin/python -m pip install --require-hashes -r requirements/image.txt \
+ && python -m venv /opt/build \
+ && /opt/build/bin/python -m pip install --require-hashes -r requirements/build.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY explain explain
+COPY audit audit
+COPY schemas schemas
+COPY runtime runtime
+COPY registry registry
+COPY records records
+COPY reports reports
+COPY service service
+COPY workers workers
+COPY cli cli
+COPY examples examples
+RUN /opt/build/bin/python -m hatchling build -t wheel -d /wheel \
+ && /opt/ofrecord/bin/python -m pip install --no-deps --no-index /wheel/*.whl \
+ && find /opt/ofrecord/lib -name '*.py' -exec touch --date=@1735689600 {} + \
+ && /opt/ofrecord/bin/python -m compileall -q /opt/ofrecord/lib
+
+# Kernels are compiled now, so that no first request waits for it. The cache knows its sources by their modification time,
+# and image layers keep whole seconds only: hence the `touch` above. Compiled code fits the processor it was compiled for; on
+# another one it is compiled again at start, into the writable cache volume.
+ENV OFRECORD_CACHE_DIR=/var/cache/ofrecord
+RUN mkdir -p "$OFRECORD_CACHE_DIR" && /opt/ofrecord/bin/python -m explain.attribution.warm
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="Ofrecord" \
+      org.opencontainers.image.description="Explanations of record" \
+      org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/opt/ofrecord/bin:$PATH \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 PYTHONHASHSEED=random \
+    OMP_NUM_THREADS=1 \
+    OFRECORD_CACHE_DIR=/var/cache/ofrecord
+COPY --from=build /opt/ofrecord /opt/ofrecord
+COPY --from=build --chown=10001:10001 /var/cache/ofrecord /var/cache/ofrecord
+# Numeric, so that a cluster can see without a lookup that it is not root.
+USER 10001:10001
+WORKDIR /var/cache/ofrecord
+VOLUME /var/cache/ofrecord
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
+ENTRYPOINT ["ofrecord"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]

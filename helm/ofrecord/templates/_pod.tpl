@@ -1,0 +1,101 @@
+{{/*
+One Deployment of a long-running role. Arguments (dict): root, role, command, args, replicas, resources, env (list of {name,
+value}), secretItems (list of {key, path}), keys (whether it speaks to the keys database), probes (text).
+*/}}
+{{- define "ofrecord.deployment" -}}
+{{- $v := .root.Values -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "ofrecord.name" . }}
+  labels: {{- include "ofrecord.labels" . | nindent 4 }}
+spec:
+  replicas: {{ .replicas }}
+  revisionHistoryLimit: 3
+  strategy:
+    type: RollingUpdate
+    rollingUpdate: {maxUnavailable: {{ .maxUnavailable | default 0 }}, maxSurge: 1}
+  selector:
+    matchLabels: {{- include "ofrecord.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels: {{- include "ofrecord.labels" . | nindent 8 }}
+      annotations:
+        ofrecord/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
+        {{- with $v.podAnnotations }}{{ toYaml . | nindent 8 }}{{ end }}
+    spec:
+      serviceAccountName: {{ .root.Release.Name }}
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: {{ $v.terminationGraceSeconds }}
+      securityContext: {{- include "ofrecord.podSecurity" . | nindent 8 }}
+      {{- with $v.image.pullSecrets }}
+      imagePullSecrets: {{ range . }}
+        - name: {{ . }}{{ end }}
+      {{- end }}
+      {{- with $v.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $v.tolerations }}
+      tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      topologySpreadConstraints:
+        {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+        - maxSkew: 1
+          topologyKey: {{ . }}
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector:
+            matchLabels: {{- include "ofrecord.selector" $ | nindent 14 }}
+        {{- end }}
+      containers:
+        - name: {{ .role }}
+          image: {{ include "ofrecord.image" .root }}
+          imagePullPolicy: {{ $v.image.pullPolicy }}
+          args: {{ .args | toJson }}
+          securityContext: {{- include "ofrecord.containerSecurity" . | nindent 12 }}
+          envFrom:
+            - configMapRef: {name: {{ .root.Release.Name }}}
+          env:
+            - name: OFRECORD_DATABASE_URL
+              value: {{ include "ofrecord.databaseUrl" (dict "database" $v.database "user" .user "folder" "database") }}
+            - name: OFRECORD_DATABASE_PASSWORD_FILE
+              value: /run/secrets/ofrecord/database-password
+            {{- if .keys }}
+            - name: OFRECORD_KEYS_DATABASE_URL
+              value: {{ include "ofrecord.databaseUrl" (dict "database" $v.keysDatabase "user" .user "folder" "keys-database") }}
+            - name: OFRECORD_MASTER_KEY_FILE
+              value: /run/secrets/ofrecord/master-key
+            {{- end }}
+            {{- if .queue }}
+            - name: OFRECORD_BROKER_URL
+              value: {{ include "ofrecord.brokerUrl" .root }}
+            - name: OFRECORD_BROKER_PASSWORD_FILE
+              value: /run/secrets/ofrecord/broker-password
+            {{- end }}
+            {{- with .env }}{{ toYaml . | nindent 12 }}{{ end }}
+          {{- with .ports }}
+          ports: {{- toYaml . | nindent 12 }}
+          {{- end }}
+          {{- .probes | nindent 10 }}
+          {{- with .lifecycle }}
+          lifecycle: {{- toYaml . | nindent 12 }}
+          {{- end }}
+          resources: {{- toYaml .resources | nindent 12 }}
+          volumeMounts:
+            - {name: secrets, mountPath: /run/secrets/ofrecord, readOnly: true}
+            - {name: cache, mountPath: /var/cache/ofrecord}
+            - {name: tmp, mountPath: /tmp}
+            {{- include "ofrecord.caMounts" .root | nindent 12 }}
+      volumes:
+        - name: secrets
+          secret:
+            secretName: {{ index $v.secrets .role }}
+            defaultMode: 0440
+            items: {{- range .secretItems }}
+              - {key: {{ . }}, path: {{ . }}}{{ end }}
+        - name: cache
+          emptyDir: {sizeLimit: {{ $v.cache.sizeLimit }}}
+        - name: tmp
+          emptyDir: {medium: Memory, sizeLimit: 64Mi}
+        {{- include "ofrecord.caVolumes" .root | nindent 8 }}
+{{- end -}}

@@ -1,0 +1,160 @@
+"""The Compose file, parsed by the specification's own parser and held to what we promise about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compose_spec import PyCompose, PyOptions
+
+ROOT = Path(__file__).resolve().parents[3]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+GIVEN = {"OFRECORD_LOG_ORIGIN": "bank.example/log"}
+OURS = ("migrate", "service", "worker", "scheduler", "integrator")
+THEIRS = ("postgres", "postgres-keys", "valkey")
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
+
+
+def _interpolate(text: str, given: dict[str, str]) -> str:
+    """What Compose does with `${NAME:-default}` and `${NAME:?message}` before it parses."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name in given:
+            return given[name]
+        if match["kind"] == ":-":
+            return match["rest"]
+        raise LookupError(f"{name} is required: {match['rest']}")
+
+    return VARIABLE.sub(value, text)
+
+
+def _parse(text: str = TEXT) -> PyCompose:
+    compose = PyOptions(apply_merge=True).from_yaml(_interpolate(text, GIVEN))
+    compose.validate()
+    return compose
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    parsed: dict[str, dict[str, Any]] = _parse().to_dict()["services"]
+    return parsed
+
+
+def _secrets(service: dict[str, Any]) -> set[str]:
+    return {item if isinstance(item, str) else item["source"] for item in service.get("secrets", [])}
+
+
+def test_the_services_are_these(services: dict[str, dict[str, Any]]) -> None:
+    assert set(services) == {*OURS, *THEIRS}
+
+
+def test_a_missing_definition_is_noticed() -> None:
+    """The validator is awake: a secret nobody defines is refused."""
+    with pytest.raises(ValueError, match="nobody"):
+        _parse(TEXT.replace("secrets: [service_password,", "secrets: [nobody, service_password,"))
+
+
+def test_the_name_of_the_log_has_no_default() -> None:
+    with pytest.raises(LookupError, match="OFRECORD_LOG_ORIGIN"):
+        _interpolate(TEXT, {})
+
+
+@pytest.mark.parametrize("name", [*OURS, *THEIRS])
+def test_every_container_is_hardened(services: dict[str, dict[str, Any]], name: str) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+    assert "cap_add" not in service
+    assert str(service["user"]).partition(":")[0] not in {"0", "root"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_run_as_the_images_numeric_user(services: dict[str, dict[str, Any]], name: str) -> None:
+    assert services[name]["user"] == "10001:10001"
+
+
+@pytest.mark.parametrize("name", [name for name in (*OURS, *THEIRS) if name != "migrate"])
+def test_what_stays_up_has_a_health_check_and_comes_back(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert services[name]["restart"] == "unless-stopped"
+    if name != "service":  # the image's own check is the service's
+        check = services[name]["healthcheck"]
+        assert check["test"]
+        assert not check.get("disable")
+
+
+def test_the_migration_runs_once_and_the_others_wait_for_it(services: dict[str, dict[str, Any]]) -> None:
+    assert services["migrate"]["restart"] == "no"
+    assert services["migrate"]["command"] == ["migrate"]
+    for name in ("service", "worker", "scheduler", "integrator"):
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+        assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    for database in ("postgres", "postgres-keys"):
+        assert services["migrate"]["depends_on"][database]["condition"] == "service_healthy"
+
+
+@pytest.mark.parametrize("name", ["postgres", "postgres-keys"])
+def test_data_checksums_are_on(services: dict[str, dict[str, Any]], name: str) -> None:
+    assert services[name]["image"].startswith("postgres:18")
+    assert "--data-checksums" in services[name]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    # PostgreSQL 18's image keeps its data one level below what older ones mounted.
+    assert any(str(volume).endswith(":/var/lib/postgresql") for volume in services[name]["volumes"])
+
+
+def test_only_the_service_is_published_and_only_locally_unless_told(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
+    assert published == {"service": ["127.0.0.1:8080:8080"]}
+
+
+def test_the_networks_separate_what_need_not_meet(services: dict[str, dict[str, Any]]) -> None:
+    networks = _parse().to_dict()["networks"]
+    assert networks["data"]["internal"] is True
+    assert networks["queue"]["internal"] is True
+    assert services["valkey"]["networks"] == ["queue"]
+    assert services["integrator"]["networks"] == ["data"]
+    assert [name for name, service in services.items() if "edge" in service["networks"]] == ["service"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "holders"),
+    [
+        ("checkpoint_key", {"integrator"}),
+        ("receipt_key", {"service"}),
+        ("master_key", {"service", "worker"}),
+        ("postgres_password", {"postgres", "migrate"}),
+        ("postgres_keys_password", {"postgres-keys", "migrate"}),
+        ("service_password", {"service", "migrate"}),
+        ("worker_password", {"worker", "scheduler", "migrate"}),
+        ("integrator_password", {"integrator", "migrate"}),
+        ("auditor_password", {"migrate"}),
+    ],
+)
+def test_a_secret_reaches_only_who_needs_it(
+    services: dict[str, dict[str, Any]], secret: str, holders: set[str]
+) -> None:
+    assert {name for name, service in services.items() if secret in _secrets(service)} == holders
+
+
+def test_secrets_are_files_and_never_values(services: dict[str, dict[str, Any]]) -> None:
+    for secret in _parse().to_dict()["secrets"].values():
+        assert set(secret) == {"file"}
+    for service in services.values():
+        for name, value in (service.get("environment") or {}).items():
+            if re.search(r"PASSWORD|KEY|TOKEN|SECRET", name) and not name.endswith("URL"):
+                assert str(value).startswith("/run/secrets/"), name
+            assert not re.search(r"://[^/@:]*:[^/@]+@", str(value)), f"{name} carries a password"
+
+
+def test_a_secret_file_named_in_the_environment_is_mounted(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        for value in (service.get("environment") or {}).values():
+            for secret in re.findall(r"/run/secrets/(\w+)", str(value)):
+                assert secret in _secrets(service), f"{name} reads {secret}"
