@@ -70,9 +70,12 @@ def migrate(
     applied: list[str] = []
     for target in targets:
         _create_database(target.url)
-    for number, target in enumerate(targets):
+    servers: set[tuple[str, int]] = set()
+    for target in targets:
         with connect(target.url, autocommit=True) as connection, _locked(connection):
-            if number == 0:
+            server = (connection.info.host, connection.info.port)
+            if server not in servers:  # roles are a whole server's; the keys database may have one of its own
+                servers.add(server)
                 _create_roles(connection, passwords)
             restrict_database(connection, target.roles)
             applied += _apply(connection, target.sources, clock)

@@ -26,3 +26,8 @@ def die_with_parent(sig: signal.Signals) -> Callable[[], None]:
             os._exit(1)
 
     return ask
+
+
+def follow_parent(sig: signal.Signals) -> None:
+    """Ask for `sig` when our own parent dies; for a process that was forked by somebody else's code."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(sig), 0, 0, 0)

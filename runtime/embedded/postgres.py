@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from runtime.embedded.binaries import postgres_programs
-from runtime.embedded.process import ServerProcess
+from runtime.embedded.process import ChildProcess, Launch
 from runtime.embedded.state import Account, Place
 from runtime.errors import EmbeddedServerError
 
@@ -61,7 +61,7 @@ class PostgresServer:
         self._connections = connections
         self._socket = place.socket_folder()
         self._data = place.folder("postgres") / "data"
-        self.process = ServerProcess("PostgreSQL", log)
+        self.process = ChildProcess("PostgreSQL", log)
 
     @property
     def data(self) -> Path:
@@ -83,9 +83,8 @@ class PostgresServer:
             )
         )
         self._place.own(configuration)
-        self.process.spawn(
-            [str(programs / "postgres"), "-D", str(self._data)], self._place.account, signal.SIGINT
-        )
+        command = (str(programs / "postgres"), "-D", str(self._data))
+        self.process.spawn(Launch(command, signal.SIGINT, self._place.account))
         self.process.wait_until(lambda: self._status() == "ready", _START_SECONDS)
 
     def stop(self) -> None:

@@ -1,11 +1,12 @@
-"""Start, watch and stop one server process."""
+"""Start, watch and stop one child process."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.embedded.leash import die_with_parent
@@ -15,7 +16,20 @@ from runtime.errors import EmbeddedServerError
 _TAIL_BYTES = 2000
 
 
-class ServerProcess:
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What is started, as whom, and with what in its hands."""
+
+    command: tuple[str, ...]
+    on_parent_death: signal.Signals
+    account: Account | None = None
+    given: bytes = b""  # on standard input
+    environment: Mapping[str, str] = field(default_factory=lambda: {"LC_ALL": "C", "TZ": "UTC"})
+    folder: Path = Path("/")
+    descriptors: tuple[int, ...] = ()
+
+
+class ChildProcess:
     """One child that writes to a log file and dies with us."""
 
     def __init__(self, name: str, log: Path) -> None:
@@ -26,7 +40,7 @@ class ServerProcess:
 
     @property
     def process_id(self) -> int | None:
-        """The number of the running process."""
+        """The number of the process, while there is one."""
         return self._child.pid if self._child else None
 
     @property
@@ -34,35 +48,36 @@ class ServerProcess:
         """Whether it is alive."""
         return self._child is not None and self._child.poll() is None
 
-    def spawn(
-        self,
-        command: Sequence[str],
-        account: Account | None,
-        on_parent_death: signal.Signals,
-        given: bytes = b"",
-    ) -> None:
-        """Start the program as an account, with `given` on its standard input and hardly an environment."""
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, if it did."""
+        return self._child.poll() if self._child else None
+
+    def spawn(self, launch: Launch) -> None:
+        """Start it; its own session keeps Ctrl-C for the supervisor, which stops things in order."""
+        account = launch.account
         user, group = (account.uid, account.gid) if account else (None, None)
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with self.log.open("ab") as log:
                 self._child = subprocess.Popen(  # noqa: S603 - our own program and arguments
-                    command,
+                    launch.command,
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={"LC_ALL": "C", "TZ": "UTC"},
-                    cwd="/",
-                    start_new_session=True,  # Ctrl-C is for the supervisor, which stops things in order
+                    env=launch.environment,
+                    cwd=launch.folder,
+                    start_new_session=True,
+                    pass_fds=launch.descriptors,
                     user=user,
                     group=group,
                     extra_groups=[] if account else None,
-                    preexec_fn=die_with_parent(on_parent_death),  # noqa: PLW1509 - one system call, no locks
+                    preexec_fn=die_with_parent(launch.on_parent_death),  # noqa: PLW1509 - a single system call
                 )
         except OSError as error:
             raise EmbeddedServerError(f"{self.name} cannot be started ({error})") from error
         if self._child.stdin:
-            self._child.stdin.write(given)
+            self._child.stdin.write(launch.given)
             self._child.stdin.close()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
@@ -70,13 +85,18 @@ class ServerProcess:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running:
-                raise EmbeddedServerError(f"{self.name} stopped while starting:\n{self._log_tail()}")
+                raise EmbeddedServerError(f"{self.name} stopped while starting:\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 self.stop(signal.SIGTERM, 5.0, then=signal.SIGKILL)
                 raise EmbeddedServerError(
-                    f"{self.name} was not ready after {seconds:.0f} s:\n{self._log_tail()}"
+                    f"{self.name} was not ready after {seconds:.0f} s:\n{self.log_tail()}"
                 )
             time.sleep(0.01)
+
+    def ask(self, sig: signal.Signals) -> None:
+        """Send a signal, if it is alive."""
+        if self._child and self._child.poll() is None:
+            self._child.send_signal(sig)
 
     def stop(self, sig: signal.Signals, seconds: float, *, then: signal.Signals) -> None:
         """Ask it to stop, wait, and insist when it does not."""
@@ -91,9 +111,10 @@ class ServerProcess:
                 child.wait(patience)
             except subprocess.TimeoutExpired:
                 continue
-        raise EmbeddedServerError(f"{self.name} (process {child.pid}) does not stop")
+        if child.poll() is None:
+            raise EmbeddedServerError(f"{self.name} (process {child.pid}) does not stop")
 
-    def _log_tail(self) -> str:
+    def log_tail(self) -> str:
         """Return the last lines it wrote."""
         data = self.log.read_bytes() if self.log.is_file() else b""
         return data[-_TAIL_BYTES:].decode("utf-8", "replace").strip()

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from runtime.embedded.binaries import valkey_program
-from runtime.embedded.process import ServerProcess
+from runtime.embedded.process import ChildProcess, Launch
 from runtime.embedded.state import Place
 
 # Nothing is kept on disk: what the queue forgets, the scheduler sends again.
@@ -35,7 +35,7 @@ class ValkeyServer:
         self._place = place
         self._password = password
         self._socket = place.socket_folder() / "valkey.sock"
-        self.process = ServerProcess("Valkey", log)
+        self.process = ChildProcess("Valkey", log)
 
     @property
     def url(self) -> str:
@@ -50,7 +50,8 @@ class ValkeyServer:
             socket=self._socket, password=self._password, folder=self._place.folder("valkey")
         )
         # Read from standard input ("-"), so that the password is neither in a file nor in the process list.
-        self.process.spawn([str(program), "-"], self._place.account, signal.SIGTERM, configuration.encode())
+        command = (str(program), "-")
+        self.process.spawn(Launch(command, signal.SIGTERM, self._place.account, configuration.encode()))
         self.process.wait_until(self._answers, _START_SECONDS)
 
     def stop(self) -> None:
