@@ -1,0 +1,1 @@
+"""What workers compute about explanations: pure functions, numbers in and numbers out."""
