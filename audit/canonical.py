@@ -1,8 +1,8 @@
 """One value, one sequence of bytes: RFC 8785 for the JSON that the log commits to.
 
-The accepted values are narrower than JSON, so that implementations need not agree on how numbers are written or on
-UTF-16 key order: no floats (a real number is a decimal string, see `decimal`), integers within 2**53, ASCII keys.
-On that subset sorted keys and minimal separators are exactly RFC 8785.
+The accepted values are narrower than JSON, so that implementations need not agree on number formatting or on
+UTF-16 key order: no floats (a real number is a decimal string, see `decimal`), integers within 2**53,
+ASCII keys. On that subset sorted keys and minimal separators are exactly RFC 8785.
 """
 
 from __future__ import annotations

@@ -23,7 +23,10 @@ ENTRY_LIMIT_BYTES: Final = 65_535  # what a C2SP entry bundle can hold
 PRIVATE_LIMIT_BYTES: Final = 4 << 20
 RETENTION_CLASSES: Final = ("standard", "consumer_credit", "business_credit", "clinical")
 MEMBERS: Final = frozenset(
-    "about actor body ciphertext_digest commitment entry_id key_id retention_class time type v".split()
+    (
+        *("v", "entry_id", "type", "time", "actor", "about", "retention_class", "body"),
+        *("ciphertext_digest", "commitment", "key_id"),
+    )
 )
 _TYPE = re.compile(r"[a-z]+(?:_[a-z]+)*(?:\.[a-z]+(?:_[a-z]+)*)+")
 _WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
@@ -44,8 +47,8 @@ class Idempotency:
 class Draft:
     """An entry before it has an id and a time.
 
-    `private` is encrypted under a key of `subject` (of the log itself, if there is none); the rest stays clear
-    for ever. `about` is the entry that this one concerns: the explanation that was read, reviewed, corrected.
+    `private` is encrypted under a key of `subject` (of the log itself, if there is none); the rest is clear.
+    `about` is the entry that this one concerns: the explanation that was read, reviewed, corrected.
     """
 
     type: str

@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 6962, section 2.1: hashes, roots, proofs and their verification. Pure.
 
-A node `(level, index)` is the root of the perfect subtree over the 2**level leaves from `index * 2**level` on.
+A node `(level, index)` is the root of the perfect subtree over the 2**level leaves from index * 2**level.
 Proof builders ask for such nodes only, so they work on anything that can answer (a list, tiles, a database).
 Verification follows RFC 9162, sections 2.1.3.2 and 2.1.4.2, which verify the proofs that RFC 6962 defines.
 """

@@ -1,0 +1,133 @@
+"""The integrator: it gives committed entries their place in the tree and signs what the tree then is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+import psycopg
+
+from audit.checkpoint import Checkpoint, check_origin, sign_checkpoint, verify_checkpoint
+from audit.database import Connection, Pool, session
+from audit.errors import AuditUnavailable, EntryRefused, IntegrityHalt, MalformedNote
+from audit.log import Backlog, publish_verifier_key, read_backlog
+from audit.note import Signer
+from audit.queries import LOG
+from audit.tiles import Edge, Tile
+from audit.tree import StoredTree, newest_checkpoint
+
+_LOG = logging.getLogger(__name__)
+
+
+class Integrator:
+    """Moves entries from `pending` into the tree. Any number may run; a primary key lets one of them win."""
+
+    def __init__(self, pool: Pool, signers: Sequence[Signer], origin: str, *, batch: int = 4096) -> None:
+        """Take a pool of the integrator's role, and the checkpoint keys: two while one replaces the other."""
+        self._pool = pool
+        self._signers = tuple(signers)
+        self._origin = check_origin(origin)
+        self._batch = batch
+        self._edge: Edge | None = None
+
+    def verify_edge(self) -> int:
+        """Recompute the root from the tiles' right edge and return the tree size.
+
+        Raises `IntegrityHalt` if it is not the root that was signed. Re-hashing every leaf is fsck's work.
+        """
+        with session(self._pool) as connection:
+            self._edge = self._read_edge(connection)
+        return self._edge.size
+
+    def publish_keys(self, now: datetime) -> None:
+        """Make the checkpoint keys known."""
+        with session(self._pool) as connection:
+            for signer in self._signers:
+                publish_verifier_key(connection, "checkpoint", signer.verifier.vkey, now)
+
+    def step(self, now: datetime) -> int:
+        """Integrate up to a batch of entries in one transaction; return how many."""
+        try:
+            with session(self._pool) as connection:
+                if connection.execute(LOG["integrators_turn"]).fetchone() != (True,):
+                    return 0
+                grown, count = self._integrate(connection, now)
+        except EntryRefused as error:
+            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                self._edge = None
+                return 0  # another integrator was faster
+            raise
+        except AuditUnavailable:
+            self._edge = None
+            raise
+        self._edge = grown  # only what is committed is remembered
+        return count
+
+    def backlog(self) -> Backlog:
+        """Tell how much waits, and since when: over 60 seconds is an alarm."""
+        with session(self._pool) as connection:
+            return read_backlog(connection)
+
+    def _integrate(self, connection: Connection, now: datetime) -> tuple[Edge, int]:
+        edge = self._current_edge(connection).copy()
+        taken = connection.execute(LOG["take_pending"], {"limit": self._batch}).fetchall()
+        if not taken:
+            return edge, 0
+        ids, hashes = [row[0] for row in taken], [row[1] for row in taken]
+        first = edge.size
+        filled = edge.append(hashes)
+        connection.execute(LOG["write_leaves"], {"first": first, "entry_ids": ids, "hashes": hashes})
+        _write_tiles(connection, filled)
+        root = edge.root()
+        note = sign_checkpoint(Checkpoint(self._origin, edge.size, root), self._signers)
+        connection.execute(
+            LOG["write_checkpoint"], {"tree_size": edge.size, "root": root, "note": note, "signed_at": now}
+        )
+        return edge, len(taken)
+
+    def _current_edge(self, connection: Connection) -> Edge:
+        newest = newest_checkpoint(connection)
+        size = newest.tree_size if newest else 0
+        if self._edge is None or self._edge.size != size:
+            return self._read_edge(connection)
+        if newest is not None and self._edge.root() != newest.root:
+            raise IntegrityHalt("the newest checkpoint is not the one this integrator signed")
+        return self._edge
+
+    def _read_edge(self, connection: Connection) -> Edge:
+        newest = newest_checkpoint(connection)
+        if newest is None:
+            _refuse_leaves_after(connection, 0)
+            return Edge()
+        try:
+            signed, _ = verify_checkpoint(newest.note, [signer.verifier for signer in self._signers])
+        except MalformedNote as error:
+            raise IntegrityHalt(f"the newest checkpoint: {error}") from error
+        if (signed.origin, signed.tree_size, signed.root) != (self._origin, newest.tree_size, newest.root):
+            raise IntegrityHalt("the newest checkpoint's row and its note differ")
+        edge = StoredTree(connection).edge(newest.tree_size)
+        if edge.root() != newest.root:
+            raise IntegrityHalt(
+                f"the stored tree of {newest.tree_size} does not have the root that was signed"
+            )
+        _refuse_leaves_after(connection, newest.tree_size)
+        return edge
+
+
+def _refuse_leaves_after(connection: Connection, size: int) -> None:
+    if connection.execute(LOG["leaves"], {"start": size, "stop": size + 1}).fetchone() is not None:
+        raise IntegrityHalt(f"there is a leaf beyond the signed tree of {size}")
+
+
+def _write_tiles(connection: Connection, filled: Sequence[Tile]) -> None:
+    if filled:
+        connection.execute(
+            LOG["write_tiles"],
+            {
+                "levels": [tile.level for tile in filled],
+                "indexes": [tile.index for tile in filled],
+                "hashes": [tile.hashes for tile in filled],
+                "roots": [tile.root for tile in filled],
+            },
+        )

@@ -1,0 +1,165 @@
+"""Keys of the private parts: one per entry, wrapped by one per subject, wrapped by the master key.
+
+The keys database commits before the log does: an entry in the log always has its key, and a key without an
+entry opens nothing. Nothing is cached, so that a key destroyed elsewhere is gone here too.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from audit import sealing
+from audit.database import Connection, Pool, session
+from audit.entry import PRIVATE_LIMIT_BYTES, Idempotency, PrivatePart
+from audit.errors import KeyMissing, MalformedEntry, PayloadErased
+from audit.queries import KEYS
+from audit.sealing import Opening
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """The key of one entry, before it is kept."""
+
+    key_id: UUID
+    subject: str | None
+    data_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An encrypted private part, what the entry says of it, and its key."""
+
+    ciphertext: bytes
+    private: PrivatePart
+    key: NewKey
+
+
+@dataclass(frozen=True, slots=True)
+class _SubjectKey:
+    subject_key_id: UUID
+    key: bytes
+
+
+class KeyStore:
+    """Seals and opens private parts; knows the master key and the keys database."""
+
+    def __init__(self, pool: Pool, master_key: bytes) -> None:
+        """Take a pool on the keys database and the 32-byte master key."""
+        if len(master_key) != sealing.KEY_SIZE:
+            raise ValueError("the master key has 32 bytes")
+        self._pool = pool
+        self._master_key = master_key
+        self._wrapping_key = sealing.derive(master_key, "wrapping")
+        self._subject_index_key = sealing.derive(master_key, "subject-index")
+        self._idempotency_key = sealing.derive(master_key, "idempotency")
+        self._fingerprint_key = sealing.derive(master_key, "fingerprint")
+        self.master_key_id = sealing.derive(master_key, "master-key-id")[:8].hex()
+
+    def keyed_digest(self, purpose: str, value: bytes) -> bytes:
+        """Return an HMAC under a key derived for one purpose, for an index that must not show its values."""
+        return _hmac(sealing.derive(self._master_key, purpose), value)
+
+    def conceal(self, idempotency: Idempotency) -> Idempotency:
+        """Return keyed HMACs of key and fingerprint: what the database may see of them."""
+        return Idempotency(
+            _hmac(self._idempotency_key, idempotency.key),
+            _hmac(self._fingerprint_key, idempotency.fingerprint),
+        )
+
+    @staticmethod
+    def seal(entry_id: UUID, subject: str | None, plaintext: bytes) -> Sealed:
+        """Encrypt a private part under a fresh key. `keep` must follow before the append."""
+        if len(plaintext) > PRIVATE_LIMIT_BYTES:
+            raise MalformedEntry(f"the private part of an entry has at most {PRIVATE_LIMIT_BYTES} bytes")
+        opening = Opening(secrets.token_bytes(sealing.BLIND_SIZE), plaintext)
+        key = NewKey(uuid4(), subject, secrets.token_bytes(sealing.KEY_SIZE))
+        ciphertext = sealing.seal(key.data_key, entry_id, opening)
+        private = PrivatePart(sealing.digest(ciphertext), sealing.commitment(opening), key.key_id)
+        return Sealed(ciphertext, private, key)
+
+    def keep(self, keys: Sequence[NewKey]) -> None:
+        """Commit the keys of a batch of entries."""
+        if not keys:
+            return
+        with session(self._pool) as connection:
+            subjects = self._subject_keys(
+                connection, {key.subject for key in keys if key.subject is not None}
+            )
+            wrapped, owners = [], []
+            for key in keys:
+                owner = None if key.subject is None else subjects[key.subject]
+                owners.append(None if owner is None else owner.subject_key_id)
+                wrapping_key = self._wrapping_key if owner is None else owner.key
+                wrapped.append(sealing.wrap(wrapping_key, key.data_key, key.key_id))
+            connection.execute(
+                KEYS["put_entry_keys"],
+                {
+                    "key_ids": [key.key_id for key in keys],
+                    "subject_key_ids": owners,
+                    "wrapped": wrapped,
+                    "master_key_id": self.master_key_id,
+                },
+            )
+
+    def discard_broken_connections(self) -> None:
+        """Replace the connections that a restarted server has closed."""
+        self._pool.check()
+
+    def open(self, entry_id: UUID, key_id: UUID, ciphertext: bytes) -> Opening:
+        """Decrypt a private part; `PayloadErased` if its key was destroyed, `KeyMissing` if it is lost."""
+        with session(self._pool) as connection:
+            row = connection.execute(KEYS["read_entry_key"], {"key_id": key_id}).fetchone()
+        if row is None:
+            raise KeyMissing
+        wrapped, destroyed_at, master_key_id, subject_key_id, subject_wrapped, subject_destroyed_at, _ = row
+        self._refuse_destroyed(destroyed_at, subject_destroyed_at)
+        wrapping_key = self._wrapping_key
+        if subject_key_id is not None:
+            if subject_wrapped is None:
+                raise KeyMissing
+            wrapping_key = self._unwrap(subject_wrapped, subject_key_id, row[6])
+        elif master_key_id != self.master_key_id:
+            raise KeyMissing(f"this entry was encrypted under master key {master_key_id}")
+        return sealing.unseal(sealing.unwrap(wrapping_key, wrapped, key_id), entry_id, ciphertext)
+
+    @staticmethod
+    def _refuse_destroyed(*moments: datetime | None) -> None:
+        if any(moment is not None for moment in moments):
+            raise PayloadErased
+
+    def _subject_keys(self, connection: Connection, subjects: set[str]) -> dict[str, _SubjectKey]:
+        if not subjects:
+            return {}
+        by_index = {_hmac(self._subject_index_key, subject.encode()): subject for subject in subjects}
+        offered = [uuid4() for _ in by_index]
+        rows = connection.execute(
+            KEYS["subject_keys"],
+            {
+                "indexes": list(by_index),
+                "ids": offered,
+                "wrapped": [
+                    sealing.wrap(self._wrapping_key, secrets.token_bytes(sealing.KEY_SIZE), subject_key_id)
+                    for subject_key_id in offered
+                ],
+                "master_key_id": self.master_key_id,
+            },
+        ).fetchall()
+        return {
+            by_index[index]: _SubjectKey(subject_key_id, self._unwrap(wrapped, subject_key_id, master_key_id))
+            for index, subject_key_id, wrapped, master_key_id in rows
+        }
+
+    def _unwrap(self, wrapped: bytes, key_id: UUID, master_key_id: str) -> bytes:
+        if master_key_id != self.master_key_id:
+            raise KeyMissing(f"this subject's key is wrapped by master key {master_key_id}")
+        return sealing.unwrap(self._wrapping_key, wrapped, key_id)
+
+
+def _hmac(key: bytes, value: bytes) -> bytes:
+    return hmac.new(key, value, sha256).digest()
