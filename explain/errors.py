@@ -1,4 +1,3 @@
-# ruff: noqa: N818  (the names are conditions, as in the problems they become)
 """What can go wrong while explaining, as one tree of named errors.
 
 ExplainError
