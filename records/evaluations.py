@@ -1,4 +1,3 @@
-# ruff: noqa: N818  (the names are conditions, as in the problems they become)
 """Evaluations as their requester sees them: ask, look, cancel.
 
 EvaluationError
@@ -20,8 +19,8 @@ from uuid import UUID
 import orjson
 from psycopg.rows import class_row
 
-from audit.canonical import canonical
-from audit.entry import Appended, Draft, Idempotency
+from audit.canonical import JsonValue, canonical
+from audit.entry import Draft, Idempotency
 from audit.log import AuditLog
 from records.queries import queries
 from runtime.ids import uuid7
@@ -147,7 +146,7 @@ def request_evaluation(
         raise EvaluationKindUnknown(request.kind)
     evaluation_id = uuid7(now)
     parameters = dict(request.parameters)
-    body = {
+    body: dict[str, JsonValue] = {
         "evaluation_id": str(evaluation_id),
         "kind": request.kind,
         "model": request.model,
@@ -155,9 +154,9 @@ def request_evaluation(
         "parameters": parameters,
     }
     draft = Draft(
-        type="evaluation.requested", actor=request.requested_by, body=body, private=None, subject=None
+        type="evaluation.requested", actor=request.requested_by, body=body, about=about(request.parameters)
     )
-    entry_id = append_one(conn, log, draft, now)
+    entry_id = log.append_one(draft, now, conn).entry_id
     values = {
         "evaluation_id": evaluation_id,
         "kind": request.kind,
@@ -192,15 +191,22 @@ def cancel_evaluation(
             type="evaluation.cancelled",
             actor=cancelled_by,
             body=body,
-            private=None,
-            subject=None,
+            about=about(found.parameters),
             idempotency=outcome_idempotency(evaluation_id),
         )
-        settle(conn, evaluation_id, append_one(conn, log, draft, now))
+        settle(conn, evaluation_id, log.append_one(draft, now, conn).entry_id)
     return read_evaluation(conn, evaluation_id)
 
 
-def outcome_body(evaluation: Evaluation) -> dict[str, object]:
+def about(parameters: Mapping[str, str]) -> UUID | None:
+    """The explanation that an evaluation concerns, if it concerns one that can be named."""
+    try:
+        return UUID(parameters["explanation_id"])
+    except (KeyError, ValueError):
+        return None
+
+
+def outcome_body(evaluation: Evaluation) -> dict[str, JsonValue]:
     """What every outcome entry says in clear: which evaluation of what."""
     return {
         "evaluation_id": str(evaluation.evaluation_id),
@@ -219,14 +225,6 @@ def outcome_idempotency(evaluation_id: UUID) -> Idempotency:
 def settle(conn: Connection, evaluation_id: UUID, entry_id: UUID) -> None:
     """Name the outcome's entry in the row, once."""
     conn.execute(queries("evaluations")["outcome"], {"evaluation_id": evaluation_id, "entry_id": entry_id})
-
-
-def append_one(conn: Connection, log: AuditLog, draft: Draft, now: datetime) -> UUID:
-    """Append one entry in the caller's transaction."""
-    (appended,) = log.append([draft], now, conn=conn)
-    if not isinstance(appended, Appended):
-        raise appended
-    return appended.entry_id
 
 
 def one_row(conn: Connection, name: str, values: Mapping[str, object]) -> EvaluationRow:

@@ -16,7 +16,7 @@ from psycopg.rows import scalar_row
 
 from audit.entry import Draft
 from audit.log import AuditLog
-from records.evaluations import Evaluation, EvaluationNotFound, append_one, one_row, settle
+from records.evaluations import Evaluation, EvaluationNotFound, one_row, settle
 from records.queries import queries
 from runtime.postgres import Connection
 
@@ -86,7 +86,7 @@ def finish_evaluation(
     }
     if conn.execute(queries("evaluations")["finish"], values).fetchone() != (True,):
         return None
-    entry_id, *_ = [append_one(conn, log, draft, now) for draft in outcome.drafts]
+    entry_id, *_ = [log.append_one(draft, now, conn).entry_id for draft in outcome.drafts]
     settle(conn, evaluation_id, entry_id)
     return entry_id
 

@@ -62,7 +62,7 @@ $$;
 -- Prolongs the lease and reports progress, which never goes back. Says what the row is to its caller:
 -- running, one of the final states, or 'lost' when another worker holds the lease.
 CREATE FUNCTION records.heartbeat_evaluation_v1(
-    p_evaluation_id uuid, p_owner text, p_lease_until timestamptz, p_progress real
+    p_evaluation_id uuid, p_owner text, p_lease_until timestamptz, p_progress double precision
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -166,7 +166,7 @@ GRANT EXECUTE ON FUNCTION
 TO ofrecord_service;
 GRANT EXECUTE ON FUNCTION
     records.claim_evaluation_v1(uuid, text, timestamptz, timestamptz),
-    records.heartbeat_evaluation_v1(uuid, text, timestamptz, real),
+    records.heartbeat_evaluation_v1(uuid, text, timestamptz, double precision),
     records.release_evaluation_v1(uuid, text, timestamptz, text),
     records.finish_evaluation_v1(uuid, text, timestamptz, text, text, bytea),
     records.evaluations_due_for_redelivery_v1(timestamptz, timestamptz, integer)

@@ -1,0 +1,74 @@
+"""The integrator's loop: pending entries get their index, the tree grows, the checkpoint is signed.
+
+It needs PostgreSQL and the checkpoint key, and no queue. A second integrator is harmless. What contradicts
+what was signed stops it by name; it must not be started again before somebody has looked.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from audit.errors import IntegrityHalt
+from audit.integrate import Integrator
+from audit.note import Signer
+from runtime.clock import Clock, SystemClock
+from runtime.metrics import PENDING_AGE_SECONDS, PENDING_ENTRIES
+from runtime.settings import Settings
+from workers.looping import loop, loop_pool
+
+_LOG = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.1
+REPORT_SECONDS = 10.0
+HALTED = 3  # the exit code of a process that met an IntegrityHalt
+
+
+def run(settings: Settings, stop: threading.Event, *, clock: Clock | None = None) -> None:
+    """Run until `stop` is set; an absent database is waited for, an IntegrityHalt is raised."""
+    clock = clock or SystemClock()
+    signers = [Signer.parse(settings.checkpoint_key)]
+    with loop_pool(settings.database_url, "ofrecord-integrator") as pool:
+        integrator = Integrator(pool, signers, settings.log_origin)
+        try:
+            loop(pool, integrator_step(integrator, clock), stop)
+        except IntegrityHalt as halt:
+            _LOG.critical("halted: what is stored contradicts what was signed", exc_info=halt)
+            raise
+
+
+def integrator_step(integrator: Integrator, clock: Clock) -> Callable[[], float]:
+    """One turn of the integrator, as a function that returns the seconds to rest: none while there is work.
+
+    The first turn checks the tree's right edge against the signed root and publishes the checkpoint key.
+    """
+    ready = False
+    reported_at = clock.now()
+
+    def step() -> float:
+        nonlocal ready, reported_at
+        if not ready:
+            size = integrator.verify_edge()
+            integrator.publish_keys(clock.now())
+            _LOG.info("the tree's right edge is as signed", extra={"tree_size": size})
+            ready = True
+        count = integrator.step(clock.now())
+        if count:
+            _LOG.debug("integrated", extra={"count": count})
+        if (clock.now() - reported_at).total_seconds() >= REPORT_SECONDS:
+            reported_at = clock.now()
+            _report(integrator, clock)
+        return 0.0 if count else IDLE_SECONDS
+
+    return step
+
+
+def _report(integrator: Integrator, clock: Clock) -> None:
+    """Tell how much waits and for how long."""
+    backlog = integrator.backlog()
+    age = 0.0 if backlog.oldest is None else (clock.now() - backlog.oldest).total_seconds()
+    PENDING_ENTRIES.set(backlog.entries)
+    PENDING_AGE_SECONDS.set(age)
+    level = logging.WARNING if age > 60 else logging.DEBUG
+    _LOG.log(level, "backlog", extra={"pending": backlog.entries})

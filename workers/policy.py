@@ -1,0 +1,36 @@
+"""How patient the workers and the scheduler are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The times and limits of evaluations; all have working values.
+
+    A lease lasts many heartbeats, so that a slow moment loses none; what no worker has taken for
+    `unclaimed_seconds` is sent again.
+    """
+
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 1.0
+    max_attempts: int = 5
+    work_seconds: float = 1800.0  # afterwards the evaluation fails as `time-limit`
+    hard_seconds: float = 2100.0  # afterwards the worker's child is killed; the lease runs out
+    unclaimed_seconds: float = 15.0
+    redeliver_at_most: int = 100
+    tick_seconds: float = 1.0
+    effort: int = 4_000_000  # rows scored by one cross-check, unless its reference asks for more
+    fewest_coalitions: int = 1_000
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim holds without a heartbeat."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def unclaimed_for(self) -> timedelta:
+        """How long a message may go unanswered before it is sent again."""
+        return timedelta(seconds=self.unclaimed_seconds)
