@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from explain.counterfactual.constraints import Constraints, FeatureConstraint
 from explain.errors import ModelUnsupported
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.outcome import OutcomeRule
 from explain.reasons import Factor
-from schemas.manifest import Manifest, ManifestFeature
+from schemas.manifest import FeatureFreedom, Manifest, ManifestFeature
 from schemas.manifest_checks import PROBABILITIES
 
 DEFAULT_BAND = 0.05  # of a probability, either side of the threshold
@@ -68,4 +69,28 @@ def factors_of(manifest: Manifest) -> tuple[Factor, ...]:
             sensitive=not sensitive.isdisjoint(factor.features),
         )
         for factor in manifest.factors
+    )
+
+
+def constraints_of(manifest: Manifest, space: FeatureSpace) -> Constraints:
+    """Return what a counterfactual may change; ModelUnsupported for derived features, which would go stale."""
+    declared = manifest.counterfactuals
+    if declared.links:
+        raise ModelUnsupported("derived features in counterfactuals (links)")
+    return Constraints(
+        space=space,
+        by_feature={name: _constraint(freedom) for name, freedom in declared.features.items()},
+        max_changes=declared.max_changes,
+        protected=frozenset(manifest.protected),
+    )
+
+
+def _constraint(freedom: FeatureFreedom) -> FeatureConstraint:
+    minimum, maximum = (None, None) if freedom.range is None else map(float, freedom.range)
+    return FeatureConstraint(
+        mutable=freedom.mutable,
+        direction=freedom.direction,
+        minimum=minimum,
+        maximum=maximum,
+        step=None if freedom.step is None else float(freedom.step),
     )

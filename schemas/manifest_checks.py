@@ -136,7 +136,8 @@ def _freedom(feature: ManifestFeature, freedom: FeatureFreedom, at: Location) ->
     if freedom.range is not None and freedom.range[0] > freedom.range[1]:
         yield (*at, "range"), "must be ordered: least, greatest"
     if feature.type in {"boolean", "category"}:
-        for field in ("direction", "range", "step"):
+        fields = ("range", "step") if feature.type == "boolean" else ("direction", "range", "step")
+        for field in fields:
             if getattr(freedom, field) is not None:
                 yield (*at, field), f"is for numbers and integers, not for the type {feature.type}"
     if feature.type == "integer" and freedom.step is not None and freedom.step != int(freedom.step):
