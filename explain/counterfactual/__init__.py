@@ -1,0 +1,1 @@
+"""What would change the decision: the nearest changes the applicant may make, each verified by the model."""

@@ -1,0 +1,69 @@
+"""Counterfactuals as plain values: what changes, what the model then says, and how hard it was looked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from explain.features import Value
+
+Status = Literal["found", "partial", "no_recourse", "unresolved", "not_needed", "not_requested", "deferred"]
+Proof = Literal["exhaustive", "bounded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One feature that changes, with its value before and after as a caller would send them."""
+
+    feature: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """One set of changes that turns the decision favourable.
+
+    `score`, `margin` and `outcome` are the native model's answer to the changed row as it is displayed.
+    `cost` is the sum of the changes, numbers in units of the reference's median absolute deviation and
+    categories as 1, plus 1 for each changed feature. `verified` says that the model, the rule and every
+    constraint were asked again after rounding.
+    """
+
+    changes: tuple[Change, ...]
+    score: float
+    margin: float
+    outcome: str
+    cost: float
+    method: str
+    verified: bool
+
+
+class Effort(NamedTuple):
+    """How far one method went: to its own end, or until the deadline or the allowed effort stopped it."""
+
+    method: str
+    state: Literal["finished", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterfactualSet:
+    """The answer of a search.
+
+    `found`: the search ended by itself and `items` is not empty. `partial`: it was stopped, `items` are
+    verified all the same. `no_recourse`: proved, by `proof`, that no permitted change suffices.
+    `unresolved`: nothing found and nothing proved. `complete` says that no method was stopped.
+
+    `evaluations` counts the candidates whose margin was computed, natively or from the model's tables, until
+    the search ended; a stopped search is repeated without a clock by allowing exactly so many. `dropped`
+    counts the proposals that failed their verification.
+    """
+
+    status: Status
+    complete: bool
+    items: tuple[Counterfactual, ...]
+    evaluations: int
+    seed: int
+    effort: tuple[Effort, ...]
+    proof: Proof | None = None
+    dropped: int = 0

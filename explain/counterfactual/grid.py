@@ -1,0 +1,64 @@
+"""The decimal grid on which changed values lie, so that they are shown exactly as they were scored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.errors import ConstraintError
+
+FloatArray = NDArray[np.float64]
+
+_LARGEST = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The multiples of a decimal step, numerator / denominator.
+
+    A grid value is one correctly rounded division, hence the float64 nearest to its decimal: 3 * 0.1 is 0.3.
+    """
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, step: float) -> Grid:
+        """Return the grid of a step as it is written in decimal; ConstraintError if it is none."""
+        if not (math.isfinite(step) and step > 0):
+            raise ConstraintError(f"a step is a positive number, not {step!r}")
+        decimal = Decimal(repr(step))
+        exponent = decimal.as_tuple().exponent
+        places = max(0, -exponent) if isinstance(exponent, int) else 0
+        denominator = 10**places
+        numerator = int(decimal * denominator)
+        if numerator > _LARGEST or denominator > 10**15:
+            raise ConstraintError(f"the step {step!r} is too fine or too coarse for float64")
+        return cls(numerator, denominator)
+
+    @property
+    def step(self) -> float:
+        """The step as a float64."""
+        return self.numerator / self.denominator
+
+    def values(self, multiples: FloatArray) -> FloatArray:
+        """Return the values of these whole multiples of the step."""
+        return multiples * self.numerator / self.denominator
+
+    def nearest(self, values: FloatArray) -> FloatArray:
+        """Return the nearest whole multiples of the step."""
+        return np.rint(values * (self.denominator / self.numerator))
+
+    def holds(self, values: FloatArray) -> NDArray[np.bool_]:
+        """Tell which values lie on the grid exactly."""
+        return np.asarray(self.values(self.nearest(values)) == values)
+
+
+def display_grid(spread: float) -> Grid:
+    """Return the grid of a number without a declared step: a power of ten, at most 1 % of its spread."""
+    exponent = math.floor(math.log10(spread / 100.0))
+    return Grid.of(float(Decimal(1).scaleb(min(max(exponent, -12), 12))))

@@ -1,0 +1,83 @@
+"""The side of the threshold a counterfactual has to reach, and how clearly it has to reach it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.attribution.base import RELATIVE_TOLERANCE
+from explain.models.base import Model, Prediction
+from explain.outcome import OutcomeRule
+
+FloatArray = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The configured threshold as a margin, with the room to keep from it.
+
+    `clearance` keeps an answer away from the threshold by what the native library's own rounding may move
+    it on another machine; `tolerance` is how far a margin summed from the tables may lie from the native
+    one. Both are in margin units.
+    """
+
+    rule: OutcomeRule
+    threshold: float
+    clearance: float
+    tolerance: float
+
+    @classmethod
+    def of(cls, model: Model, rule: OutcomeRule, prediction: Prediction) -> Target | None:
+        """Translate the rule's threshold; None if the score is no known function of the margin.
+
+        `prediction` is that of any one row: it shows how a score of the kind `value` comes from its margin.
+        """
+        threshold = _margin_threshold(rule, float(prediction.margins[0]), float(prediction.scores[0]))
+        if threshold is None:
+            return None
+        size = max(1.0, abs(threshold)) if math.isfinite(threshold) else 1.0
+        tolerance = RELATIVE_TOLERANCE[model.float_width] * size
+        return cls(rule, threshold, tolerance / 10.0, tolerance)
+
+    def adversity(self, margins: FloatArray) -> FloatArray:
+        """Return how far margins lie on the adverse side; negative on the favourable one."""
+        return np.asarray(self.rule.adverse_sign() * (margins - self.threshold))
+
+    def surely(self, margins: FloatArray) -> Mask:
+        """Tell which margins from the tables are favourable whatever the native rounding."""
+        return np.asarray(self.adversity(margins) <= -(self.clearance + self.tolerance))
+
+    def possibly(self, margins: FloatArray) -> Mask:
+        """Tell which margins from the tables could be favourable natively."""
+        return np.asarray(self.adversity(margins) <= self.tolerance)
+
+    def favourable(self, prediction: Prediction) -> Mask:
+        """Tell which rows the native model and the rule find favourable."""
+        return self.rule.favourable_mask(self.rule.scores_of(prediction.margins, prediction.scores))
+
+    def reached(self, prediction: Prediction) -> Mask:
+        """Tell which rows are natively favourable and clear of the threshold."""
+        clear = self.adversity(prediction.margins) <= -self.clearance
+        return np.asarray(self.favourable(prediction) & clear)
+
+
+def _margin_threshold(rule: OutcomeRule, margin: float, score: float) -> float | None:
+    if rule.is_probability:
+        return _logit(rule.threshold)
+    if rule.score == "margin" or math.isclose(score, margin, rel_tol=1e-5, abs_tol=1e-6):
+        return rule.threshold
+    if abs(margin) < 500 and math.isclose(score, math.exp(margin), rel_tol=1e-4):
+        return math.log(rule.threshold) if rule.threshold > 0 else -math.inf
+    if abs(margin) < 500 and math.isclose(score, 1.0 / (1.0 + math.exp(-margin)), rel_tol=1e-4):
+        return _logit(rule.threshold)
+    return None
+
+
+def _logit(probability: float) -> float:
+    if probability <= 0.0:
+        return -math.inf
+    return math.inf if probability >= 1.0 else math.log(probability) - math.log1p(-probability)

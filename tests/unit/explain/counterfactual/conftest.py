@@ -1,0 +1,174 @@
+"""Small forests whose every answer can be enumerated, behind the same protocol as the real models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from explain.features import Feature, FeatureSpace, FloatWidth
+from explain.models.base import Prediction
+from explain.models.ensemble import LEAF, NUMERIC, TreeEnsemble
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One test of a tree, or with `value` a leaf; `codes` makes it a test of a category (listed goes right)."""
+
+    value: float = 0.0
+    feature: int = -1
+    threshold: float = 0.0
+    codes: tuple[int, ...] | None = None
+    default_left: bool = True
+    left: Split | None = None
+    right: Split | None = None
+
+
+class Forest:
+    """A model made by hand; it predicts by walking its trees one row at a time, as a reader would."""
+
+    family = "by_hand"
+    digest = "sha256:" + "0" * 64
+
+    def __init__(
+        self, space: FeatureSpace, trees: list[Split], base_margin: float = 0.0, comparison: str = "<"
+    ) -> None:
+        self.space = space
+        self.rows_scored = 0
+        self._trees = trees
+        self._base = base_margin
+        self._comparison = comparison
+
+    @property
+    def float_width(self) -> FloatWidth:
+        return self.space.float_width
+
+    def margins(self, rows: FloatArray) -> FloatArray:
+        self.rows_scored += len(rows)
+        return np.array([self._base + sum(self._walk(tree, row) for tree in self._trees) for row in rows])
+
+    def predict(self, rows: FloatArray) -> Prediction:
+        margins = self.margins(rows)
+        return Prediction(margins, 1.0 / (1.0 + np.exp(-margins)))
+
+    def _walk(self, node: Split, row: FloatArray) -> float:
+        while node.left is not None and node.right is not None:
+            x = row[node.feature]
+            if np.isnan(x):
+                left = node.default_left
+            elif node.codes is not None:
+                left = int(x) not in node.codes
+            else:
+                seen = float(np.float32(x)) if self.float_width == 32 else float(x)
+                left = seen < node.threshold if self._comparison == "<" else seen <= node.threshold
+            node = node.left if left else node.right
+        return node.value
+
+    def trees(self) -> TreeEnsemble:
+        nodes: list[Split] = []
+        lefts: list[int] = []
+        rights: list[int] = []
+        offsets = [0]
+        words: list[int] = []
+        starts: list[int] = []
+
+        def add(node: Split) -> int:
+            number = len(nodes)
+            nodes.append(node)
+            lefts.append(LEAF)
+            rights.append(LEAF)
+            starts.append(NUMERIC)
+            if node.codes is not None:
+                starts[number] = len(words)
+                words.append(sum(1 << code for code in node.codes))
+            if node.left is not None and node.right is not None:
+                lefts[number] = add(node.left)
+                rights[number] = add(node.right)
+            return number
+
+        for tree in self._trees:
+            add(tree)
+            offsets.append(len(nodes))
+        return TreeEnsemble(
+            offsets=np.array(offsets, dtype=np.int64),
+            left=np.array(lefts, dtype=np.int32),
+            right=np.array(rights, dtype=np.int32),
+            feature=np.array([max(node.feature, 0) for node in nodes], dtype=np.int32),
+            threshold=np.array([node.threshold for node in nodes]),
+            default_left=np.array([node.default_left for node in nodes]),
+            value=np.array([node.value for node in nodes]),
+            category_start=np.array(starts, dtype=np.int64),
+            category_size=np.array([int(start != NUMERIC) for start in starts], dtype=np.int64),
+            category_words=np.array(words, dtype=np.uint32),
+            n_features=len(self.space.features),
+            base_margin=self._base,
+            comparison="<" if self._comparison == "<" else "<=",
+            listed_goes="right",
+            float_width=self.float_width,
+        )
+
+
+def _grow(rng: np.random.Generator, space: FeatureSpace, depth: int) -> Split:
+    if depth == 0 or rng.random() < 0.1:
+        return Split(value=float(rng.normal()))
+    at = int(rng.integers(len(space.features)))
+    feature = space.features[at]
+    codes = None
+    threshold = float(np.float32(rng.choice([0.5, 1.0, 1.7, 2.25, 3.0, 4.1])))
+    if feature.type == "category":
+        size = int(rng.integers(1, len(feature.categories)))
+        codes = tuple(sorted(rng.choice(len(feature.categories), size=size, replace=False).tolist()))
+    if feature.type == "boolean":
+        threshold = 0.5
+    return Split(
+        feature=at,
+        threshold=threshold,
+        codes=codes,
+        default_left=bool(rng.random() < 0.5),
+        left=_grow(rng, space, depth - 1),
+        right=_grow(rng, space, depth - 1),
+    )
+
+
+GrowForest = Callable[..., Forest]
+
+
+@pytest.fixture
+def mixed_space() -> FeatureSpace:
+    return FeatureSpace(
+        (
+            Feature("rate", "number", minimum=0.0, maximum=5.0, nullable=True),
+            Feature("years", "integer", minimum=0.0, maximum=5.0),
+            Feature("owner", "boolean"),
+            Feature("kind", "category", categories=("a", "b", "c"), nullable=True),
+            Feature("age", "integer", sensitive=True),
+        )
+    )
+
+
+@pytest.fixture
+def grow_forest(mixed_space: FeatureSpace) -> GrowForest:
+    """Grow a random forest over the mixed features from a seed."""
+
+    def grow(seed: int, trees: int = 6, depth: int = 3, comparison: str = "<", width: int = 32) -> Forest:
+        rng = np.random.default_rng(seed)
+        space = FeatureSpace(mixed_space.features, 64 if width == 64 else 32)
+        grown = [_grow(rng, space, depth) for _ in range(trees)]
+        return Forest(space, grown, float(rng.normal()), comparison)
+
+    return grow
+
+
+@pytest.fixture
+def make_forest() -> type[Forest]:
+    return Forest
+
+
+@pytest.fixture
+def split() -> type[Split]:
+    return Split
