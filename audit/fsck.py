@@ -1,9 +1,9 @@
 """Re-derive the whole log from its entries and compare it with everything that is stored and signed.
 
-Every leaf is hashed again from the entry's bytes, every tile and the root at every checkpoint is built again, every
-signature is checked. As each checkpoint is compared with the one tree that grows here, all of them are consistent.
-What fsck alone cannot see is a log cut back or rewritten together with its signatures: that takes a checkpoint, a
-receipt or an evidence file from outside.
+Every leaf is hashed again from the entry's bytes, every tile and the root at every checkpoint is built again,
+every signature is checked. As each checkpoint is compared with the one tree that grows here, all of them are
+consistent. What fsck alone cannot see is a log cut back, or rewritten together with its signatures: that takes a
+checkpoint, a receipt or an evidence file from outside.
 """
 
 from __future__ import annotations
@@ -112,11 +112,8 @@ def _rebuild(conn: Connection, signed: dict[int, bytes], findings: _Findings) ->
                 leaves = leaves[stop:]
                 tiles += len(filled)
                 _check_tiles(conn, filled, findings)
-                if sizes and edge.size == sizes[-1]:
-                    if edge.root() != signed[sizes.pop()]:
-                        findings.add(
-                            f"checkpoint {edge.size}: the entries do not have the root that was signed"
-                        )
+                if sizes and edge.size == sizes[-1] and edge.root() != signed[sizes.pop()]:
+                    findings.add(f"checkpoint {edge.size}: the entries do not have the root that was signed")
     return edge, tiles
 
 

@@ -104,7 +104,7 @@ class AuditLog:
     def append(
         self, drafts: Sequence[Draft], now: datetime, conn: Connection | None = None
     ) -> list[Appended | Conflict]:
-        """Append drafts in one transaction; with `conn` in the caller's, which then decides whether they exist."""
+        """Append drafts in one transaction; with `conn` in the caller's, which then decides."""
         return self.commit([self.prepare(draft, now) for draft in drafts], conn)
 
     def append_one(self, draft: Draft, now: datetime, conn: Connection | None = None) -> Appended:
