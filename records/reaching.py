@@ -1,4 +1,4 @@
-"""Reaching the database from rooms that do not know psycopg: one transaction, and one error when it is away."""
+"""Reaching the database from rooms that do not know psycopg: one transaction, one error when it is away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psycopg
 from runtime.postgres import Connection, Pool
 
 
-class RecordsUnavailable(Exception):  # noqa: N818 - named as the condition it is
+class RecordsUnavailable(Exception):
     """The database could not be reached, or did not answer in time."""
 
     def __init__(self, message: str | None = None) -> None:
@@ -28,6 +28,6 @@ def reaching() -> Iterator[None]:
 
 @contextmanager
 def transaction(pool: Pool) -> Iterator[Connection]:
-    """One connection in one transaction, committed on leaving; `RecordsUnavailable` if the database is away."""
+    """One connection in one transaction, committed on leaving; `RecordsUnavailable` without a database."""
     with reaching(), pool.connection() as connection:
         yield connection

@@ -1,4 +1,4 @@
-"""Bearer tokens: who calls, and what they may do. The database keeps their SHA-256 digests, never the tokens."""
+"""Bearer tokens: who calls, and what they may do. The database keeps their SHA-256 digests alone."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def find_token(conn: Connection[TupleRow], secret: str, now: datetime) -> Princi
     row = conn.execute(
         "SELECT token_id, digest, principal, scopes FROM records.find_token_v1(%s, %s)", (digest, now)
     ).fetchone()
-    # The index found equal bytes already; comparing again in constant time keeps that from resting on the index alone.
+    # The index found equal bytes already; comparing again in constant time keeps that from resting on the
+    # index alone.
     if row is None or not hmac.compare_digest(bytes(row[1]), digest):
         return None
     return Principal(row[0], row[2], frozenset(row[3]))

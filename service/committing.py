@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 
 from audit.commit import GroupCommitter
 from audit.entry import Appended, Draft
@@ -10,12 +11,16 @@ from service.errors import StillCommitting
 
 
 async def commit(committer: GroupCommitter, draft: Draft, patience_seconds: float) -> Appended:
-    """Hands the draft to the committer and waits; `StillCommitting` when it takes too long.
+    """Hands the draft to the committer and waits; `StillCommitting` when it takes too long."""
+    return await outcome(committer.submit(draft), patience_seconds)
 
-    An entry once handed over is never called back: it may be in a transaction already. Whether it was recorded is
-    found out by the retry, through its idempotency key.
+
+async def outcome(committed: Future[Appended], patience_seconds: float) -> Appended:
+    """Waits for a draft that was handed over; it is never called back, as it may be in a transaction already.
+
+    Whether it was recorded is found out by the retry, through its idempotency key.
     """
-    waiting = asyncio.wrap_future(committer.submit(draft))
+    waiting = asyncio.wrap_future(committed)
     await asyncio.wait({waiting}, timeout=patience_seconds)
     if not waiting.done():
         waiting.add_done_callback(_look)

@@ -7,7 +7,6 @@ ServiceError
  ├─ Unauthenticated
  ├─ Forbidden
  ├─ NotFound
- ├─ ModelNotApproved
  ├─ DecisionConflict
  ├─ DecisionMismatch
  ├─ CounterfactualUnavailable
@@ -56,10 +55,6 @@ class Forbidden(ServiceError):
 
 class NotFound(ServiceError):
     """There is nothing at this address."""
-
-
-class ModelNotApproved(ServiceError):
-    """This model version is not approved, and only approved versions serve."""
 
 
 class DecisionConflict(ServiceError):

@@ -26,7 +26,8 @@ class BoundedExecutor:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `function` in a thread; raises `TooBusy` at once when the limit is reached.
 
-        A caller that goes away does not free the place: the thread is still busy, and its place is freed when it ends.
+        A caller that goes away does not free the place: the thread is still busy, and its place is freed
+        when it ends.
         """
         with self._lock:
             if self.in_flight >= self._limit:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from audit.entry import Appended, Draft
+from audit.errors import Conflict
 from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
 from records.private import build_private
+from records.private_parts import PrivatePart
 from records.tokens import Principal
-from registry.loading import LoadedVersion
 from schemas.base import JsonScalar, Wire, format_moment
 from schemas.explanation import ExplanationRequest, InputName
 from service.bodies import validated
-from service.committing import commit
+from service.committing import commit, outcome
 from service.context import Services
 from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch
 from service.finding import Durations, Finding, Question, find
 from service.fingerprint import idempotency_of
-from service.incidents import ExplanationWithheld, incident, retention_of, subject_of
-from service.recalling import Recalled, recall
+from service.incidents import ExplanationWithheld, count_incident, incident, retention_of, subject_of
+from service.recalling import EXPLANATION, Recalled, recall
 from service.record import JsonObject, answer, clear_body, private_part
 from service.strict_json import JsonValue
 
@@ -41,7 +43,7 @@ class ProtectedAttributes(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer that is on record, and the milliseconds of the call that made it (None: it was there before)."""
+    """An answer that is on record, and the milliseconds of the call that made it; None if it was there."""
 
     body: JsonObject
     timings_ms: dict[str, float] | None
@@ -50,7 +52,10 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     finding: Finding
+    part: PrivatePart
     draft: Draft
+    submitted: float
+    committed: Future[Appended]
 
 
 def question_of(model: str, document: dict[str, JsonValue]) -> Question:
@@ -66,33 +71,31 @@ def question_of(model: str, document: dict[str, JsonValue]) -> Question:
 async def explain(services: Services, question: Question, principal: Principal, started: float) -> Answered:
     """Explains one decision, or returns its first answer.
 
-    `started` is when the request arrived, on the monotonic clock: the budget counts from there. Whatever may not
-    leave raises, after its incident is committed.
+    `started` is when the request arrived, on the monotonic clock: the budget counts from there. Whatever may
+    not leave raises, after its incident is committed.
     """
     deadline = Deadline(question.request.budget_ms, started)
     try:
         prepared = await services.hot.run(_prepare, services, question, principal.name, deadline)
     except ExplanationWithheld as withheld:
-        services.metrics.incident(withheld.incident)
         await commit(services.committer, withheld.incident, PATIENCE_SECONDS)
+        count_incident(withheld)
         raise withheld.cause from None
     if isinstance(prepared, Recalled):
         return Answered(_first_answer(prepared, question), None)
-    submitted = time.monotonic()
-    patience = deadline.remaining_seconds() + PATIENCE_SECONDS
-    appended = await commit(services.committer, prepared.draft, patience)
+    appended = await outcome(prepared.committed, deadline.remaining_seconds() + PATIENCE_SECONDS)
     if appended.duplicate:  # an identical request was faster
         first = await services.desk.run(recall, services, appended.entry_id)
         return Answered(_first_answer(first, question), None)
-    return _answered(services, prepared, appended, deadline, submitted)
+    return _answered(services, prepared, appended, deadline)
 
 
-def _prepare(
-    services: Services, question: Question, actor: str, deadline: Deadline
-) -> _Prepared | Recalled:
+def _prepare(services: Services, question: Question, actor: str, deadline: Deadline) -> _Prepared | Recalled:
     """Everything between the request and the commit, in one thread."""
     idempotency = idempotency_of(question.model, question.request)
     first = services.log.find_duplicate(idempotency)
+    if isinstance(first, Conflict):
+        raise first
     if first is not None:
         return recall(services, first.entry_id)
     loaded = services.versions.get(question.model, question.request.version)
@@ -101,25 +104,23 @@ def _prepare(
         finding = find(loaded, question, deadline.keeping(reserve_ms))
     except (AttributionUnreconciled, ReasonUnmapped, DecisionMismatch, CounterfactualUnavailable) as cause:
         raise ExplanationWithheld(cause, incident(loaded, question, actor, cause)) from None
+    part = private_part(finding)
     draft = Draft(
-        type="explanation.created",
+        type=EXPLANATION,
         actor=actor,
         body=clear_body(finding),
-        private=build_private(private_part(finding)),
+        private=build_private(part),
         subject=subject_of(question),
         retention_class=retention_of(loaded),
         idempotency=idempotency,
     )
-    return _Prepared(finding, draft)
+    return _Prepared(finding, part, draft, time.monotonic(), services.committer.submit(draft))
 
 
-def _answered(
-    services: Services, prepared: _Prepared, appended: Appended, deadline: Deadline, submitted: float
-) -> Answered:
-    finding = prepared.finding
-    body = answer(private_part(finding), prepared.draft.body, str(appended.entry_id))
+def _answered(services: Services, prepared: _Prepared, appended: Appended, deadline: Deadline) -> Answered:
+    body = answer(prepared.part, prepared.draft.body, str(appended.entry_id))
     now = time.monotonic()
-    timings = _timings(finding.durations, now - submitted, now - deadline.started)
+    timings = _timings(prepared.finding.durations, now - prepared.submitted, now - deadline.started)
     body["timings_ms"] = timings
     body["receipt"] = services.receipt(appended).to_json()
     body["late"] = deadline.expired

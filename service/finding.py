@@ -1,4 +1,4 @@
-"""What one explanation found, before it is put on record, and how it is found: synchronous, in one hot thread."""
+"""What one explanation found, before it is put on record, and how it is found: in one hot thread."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 from explain.attribution.base import Attribution, reconcile
-from explain.counterfactual.base import CounterfactualSet
-from explain.counterfactual.search import find_counterfactuals
+from explain.counterfactual.base import CounterfactualSet, Status
+from explain.counterfactual.search import METHOD_VERSION
 from explain.deadline import Deadline
 from explain.features import Instance
 from explain.outcome import Decision, decide
@@ -20,9 +20,9 @@ from service.errors import CounterfactualUnavailable, DecisionMismatch, InvalidI
 from service.strict_json import Flaw, escape
 
 METHOD = "interventional_treeshap"
-SEARCH_METHOD = "threshold_search/v1"
 
-# A decided score is often sent rounded: it counts as reproduced within half of its last decimal place, at most this.
+# A decided score is often sent rounded: it counts as reproduced within half of its last decimal place, at
+# most this.
 _COARSEST_ROUNDING = 0.005
 
 
@@ -126,17 +126,8 @@ def search(
         return _settled("not_needed")
     if asked.count == 0:
         return _settled("not_requested")
-    found = find_counterfactuals(
-        loaded.model,
-        loaded.space,
-        loaded.rule,
-        loaded.constraints,
-        instance,
-        loaded.reference,
-        count=asked.count,
-        deadline=deadline,
-        seed=seed_for(loaded.artifact_digest, canonical_row(instance.row), SEARCH_METHOD),
-    )
+    seed = seed_for(loaded.artifact_digest, canonical_row(instance.row), METHOD_VERSION)
+    found = loaded.search.find(instance, count=asked.count, deadline=deadline, seed=seed)
     if asked.required and not any(item.verified for item in found.items):
         raise CounterfactualUnavailable(
             f"No verified counterfactual was found inside the budget ({found.status})."
@@ -171,7 +162,7 @@ def check_protected(loaded: LoadedVersion, protected: tuple[str, ...]) -> None:
 def warnings_of(
     loaded: LoadedVersion, question: Question, instance: Instance, reasons: tuple[Reason, ...]
 ) -> tuple[WarningRow, ...]:
-    """What a reader should know: missing and out-of-range inputs, reasons that block a notice, values not kept."""
+    """What a reader should know: missing and out-of-range inputs, sensitive reasons, values not kept."""
     rows: list[WarningRow] = [
         {"code": "missing", "feature": feature.name, "detail": "no value was given"}
         for feature, value in zip(loaded.space.features, instance.values, strict=True)
@@ -182,7 +173,11 @@ def warnings_of(
         for warning in instance.warnings
     ]
     rows += [
-        {"code": "sensitive_reason", "feature": None, "detail": f"principal factor {reason.factor} is sensitive"}
+        {
+            "code": "sensitive_reason",
+            "feature": None,
+            "detail": f"principal factor {reason.factor} is sensitive",
+        }
         for reason in reasons
         if reason.sensitive
     ]
@@ -196,5 +191,5 @@ def _feature_at(pointer: str) -> str:
     return pointer.removeprefix("/").replace("~1", "/").replace("~0", "~")
 
 
-def _settled(status: str) -> CounterfactualSet:
+def _settled(status: Status) -> CounterfactualSet:
     return CounterfactualSet(status=status, complete=True, items=(), evaluations=0, seed=0, effort=())

@@ -1,7 +1,8 @@
 """When two requests are the same decision: the idempotency key and the fingerprint of what was asked.
 
-Numbers count by value, so 56 equals 56.0; types count, so 1, true and "1" differ. The budget and the caller's remarks
-about the decision do not count, and neither does the version: a retry after a new approval still finds its first answer.
+Numbers count by value, so 56 equals 56.0; types count, so 1, true and "1" differ. The budget and the
+caller's remarks about the decision do not count, and neither does the version: a retry after a new approval
+still finds its first answer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from audit.canonical import canonical, decimal
 from audit.entry import Idempotency
+from records.lookups import decision_key
 from schemas.explanation import ExplanationRequest
 
 _FORM = "explanation/v1"
@@ -24,11 +26,6 @@ def idempotency_of(model: str, request: ExplanationRequest) -> Idempotency:
         [request.counterfactuals.count, request.counterfactuals.required],
     ]
     return Idempotency(key=decision_key(model, request.decision_id), fingerprint=canonical(asked))
-
-
-def decision_key(model: str, decision_id: str) -> bytes:
-    """The key a decision is found by; the log keeps only its HMAC."""
-    return canonical([_FORM, model, decision_id])
 
 
 def typed(value: object) -> list[object]:

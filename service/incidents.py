@@ -1,4 +1,4 @@
-"""What must not leave is put on record instead: one `incident.raised` entry for each explanation that was withheld."""
+"""What must not leave is put on record instead: one `incident.raised` entry per withheld explanation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from audit.canonical import canonical, decimal
 from audit.entry import Draft
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
 from registry.loading import LoadedVersion
+from runtime.metrics import INCIDENTS, UNRECONCILED
 from service.errors import CounterfactualUnavailable, DecisionMismatch
 from service.finding import Question
 from service.fingerprint import typed
@@ -21,7 +22,7 @@ _KINDS: dict[type[Exception], str] = {
 }
 
 
-class ExplanationWithheld(Exception):  # noqa: N818 - carries an incident to the record, and is never answered itself
+class ExplanationWithheld(Exception):
     """An explanation was made or attempted and may not leave."""
 
     def __init__(self, cause: Withheld, incident: Draft) -> None:
@@ -60,6 +61,13 @@ def incident(loaded: LoadedVersion, question: Question, actor: str, cause: Withh
         subject=subject_of(question),
         retention_class=retention_of(loaded),
     )
+
+
+def count_incident(withheld: ExplanationWithheld) -> None:
+    """Tells the operator's numbers that an explanation was withheld."""
+    INCIDENTS.labels(kind=kind_of_incident(withheld.cause)).inc()
+    if isinstance(withheld.cause, AttributionUnreconciled):
+        UNRECONCILED.inc()
 
 
 def subject_of(question: Question) -> str:

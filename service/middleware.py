@@ -1,4 +1,4 @@
-"""What surrounds every request: an id, a limit on the body, one place where errors become problems, one log line.
+"""What surrounds every request: an id, a body limit, one place where errors become problems, one log line.
 
 Plain ASGI, because a wrapped response object would cost more than the explanation of a small model.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import re
 import time
-import traceback
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.clock import Clock
 from runtime.ids import uuid7
+from runtime.telemetry import bound
 from service.errors import BodyTooLarge
 from service.problems import problem_of, render
 
@@ -24,14 +24,20 @@ logger = logging.getLogger("service.access")
 # A caller's own id is kept only where it cannot carry a name or a case number into our logs.
 _TRACE_ID = re.compile(rb"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-Observe = Callable[[str, str, int, float], None]  # method, route, status, seconds
+Observe = Callable[[str, int], None]  # route, status
 
 
 class Gateway:
     """The outermost layer of the application."""
 
     def __init__(
-        self, app: ASGIApp, *, clock: Clock, body_limits: Mapping[str, int], default_limit: int, observe: Observe
+        self,
+        app: ASGIApp,
+        *,
+        clock: Clock,
+        body_limits: Mapping[str, int],
+        default_limit: int,
+        observe: Observe,
     ) -> None:
         self._app = app
         self._clock = clock
@@ -49,43 +55,43 @@ class Gateway:
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if _TRACE_ID.fullmatch(given) else str(uuid7(self._clock.now()))
         scope.setdefault("state", {}).update(request_id=request_id, started=started)
-        exchange = _Exchange(send, request_id)
+        with bound(request_id=request_id):
+            await self._answer(scope, receive, _Exchange(send, request_id), started)
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: _Exchange, started: float) -> None:
         limit = self._body_limits.get(scope["path"], self._default_limit)
         try:
-            declared = headers.get(b"content-length", b"0")
-            if declared.isdigit() and int(declared) > limit:
-                raise BodyTooLarge(f"The body has {int(declared)} bytes; at most {limit} are taken.")
+            _check_declared(scope, limit)
             await self._app(scope, _limited(receive, limit), exchange.send)
         except Exception as error:  # noqa: BLE001 - the one place where nothing may pass
             await self._fail(error, scope, receive, exchange)
         finally:
-            self._conclude(scope, exchange.status, time.monotonic() - started, request_id)
+            self._conclude(scope, exchange.status, time.monotonic() - started)
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         problem = problem_of(error)
         if problem.kind.status >= 500:
-            # Where it happened, never its message: that could quote what the caller sent.
-            frames = "".join(traceback.format_tb(error.__traceback__)) if problem.kind.unexpected else ""
-            logger.error(
-                "request failed",
-                extra={"problem": problem.kind.name, "error": type(error).__name__, "frames": frames,
-                       "request_id": exchange.request_id},
-            )
+            unforeseen = error if problem.kind.unexpected else None
+            logger.error("request failed", exc_info=unforeseen, extra={"kind": problem.kind.name})
         if exchange.status is not None:
             raise error  # the answer has begun; the server can only break it off
         # After a refusal for size the rest of the body is still on its way: the connection is of no more use.
         closing = {"Connection": "close"} if isinstance(error, BodyTooLarge) else None
         await render(problem, exchange.request_id, closing)(scope, receive, exchange.send)
 
-    def _conclude(self, scope: Scope, status: int | None, seconds: float, request_id: str) -> None:
+    def _conclude(self, scope: Scope, status: int | None, seconds: float) -> None:
         # The route's template, never the path or the query: those carry ids of the caller's own.
         route = getattr(scope.get("route"), "path", "unmatched")
         status = status or 500
-        self._observe(scope["method"], route, status, seconds)
+        self._observe(route, status)
         logger.info(
             "request",
-            extra={"request_id": request_id, "method": scope["method"], "route": route, "status": status,
-                   "duration_ms": round(seconds * 1000, 3)},
+            extra={
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "duration_ms": round(seconds * 1000, 3),
+            },
         )
 
 
@@ -107,6 +113,13 @@ class _Exchange:
                 (b"cache-control", b"no-store"),
             ]
         await self._send(message)
+
+
+def _check_declared(scope: Scope, limit: int) -> None:
+    """Refuses a body by its declared length, before any of it is read."""
+    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(f"The body has {int(declared)} bytes; at most {limit} are taken.")
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -1,6 +1,7 @@
 """Which problem document each error becomes (RFC 9457).
 
-The rooms behind the wire raise errors without any notion of HTTP; this table is the only place that gives them one.
+The rooms behind the wire raise errors without any notion of HTTP; this table is the only place that gives
+them one.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from audit import errors as audit
+from audit.sealing import NotDecrypted
 from explain import errors as explain
+from explain.reference import ReferenceCorrupt
 from records import evaluations
-from records import private as records
+from records.private import PrivatePartMalformed
+from records.reaching import RecordsUnavailable
+from registry import errors as registry
+from schemas.problem import PointedError
 from service import errors as service
 from service.strict_json import Flaw, InvalidJson, escape
 
@@ -31,7 +37,8 @@ class Kind:
     status: int
     title: str
     retry_after_seconds: int | None = None
-    # Said instead of the error's own words where those could carry what must not leave: a driver's message, a margin.
+    # Said instead of the error's own words where those could carry what must not leave: a driver's message,
+    # a margin.
     detail: str | None = None
 
     # Nobody foresaw this one: its stack is worth a log line.
@@ -73,7 +80,17 @@ INTERNAL = Kind(
     unexpected=True,
 )
 INTEGRITY = Kind(
-    "integrity-halt", 503, "The log is halted", detail="What is stored contradicts what was signed; an operator is needed."
+    "integrity-halt",
+    503,
+    "The log is halted",
+    detail="What is stored contradicts what was signed; an operator is needed.",
+)
+
+STORE_DAMAGED = Kind(
+    "model-damaged",
+    500,
+    "The stored model is damaged",
+    detail="Stored bytes of this version do not match its digest.",
 )
 
 TABLE: Mapping[type[Exception], Kind] = {
@@ -84,26 +101,32 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.Unauthenticated: Kind("unauthenticated", 401, "A valid bearer token is needed"),
     service.Forbidden: Kind("forbidden", 403, "This token may not do that"),
     service.NotFound: NOT_FOUND,
-    service.ModelNotApproved: Kind("model-not-approved", 409, "The model version is not approved"),
     service.DecisionConflict: CONFLICT,
     service.DecisionMismatch: Kind("decision-mismatch", 409, "The model does not reproduce the decision"),
-    service.CounterfactualUnavailable: Kind("counterfactual-unavailable", 503, "No verified counterfactual in time"),
+    service.CounterfactualUnavailable: Kind(
+        "counterfactual-unavailable", 503, "No verified counterfactual in time"
+    ),
     service.TooBusy: OVERLOADED,
     service.StillCommitting: AUDIT_UNAVAILABLE,
     service.NotReady: Kind("not-ready", 503, "The service is starting", retry_after_seconds=1),
     explain.InvalidFeatures: INVALID_INPUT,
     explain.ModelUnsupported: Kind("model-unsupported", 422, "The model cannot be explained exactly"),
     explain.ModelCorrupt: Kind("model-corrupt", 422, "The artifact is damaged"),
-    explain.ManifestContradiction: Kind("manifest-contradiction", 422, "The artifact contradicts the manifest"),
+    explain.ManifestContradiction: Kind(
+        "manifest-contradiction", 422, "The artifact contradicts the manifest"
+    ),
     explain.ReferenceTooSmall: Kind("reference-too-small", 422, "The reference population is too small"),
     explain.AttributionUnreconciled: Kind(
         "attribution-unreconciled",
         500,
         "The attribution does not add up",
-        detail="The attribution does not add up to the model's own margin, so no explanation leaves; it is on record.",
+        detail="The attribution does not add up to the model's own margin, so no explanation leaves.",
     ),
     explain.ReasonUnmapped: Kind("reason-unmapped", 500, "A principal factor has no reason"),
-    explain.ConstraintError: Kind("constraints-contradictory", 422, "The counterfactual constraints contradict"),
+    explain.ConstraintError: Kind(
+        "constraints-contradictory", 422, "The counterfactual constraints contradict"
+    ),
+    ReferenceCorrupt: STORE_DAMAGED,
     explain.ExplainError: INTERNAL,
     audit.AuditUnavailable: AUDIT_UNAVAILABLE,
     audit.Overloaded: OVERLOADED,
@@ -114,8 +137,28 @@ TABLE: Mapping[type[Exception], Kind] = {
     audit.KeyMissing: Kind(
         "key-missing", 500, "The key of this entry is missing", detail="No record says that it was destroyed."
     ),
+    audit.MalformedProof: INVALID_INPUT,
+    audit.NotCanonical: INTERNAL,
+    audit.MalformedEntry: INTERNAL,
+    audit.EntryRefused: INTERNAL,
+    audit.MalformedNote: INTERNAL,
+    audit.VerificationFailed: INTERNAL,
+    NotDecrypted: INTERNAL,
     audit.AuditError: INTERNAL,
-    records.PrivatePartMalformed: INTERNAL,
+    registry.ManifestInvalid: Kind("manifest-invalid", 422, "The manifest is not valid"),
+    registry.ReferenceInvalid: Kind("reference-invalid", 422, "The reference does not fit the manifest"),
+    registry.ModelUnknown: NOT_FOUND,
+    registry.VersionUnknown: NOT_FOUND,
+    registry.CatalogueUnknown: NOT_FOUND,
+    registry.NotApproved: Kind("model-not-approved", 409, "The model version is not approved"),
+    registry.VersionConflict: Kind("version-conflict", 409, "This version is registered with other content"),
+    registry.StatusRefused: Kind("status-refused", 409, "The status cannot be changed like this"),
+    registry.BlobMissing: STORE_DAMAGED,
+    registry.BlobDamaged: STORE_DAMAGED,
+    registry.RegistryError: INTERNAL,
+    PrivatePartMalformed: INTERNAL,
+    RecordsUnavailable: AUDIT_UNAVAILABLE,
+    evaluations.EvaluationError: INTERNAL,
     evaluations.EvaluationNotFound: NOT_FOUND,
     evaluations.EvaluationKindUnknown: Kind("evaluation-kind-unknown", 422, "No worker does this evaluation"),
 }
@@ -150,9 +193,18 @@ def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
         return error.flaws
     if isinstance(error, explain.InvalidFeatures):
         return tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+    if isinstance(error, registry.ManifestInvalid):
+        return _pointed("/manifest", error.errors)
+    if isinstance(error, registry.ReferenceInvalid):
+        return _pointed("/reference", error.errors)
     if isinstance(error, evaluations.EvaluationKindUnknown):
         return (Flaw("/kind", str(error)),)
     return ()
+
+
+def _pointed(part: str, faults: tuple[PointedError, ...]) -> tuple[Flaw, ...]:
+    """Faults inside one part of a multipart body: the part's name comes first."""
+    return tuple(Flaw(part + fault.pointer, fault.detail) for fault in faults)
 
 
 def _parameter(place: tuple[str | int, ...]) -> str:

@@ -1,7 +1,7 @@
 """The form in which an explanation goes on record, and the one answer that is made from it.
 
-The first answer, a retry's answer and a read years later are all built by `answer` from the same two things: the
-entry's clear body and its private part. That is why they cannot differ.
+The first answer, a retry's answer and a read years later are all built by `answer` from the same two things:
+the entry's clear body and its private part. That is why they cannot differ.
 """
 
 from __future__ import annotations

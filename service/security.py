@@ -19,7 +19,7 @@ REMEMBERED_SECONDS = 2.0
 _REMEMBERED_TOKENS = 1024
 _LONGEST_TOKEN = 256
 
-_bearer = HTTPBearer(auto_error=False, description="A token issued by `ofrecord`.")
+bearer = HTTPBearer(auto_error=False, description="A token issued by `ofrecord`.")
 
 
 class Authenticator:
@@ -55,7 +55,7 @@ def needs(scope: str) -> Callable[..., Awaitable[Principal]]:
 
     async def principal(
         request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> Principal:
         services: Services = services_of(request)
         if credentials is None:

@@ -1,7 +1,8 @@
 """Reads JSON as the contract means it: one meaning for each document, or a refusal that says where.
 
-Python's parser keeps the last of two equal keys, reads NaN and turns 1e400 into infinity; each of those would let the
-caller and the record disagree about what was decided. They are found here, before any schema sees the document.
+Python's parser keeps the last of two equal keys, reads NaN and turns 1e400 into infinity; each of those
+would let the caller and the record disagree about what was decided. They are found here, before any schema
+sees the document.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Flaw:
     detail: str
 
 
-class InvalidJson(Exception):  # noqa: N818 - named as the problem it becomes
+class InvalidJson(Exception):
     """The body is not JSON as this service reads it."""
 
     def __init__(self, flaws: tuple[Flaw, ...]) -> None:
@@ -110,7 +111,7 @@ def _parse(text: str, refused: list[_Refused]) -> JsonValue:
 
 
 def _check_depth(text: str) -> None:
-    """Refuses deep nesting before the recursive parser meets it; nearly every body passes on the count alone."""
+    """Refuses deep nesting before the recursive parser meets it; most bodies pass on the count alone."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0

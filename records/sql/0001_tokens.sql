@@ -1,5 +1,4 @@
--- Who may call, and where a decision's first answer stands. Neither holds a secret: tokens are kept as SHA-256 digests,
--- decisions as keyed HMACs of the caller's own ids.
+-- Who may call. Tokens are kept as SHA-256 digests, never as they are.
 
 CREATE SCHEMA records;
 REVOKE ALL ON SCHEMA records FROM PUBLIC;

@@ -1,0 +1,136 @@
+"""The application: everything is wired here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from audit.commit import GroupCommitter
+from audit.keys import KeyStore
+from audit.log import AuditLog
+from audit.note import Signer
+from records.reaching import transaction
+from records.tokens import Principal, find_token
+from registry.loading import VersionCache
+from runtime.clock import Clock, SystemClock
+from runtime.metrics import EXPLANATIONS, REQUESTS
+from runtime.postgres import Pool, open_pool
+from runtime.settings import Settings
+from service import openapi
+from service.context import Services
+from service.executor import BoundedExecutor
+from service.middleware import Gateway
+from service.routes import evaluations, explanations, health, log, models
+from service.security import Authenticator
+from service.starting import start_up
+from service.tasks import TaskSender
+from service.warming import Warming
+
+DESK_THREADS = 6
+# How many explanations may be under way at once, for each hot thread: beyond it a budget could not be kept
+# anyway.
+EXPLANATIONS_PER_THREAD = 32
+_EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
+_FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """Returns the application; its pools and threads begin with its lifespan, after any fork."""
+    told = clock or SystemClock()
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        services = make_services(settings, told)
+        application.state.services = services
+        services.warming.start()
+        try:
+            yield
+        finally:
+            stop(services)
+
+    app = FastAPI(
+        title="Ofrecord", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    for router in (health, models, explanations, evaluations, log):
+        app.include_router(router.router)
+    # Errors pass through the framework untouched: the gateway turns every one of them into a problem.
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _pass_on)
+    app.add_middleware(
+        Gateway,
+        clock=told,
+        body_limits={"/v1/models": settings.artifact_limit_bytes + _FORM_OVERHEAD_BYTES},
+        default_limit=settings.body_limit_bytes,
+        observe=_observe,
+    )
+    app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
+    return app
+
+
+def make_services(settings: Settings, clock: Clock) -> Services:
+    """Opens pools and threads; a database that is away delays nothing here."""
+    threads = settings.threads
+    pool = open_pool(
+        settings.database_url, min_size=2, max_size=threads + DESK_THREADS + 4, name="ofrecord-api"
+    )
+    keys_pool = open_pool(
+        settings.keys_database_url, min_size=1, max_size=threads + 4, name="ofrecord-api-keys"
+    )
+    audit_log = AuditLog(pool, KeyStore(keys_pool, settings.master_key), origin=settings.log_origin)
+    desk = BoundedExecutor("desk", threads=DESK_THREADS, limit=256)
+
+    async def find(secret: str) -> Principal | None:
+        return await desk.run(_find_token, pool, secret, clock)
+
+    versions = VersionCache(pool, cache_dir=settings.cache_dir)
+    signer = Signer.parse(settings.receipt_key)
+    return Services(
+        settings=settings,
+        clock=clock,
+        pool=pool,
+        keys_pool=keys_pool,
+        log=audit_log,
+        committer=GroupCommitter(audit_log, clock),
+        versions=versions,
+        signer=signer,
+        hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
+        desk=desk,
+        gate=BoundedExecutor("gate", threads=1, limit=4),
+        authenticator=Authenticator(find),
+        tasks=TaskSender(settings),
+        warming=Warming(
+            partial(start_up, settings, clock, pool=pool, log=audit_log, signer=signer, versions=versions)
+        ),
+    )
+
+
+def stop(services: Services) -> None:
+    """Finishes what was begun: threads first, then the entries they handed over, then the connections."""
+    services.warming.stop()
+    for executor in (services.gate, services.hot, services.desk):
+        executor.close()
+    services.committer.close()
+    services.pool.close()
+    services.keys_pool.close()
+
+
+def _find_token(pool: Pool, secret: str, clock: Clock) -> Principal | None:
+    with transaction(pool) as conn:
+        return find_token(conn, secret, clock.now())
+
+
+async def _pass_on(_: Request, error: Exception) -> Response:
+    raise error
+
+
+def _observe(route: str, status: int) -> None:
+    REQUESTS.labels(route=route, status=str(status)).inc()
+    if route == _EXPLAIN_ROUTE:
+        EXPLANATIONS.labels(status=str(status)).inc()

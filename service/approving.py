@@ -1,0 +1,83 @@
+"""Approving and retiring model versions: the change and its entry in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from audit.entry import Draft
+from audit.receipt import Receipt
+from records.reaching import transaction
+from registry import store
+from registry.errors import NotApproved
+from runtime.postgres import Connection
+from schemas.model_version import ApprovalRequest
+from service.context import Services
+from service.recalling import receipt_of
+
+_ATTEMPTS = 5
+
+
+class _Overtaken(Exception):
+    """Another change of the same model came first: the entry just written is not true and must not stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of status to be made."""
+
+    model: str
+    version: str
+    wanted: ApprovalRequest
+    actor: str
+
+
+def decide_status(services: Services, change: Change) -> Receipt:
+    """Sets the status and returns the receipt of its entry; the first entry's if it has that status already."""
+    for _ in range(_ATTEMPTS):
+        try:
+            with transaction(services.pool) as conn:
+                entry_id = _decide(services, conn, change)
+        except _Overtaken:
+            continue
+        services.versions.forget_approved(change.model)
+        return receipt_of(services, services.log.read(entry_id))
+    raise _Overtaken
+
+
+def _decide(services: Services, conn: Connection, change: Change) -> UUID:
+    row = store.get_version(conn, change.model, change.version)
+    if row.status == change.wanted.status:
+        return store.status_history(conn, change.model, change.version)[-1].entry_id
+    now = services.clock.now()
+    retires = _serving(conn, change.model) if change.wanted.status == "approved" else ()
+    body = {
+        "model": change.model,
+        "version": change.version,
+        "manifest_digest": row.manifest_digest,
+        "by": change.wanted.by,
+        "note": change.wanted.note,
+        "retires": list(retires),
+    }
+    draft = Draft(type=f"model.{change.wanted.status}", actor=change.actor, body=body)
+    appended = services.log.append_one(draft, now, conn)
+    done = store.set_status(
+        conn,
+        change.model,
+        change.version,
+        status=change.wanted.status,
+        by=change.wanted.by,
+        note=change.wanted.note,
+        entry_id=appended.entry_id,
+        now=now,
+    )
+    if not done.changed or done.retired != retires:
+        raise _Overtaken
+    return appended.entry_id
+
+
+def _serving(conn: Connection, model: str) -> tuple[str, ...]:
+    try:
+        return (store.approved_version(conn, model).version,)
+    except NotApproved:
+        return ()

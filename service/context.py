@@ -1,0 +1,69 @@
+"""What every request may use, made once in `service.app` and kept on the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from fastapi import Request
+from registry.loading import VersionCache
+
+from audit.commit import GroupCommitter
+from audit.entry import Appended
+from audit.log import AuditLog
+from audit.note import Signer
+from audit.receipt import Receipt, issue_receipt
+from runtime.clock import Clock
+from runtime.postgres import Pool
+from runtime.settings import Settings
+from service.executor import BoundedExecutor
+from service.tasks import TaskSender
+from service.warming import Warming
+
+if TYPE_CHECKING:
+    from service.security import Authenticator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The rooms behind the wire, wired.
+
+    `hot` is for explanations alone; `desk` for reads, tokens and other short database work; `gate` for
+    registrations, which take seconds and must hold up nobody.
+    """
+
+    settings: Settings
+    clock: Clock
+    pool: Pool
+    keys_pool: Pool
+    log: AuditLog
+    committer: GroupCommitter
+    versions: VersionCache
+    signer: Signer
+    hot: BoundedExecutor
+    desk: BoundedExecutor
+    gate: BoundedExecutor
+    authenticator: Authenticator
+    tasks: TaskSender
+    warming: Warming
+
+    def receipt(self, appended: Appended, index: int | None = None) -> Receipt:
+        """The log's promise about a committed entry; the same entry always gets the same receipt."""
+        receipt = issue_receipt(self.signer, self.settings.log_origin, appended)
+        return receipt if index is None else receipt.with_index(index)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that took this request."""
+    services: Services = request.app.state.services
+    return services
+
+
+def id_of(text: str) -> UUID | None:
+    """The id in an address, or None if it is not written as this service writes ids."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None

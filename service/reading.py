@@ -1,0 +1,43 @@
+"""Reading what is on record: every reading that discloses is itself on record before it is answered."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from audit.entry import Draft
+from records.lookups import find_decision
+from records.tokens import Principal
+from service.committing import commit
+from service.context import Services
+from service.explaining import PATIENCE_SECONDS
+from service.recalling import Recalled, recall
+
+
+async def read_back(services: Services, explanation_id: UUID, reader: Principal) -> Recalled:
+    """The first answer of one explanation."""
+    recalled = await services.desk.run(recall, services, explanation_id)
+    await log_read(services, explanation_id, reader, "read")
+    return recalled
+
+
+async def find_by_decision(
+    services: Services, model: str, decision_id: str, reader: Principal
+) -> list[Recalled]:
+    """The explanation of a decision by the caller's own id: one, or none."""
+    found = await services.desk.run(find_decision, services.log, model, decision_id)
+    if found is None:
+        return []
+    recalled = await services.desk.run(recall, services, found)
+    await log_read(services, recalled.entry.entry_id, reader, "find")
+    return [recalled]
+
+
+async def log_read(services: Services, explanation_id: UUID, reader: Principal, how: str) -> None:
+    """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b))."""
+    draft = Draft(
+        type="explanation.read",
+        actor=reader.name,
+        body={"explanation_id": str(explanation_id), "how": how},
+        about=explanation_id,
+    )
+    await commit(services.committer, draft, PATIENCE_SECONDS)

@@ -1,0 +1,102 @@
+"""Registering a model version: examined in full, then stored together with its entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from registry.loading import PreparedVersion, prepare_version
+
+from audit.canonical import JsonValue
+from audit.entry import Draft
+from audit.receipt import Receipt
+from records.reaching import transaction
+from registry import store
+from registry.digests import digest_of
+from registry.manifests import parse_manifest
+from registry.version_row import VersionContent
+from runtime.postgres import Connection
+from service.context import Services
+from service.recalling import receipt_of
+from service.record import CODE_VERSION
+
+REGISTERED = "model.registered"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The three parts of a registration, as they came."""
+
+    manifest: bytes
+    manifest_type: str | None
+    artifact: bytes
+    reference: bytes
+    reference_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version that is registered, and the promise about its entry."""
+
+    model: str
+    version: str
+    receipt: Receipt
+
+
+class _Overtaken(Exception):
+    """Another registration of the same version was faster: the entry just written must not stay."""
+
+
+def register(services: Services, upload: Upload, actor: str) -> Registered:
+    """Examines and stores a version; the same upload again returns the first registration.
+
+    Slow (seconds): the gate probes the model against brute force. Raises what `prepare_version` raises, and
+    `VersionConflict` if the version is registered with other content.
+    """
+    parsed = parse_manifest(upload.manifest, upload.manifest_type)
+    prepared = prepare_version(
+        parsed,
+        upload.artifact,
+        upload.reference,
+        upload.reference_type,
+        cache_dir=services.settings.cache_dir,
+    )
+    try:
+        with transaction(services.pool) as conn:
+            entry_id = _store(services, conn, prepared, actor)
+    except _Overtaken:
+        with transaction(services.pool) as conn:
+            entry_id = _store(services, conn, prepared, actor)
+    identity = prepared.content.identity
+    receipt = receipt_of(services, services.log.read(entry_id))
+    return Registered(identity.model, identity.version, receipt)
+
+
+def _store(services: Services, conn: Connection, prepared: PreparedVersion, actor: str) -> UUID:
+    """The entry and the version in one transaction; the first entry where the version is there already."""
+    content = prepared.content
+    same = store.find_same(conn, content.identity)
+    if same is not None:
+        return same.registered_entry
+    now = services.clock.now()
+    appended = services.log.append_one(Draft(type=REGISTERED, actor=actor, body=_body(content)), now, conn)
+    if not store.insert_version(conn, content, entry_id=appended.entry_id, now=now):
+        raise _Overtaken
+    return appended.entry_id
+
+
+def _body(content: VersionContent) -> dict[str, JsonValue]:
+    identity, catalogue = content.identity, content.catalogue
+    return {
+        "model": identity.model,
+        "version": identity.version,
+        "family": content.family,
+        "profile": content.profile,
+        "manifest_digest": identity.manifest_digest,
+        "model_digest": identity.artifact_digest,
+        "uploaded_digest": identity.uploaded_digest,
+        "reference_digest": content.reference_digest,
+        "catalogue": {"name": catalogue.name, "version": catalogue.version, "digest": catalogue.digest},
+        "capability_digest": digest_of(content.capability),
+        "code_version": CODE_VERSION,
+    }

@@ -1,0 +1,67 @@
+"""Asking the workers for an evaluation: the row and its entry first, the message after they are committed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from records import evaluations
+from records.evaluations import Evaluation
+from records.reaching import transaction
+from schemas.evaluation import EvaluationRequest
+from service.context import Services, id_of
+from service.errors import InvalidInput, NotFound
+from service.recalling import EXPLANATION
+from service.strict_json import Flaw
+
+
+def request(services: Services, asked: EvaluationRequest, actor: str) -> Evaluation:
+    """Records the request, then sends the task; whether it was sent does not matter to the caller."""
+    if asked.kind not in evaluations.KINDS:
+        raise evaluations.EvaluationKindUnknown(asked.kind)
+    explanation_id = _explanation_id(asked)
+    wanted = evaluations.EvaluationRequest(
+        kind=asked.kind,
+        model=asked.model,
+        version=_version_of(services, asked, explanation_id),
+        parameters={"explanation_id": str(explanation_id)},
+        requested_by=actor,
+    )
+    with transaction(services.pool) as conn:
+        requested = evaluations.request_evaluation(conn, services.log, wanted, services.clock.now())
+    services.tasks.evaluate(requested.evaluation_id)
+    return requested
+
+
+def look(services: Services, evaluation_id: UUID) -> Evaluation:
+    """One evaluation and how far it is."""
+    with transaction(services.pool) as conn:
+        return evaluations.read_evaluation(conn, evaluation_id)
+
+
+def cancel(services: Services, evaluation_id: UUID, actor: str) -> Evaluation:
+    """Cancels what has not finished; what has finished stays as it is."""
+    with transaction(services.pool) as conn:
+        return evaluations.cancel_evaluation(conn, services.log, evaluation_id, actor, services.clock.now())
+
+
+def _explanation_id(asked: EvaluationRequest) -> UUID:
+    given = asked.parameters.get("explanation_id")
+    found = id_of(given) if isinstance(given, str) else None
+    unknown = sorted(set(asked.parameters) - {"explanation_id"})
+    flaws = [Flaw(f"/parameters/{name}", "is not a known parameter of this evaluation") for name in unknown]
+    if found is None:
+        flaws.append(Flaw("/parameters/explanation_id", "must be the id of an explanation"))
+    if flaws or found is None:
+        raise InvalidInput(tuple(flaws))
+    return found
+
+
+def _version_of(services: Services, asked: EvaluationRequest, explanation_id: UUID) -> str:
+    """The version that gave the explanation; an evaluation of it by another would compare nothing."""
+    entry = services.log.read(explanation_id).entry
+    version = entry.body.get("version")
+    if entry.type != EXPLANATION or entry.body.get("model") != asked.model or not isinstance(version, str):
+        raise NotFound("This model has no explanation with this id.")
+    if asked.version not in (None, version):
+        raise InvalidInput((Flaw("/version", f"this explanation was given by version {version}"),))
+    return version

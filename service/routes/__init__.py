@@ -1,0 +1,1 @@
+"""The addresses: HTTP things only, then one use case."""

@@ -1,0 +1,65 @@
+"""The log as anybody may check it: keys, checkpoints, entries and proofs, without personal data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import PlainTextResponse, Response
+
+from schemas.log import ConsistencyProof, InclusionProof, LogEntry, VerifierKeys
+from service import attesting
+from service.bodies import answered
+from service.context import services_of
+from service.errors import NotFound
+from service.security import needs
+
+router = APIRouter(prefix="/v1/log", tags=["log"], dependencies=[Depends(needs("audit"))])
+
+Size = Annotated[int, Query(ge=0, le=2**53)]
+
+
+@router.get("/keys", responses={200: {"model": VerifierKeys}})
+async def get_keys(request: Request) -> Response:
+    """Present and past verifier keys."""
+    services = services_of(request)
+    return answered(await services.desk.run(attesting.keys, services))
+
+
+@router.get("/checkpoint", responses={200: {"content": {"text/plain": {}}}}, response_class=PlainTextResponse)
+async def get_checkpoint(request: Request) -> Response:
+    """The newest signed checkpoint, a C2SP signed note."""
+    services = services_of(request)
+    checkpoint = await services.desk.run(services.log.newest_checkpoint)
+    if checkpoint is None:
+        raise NotFound("Nothing is signed yet: the tree is empty.")
+    return PlainTextResponse(checkpoint.note)
+
+
+@router.get("/entries/{index}", responses={200: {"model": LogEntry}})
+async def get_entry(index: int, request: Request) -> Response:
+    """One leaf of the tree with the bytes it commits to."""
+    services = services_of(request)
+    return answered(await services.desk.run(attesting.entry, services, index))
+
+
+@router.get("/proofs/inclusion", responses={200: {"model": InclusionProof}})
+async def get_inclusion(
+    request: Request,
+    index: Size,
+    tree_size: Size,
+) -> Response:
+    """The audit path of one leaf in the tree of a size (RFC 6962, 2.1.1)."""
+    services = services_of(request)
+    return answered(await services.desk.run(attesting.inclusion, services, index, tree_size))
+
+
+@router.get("/proofs/consistency", responses={200: {"model": ConsistencyProof}})
+async def get_consistency(
+    request: Request,
+    old: Annotated[int, Query(alias="from", ge=0, le=2**53)],
+    new: Annotated[int, Query(alias="to", ge=0, le=2**53)],
+) -> Response:
+    """The proof that one tree is a prefix of another (RFC 6962, 2.1.2)."""
+    services = services_of(request)
+    return answered(await services.desk.run(attesting.consistency, services, old, new))

@@ -1,0 +1,32 @@
+"""The start-up work of the API, done in a thread: checks, keys, partitions, kernels, models."""
+
+from __future__ import annotations
+
+from audit.log import AuditLog
+from audit.note import Signer
+from records.reaching import reaching, transaction
+from registry.loading import VersionCache
+from runtime.clock import Clock
+from runtime.postgres import Pool, check_durability
+from runtime.settings import Settings
+
+
+def start_up(
+    settings: Settings, clock: Clock, *, pool: Pool, log: AuditLog, signer: Signer, versions: VersionCache
+) -> None:
+    """Makes the process able to serve; whatever raises is tried again, but `DurabilityOff` is final."""
+    if not settings.allow_unsafe_durability:
+        with transaction(pool) as connection:
+            check_durability(connection)
+    log.publish_verifier_key("receipt", signer.verifier.vkey, clock.now())
+    log.ensure_partitions(clock.now())
+    warm_kernels(settings)
+    with reaching():
+        versions.load_all_approved()
+
+
+def warm_kernels(settings: Settings) -> None:
+    """Imports and compiles what the first explanation needs; about a second from the cache directory."""
+    from explain.attribution import warm  # noqa: PLC0415 - pulls the compiler in: seconds
+
+    warm.warm(settings.cache_dir)
