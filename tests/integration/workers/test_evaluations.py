@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +11,6 @@ import psycopg
 import pytest
 
 from audit.entry import Draft
-from audit.keys import KeyStore
 from audit.log import AuditLog
 from records.evaluations import (
     Evaluation,
@@ -34,30 +32,12 @@ from records.leases import (
     release_evaluation,
 )
 from runtime.clock import FixedClock
-from runtime.postgres import Pool, open_pool
+from runtime.postgres import Pool
 
 LEASE = timedelta(seconds=30)
 UNCLAIMED = timedelta(seconds=15)
 EXPLANATION = "01936a3e-7c00-7000-8000-000000000001"
 REQUEST = EvaluationRequest("kernelshap", "m", "1", {"explanation_id": EXPLANATION}, "token:alice")
-
-
-def _log(database: Any, role: str, pool: Pool, keys: Pool) -> AuditLog:
-    return AuditLog(pool, KeyStore(keys, b"k" * 32), origin="test.example/log")
-
-
-@pytest.fixture
-def service(database: Any, clock: FixedClock) -> Iterator[tuple[Pool, AuditLog]]:
-    with open_pool(database.url("service")) as pool, open_pool(database.keys_url("service")) as keys:
-        log = _log(database, "service", pool, keys)
-        log.ensure_partitions(clock.now())
-        yield pool, log
-
-
-@pytest.fixture
-def worker(database: Any) -> Iterator[tuple[Pool, AuditLog]]:
-    with open_pool(database.url("worker")) as pool, open_pool(database.keys_url("worker")) as keys:
-        yield pool, _log(database, "worker", pool, keys)
 
 
 def _request(service: tuple[Pool, AuditLog], clock: FixedClock) -> Evaluation:

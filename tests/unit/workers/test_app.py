@@ -1,0 +1,69 @@
+"""The worker's application: light to import, JSON only, and told to stop without a lock."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.broker import EVALUATE
+from runtime.settings import Settings
+from workers.app import SharedFlag, create_worker
+from workers.policy import Policy
+
+ROOT = Path(__file__).resolve().parents[3]
+SETTINGS = Settings(broker_url="redis://127.0.0.1:1/0")
+
+
+def test_the_application_is_light_until_a_task_runs() -> None:
+    code = (
+        "import sys, workers.app\n"
+        "from runtime.settings import Settings\n"
+        "workers.app.create_worker(Settings(broker_url='redis://127.0.0.1:1/0'))\n"
+        "heavy = {'xgboost', 'numba', 'numpy', 'pyarrow', 'pandas', 'psycopg', 'pydantic'}\n"
+        "print(*sorted(heavy & set(sys.modules)))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout.split()) == (0, []), ran.stderr
+
+
+def test_the_queue_carries_json_and_keeps_nothing() -> None:
+    app = create_worker(SETTINGS, Policy(hard_seconds=7.0))
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_serializer == "json"
+    assert app.conf.task_acks_late
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.task_ignore_result
+    assert app.conf.result_backend is None
+    assert not app.conf.beat_schedule
+    task = app.tasks[EVALUATE]
+    assert (task.time_limit, task.ignore_result) == (7.0, True)
+
+
+def test_a_flag_set_by_the_parent_is_seen_by_a_forked_child() -> None:
+    flag = SharedFlag()
+    context = multiprocessing.get_context("fork")
+    gate, answer = context.Pipe()
+
+    def child() -> None:
+        gate.recv()
+        gate.send(flag.is_set())
+
+    process = context.Process(target=child)
+    assert not flag.is_set()
+    process.start()
+    flag.set()
+    answer.send(True)
+    assert answer.poll(10)
+    assert answer.recv() is True
+    process.join()
+
+
+@pytest.mark.parametrize("name", ["lease", "unclaimed_for"])
+def test_times_of_the_policy_are_positive(name: str) -> None:
+    assert getattr(Policy(), name).total_seconds() > 0
