@@ -1,0 +1,28 @@
+"""The `ofrecord` command: one file per subcommand, each importing what it needs only when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.fsck import fsck
+from cli.integrate import integrate
+from cli.migrate import migrate
+from cli.run import run
+from cli.schedule import schedule
+from cli.serve import serve
+from cli.verify import verify
+from cli.work import work
+
+app = typer.Typer(
+    name="ofrecord",
+    help="Explanations of record: exact reasons for automated decisions, committed to a provable log.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (run, serve, work, schedule, integrate, migrate, fsck, verify):
+    app.command()(_command)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""`ofrecord run`: everything on one machine, supervised."""

@@ -1,0 +1,102 @@
+"""The secrets of one installation: made once, kept in files only their owner can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.checkpoint import RECEIPT_SUFFIX
+from audit.note import Signer
+from cli.running.folder import DataFolder, write_private
+from runtime.errors import OperationError
+from runtime.migrations import LOGIN_ROLES
+
+_SERVERS = ("postgres", "valkey")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Where the secrets are, and what is public about them."""
+
+    folder: Path
+    log_origin: str
+    verifier_keys: tuple[str, ...]
+
+    def file(self, name: str) -> Path:
+        """Return the path of one secret."""
+        return self.folder / name
+
+    def read(self, name: str) -> str:
+        """Return one secret."""
+        return _read(self.folder, name)
+
+    def passwords(self) -> dict[str, str]:
+        """Return the database roles' passwords."""
+        return {role: self.read(f"{role}-password") for role in LOGIN_ROLES}
+
+
+def credentials(folder: DataFolder) -> Credentials:
+    """Read the installation's secrets, or make all of them the first time.
+
+    They appear together or not at all, so that one missing later was lost, and nothing is then made up in its
+    place: a new master key would leave every earlier entry unreadable.
+    """
+    if not folder.secrets.is_dir():
+        staging = folder.root / ".secrets.new"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(mode=0o700)
+        for name, text in _fresh().items():
+            write_private(staging / name, f"{text}\n")
+        staging.rename(folder.secrets)
+        _sync(folder.root)
+    folder.secrets.chmod(0o700)
+    for name in _names():
+        _read(folder.secrets, name)
+        (folder.secrets / name).chmod(0o600)
+    checkpoint = Signer.parse(_read(folder.secrets, "checkpoint-key")).verifier
+    receipt = Signer.parse(_read(folder.secrets, "receipt-key")).verifier
+    keys = (checkpoint.vkey, receipt.vkey)
+    folder.verifier_keys.write_text("".join(f"{key}\n" for key in keys))
+    return Credentials(folder.secrets, checkpoint.name, keys)
+
+
+def _names() -> tuple[str, ...]:
+    return (
+        "master-key",
+        "checkpoint-key",
+        "receipt-key",
+        *(f"{name}-password" for name in (*_SERVERS, *LOGIN_ROLES)),
+    )
+
+
+def _fresh() -> dict[str, str]:
+    """Make every secret; the log's name is as unique as its key."""
+    origin = f"ofrecord.local/{secrets.token_hex(6)}"
+    made = {name: secrets.token_urlsafe(24) for name in _names()}
+    made["master-key"] = secrets.token_hex(32)
+    made["checkpoint-key"] = Signer.generate(origin).private_text()
+    made["receipt-key"] = Signer.generate(origin + RECEIPT_SUFFIX).private_text()
+    return made
+
+
+def _read(folder: Path, name: str) -> str:
+    path = folder / name
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise OperationError(f"{path} cannot be read ({error.strerror}); restore it from a backup") from error
+    if not text:
+        raise OperationError(f"{path} is empty; restore it from a backup")
+    return text
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename inside this folder survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,93 @@
+"""What each child is told: only what it needs, and secrets only as names of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import cli
+from cli.running.credentials import Credentials
+from cli.running.folder import DataFolder, write_private
+from cli.running.servers import Servers
+from runtime.addresses import with_role, without_password
+from runtime.migrations import AUDITOR, INTEGRATOR, SERVICE, WORKER
+
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_TUNING = (
+    "BODY_LIMIT_BYTES",
+    "ARTIFACT_LIMIT_BYTES",
+    "TABLE_MEMORY_BYTES",
+    "BATCH_LIMIT",
+    "THREADS",
+    "LOG_LEVEL",
+    "ALLOW_UNSAFE_DURABILITY",
+)
+_HOUSE = Path(cli.__file__).resolve().parent.parent
+
+
+def environments(
+    folder: DataFolder, secrets: Credentials, servers: Servers, env: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return the environment of each kind of process; the scheduler acts with the worker's rights."""
+    common = plain_environment(env)
+    common |= {f"OFRECORD_{name}": env[f"OFRECORD_{name}"] for name in _TUNING if env.get(f"OFRECORD_{name}")}
+    common |= {
+        "OFRECORD_LOG_ORIGIN": secrets.log_origin,
+        "OFRECORD_LOG_VERIFIER_KEYS": " ".join(secrets.verifier_keys),
+        "OFRECORD_CACHE_DIR": str(folder.cache),
+    }
+    keys = {"OFRECORD_MASTER_KEY_FILE": str(secrets.file("master-key"))}
+    queue = _queue(secrets, servers)
+    made = {
+        "api": common
+        | _database(secrets, servers, SERVICE, with_keys=True)
+        | keys
+        | queue
+        | {"OFRECORD_RECEIPT_KEY_FILE": str(secrets.file("receipt-key"))},
+        "worker": common | _database(secrets, servers, WORKER, with_keys=True) | keys | queue,
+        "scheduler": common | _database(secrets, servers, WORKER) | queue,
+        "integrator": common
+        | _database(secrets, servers, INTEGRATOR)
+        | {"OFRECORD_CHECKPOINT_KEY_FILE": str(secrets.file("checkpoint-key"))},
+        "auditor": common | _database(secrets, servers, AUDITOR),
+    }
+    for process, variables in made.items():
+        told = sorted(name for name in variables if name.startswith("OFRECORD_"))
+        write_private(folder.environment(process), "".join(f"{name}={variables[name]}\n" for name in told))
+    return made
+
+
+def plain_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return what any child of ours gets: where things are, and nothing of what it may do."""
+    common = {name: env[name] for name in _INHERITED if name in env}
+    # One thread per call in native libraries: ours are enough, and two fight for the same cores.
+    return common | {"PYTHONPATH": str(_HOUSE), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """Read the variables one kind of process was started with."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _database(
+    secrets: Credentials, servers: Servers, role: str, *, with_keys: bool = False
+) -> dict[str, str]:
+    """Return the addresses of the databases for one role; only two roles may enter the keys database."""
+    told = {
+        "OFRECORD_DATABASE_URL": with_role(servers.admin_url, role),
+        "OFRECORD_DATABASE_PASSWORD_FILE": str(secrets.file(f"{role}-password")),
+    }
+    if with_keys:
+        told["OFRECORD_KEYS_DATABASE_URL"] = with_role(servers.keys_admin_url, role)
+    return told
+
+
+def _queue(secrets: Credentials, servers: Servers) -> dict[str, str]:
+    """Return the address of the queue; somebody else's is passed on as it was given."""
+    if not servers.broker_password:
+        return {"OFRECORD_BROKER_URL": servers.broker_url}
+    return {
+        "OFRECORD_BROKER_URL": without_password(servers.broker_url),
+        "OFRECORD_BROKER_PASSWORD_FILE": str(secrets.file("valkey-password")),
+    }

@@ -1,0 +1,141 @@
+"""Start everything in order, keep it running, and stop it in the opposite order."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+from cli.rooms import targets
+from cli.running.admitting import admit_administrator
+from cli.running.children import Child, stop_together
+from cli.running.credentials import Credentials, credentials
+from cli.running.environments import environments
+from cli.running.folder import DataFolder
+from cli.running.listening import address_of, readiness
+from cli.running.screen import Screen
+from cli.running.servers import Servers, choose_servers
+from runtime.errors import OperationError
+from runtime.migrations import migrate
+from runtime.settings import SERVICE_NEEDS, Settings
+
+_READY_SECONDS = 120.0
+_STOP_SECONDS = 20.0
+_FAILURES_BEFORE_READY = 3
+_PROCESSES = (("worker", "work"), ("scheduler", "schedule"), ("integrator", "integrate"))
+
+
+class Stopping:
+    """Whether somebody asked us to stop; set by signals, so it has no lock to stumble over."""
+
+    def __init__(self) -> None:
+        """Nobody has yet."""
+        self.asked = False
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Listen for Ctrl-C, SIGTERM and a closed terminal."""
+
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            self.asked = True
+
+        before = {sig: signal.signal(sig, ask) for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
+
+class Supervisor:
+    """The servers and processes of one installation."""
+
+    def __init__(
+        self, folder: DataFolder, taken: socket.socket, screen: Screen, env: Mapping[str, str]
+    ) -> None:
+        """Say where; nothing is started yet. The caller holds the folder."""
+        self.folder = folder
+        self.url = address_of(taken)
+        self.screen = screen
+        self.stopping = Stopping()
+        self.children: list[Child] = []
+        self._taken = taken
+        self._env = env
+        self.secrets: Credentials = credentials(folder)
+        self.servers: Servers = choose_servers(folder, self.secrets, env)
+
+    def start(self) -> None:
+        """Bring everything up and return when the API is ready."""
+        for server in self.servers.own:
+            with self.screen.step(f"starting {server.process.name}"):
+                server.start()
+        with self.screen.step("bringing the databases up to date") as details:
+            applied = migrate(
+                targets(self.servers.admin_url, self.servers.keys_admin_url), self.secrets.passwords()
+            )
+            details.append(f"{len(applied)} migrations applied" if applied else "nothing new")
+        told = environments(self.folder, self.secrets, self.servers, self._env)
+        with self.screen.step("checking the administrator's token") as details:
+            if admit_administrator(self.folder, Settings.from_env(told["api"], needs=SERVICE_NEEDS)):
+                details.append("a new one")
+        with self.screen.step("starting API, worker, scheduler and integrator"):
+            self._start_children(told)
+            self._wait_until_ready()
+
+    def watch_once(self) -> None:
+        """Start again what has died, servers first."""
+        for server in self.servers.own:
+            if not server.process.running:
+                self.screen.warn(f"{server.process.name} ended; starting it again")
+                server.start()
+        for child in self.children:
+            told = child.watch()
+            if told:
+                self.screen.warn(told)
+
+    def watch(self, also: Callable[[], None] = lambda: None) -> None:
+        """Keep everything running until somebody asks to stop."""
+        while not self.stopping.asked:
+            self.watch_once()
+            also()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop the children, then the servers; each failure is told and the rest is stopped all the same."""
+        with self.screen.step("stopping"):
+            stop_together(self.children, _STOP_SECONDS)
+            self.servers.stop()
+
+    def _start_children(self, told: Mapping[str, Mapping[str, str]]) -> None:
+        descriptor = self._taken.fileno()
+        api = Child(
+            "api",
+            ("serve", "--descriptor", str(descriptor)),
+            told["api"],
+            self.folder.log("api"),
+            descriptors=(descriptor,),
+        )
+        self.children.append(api)
+        for name, command in _PROCESSES:
+            self.children.append(Child(name, (command,), told[name], self.folder.log(name)))
+        for child in self.children:
+            child.start()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        reason = ""
+        while not self.stopping.asked:
+            self.watch_once()
+            for child in self.children:
+                if child.failures >= _FAILURES_BEFORE_READY:
+                    raise OperationError(f"{child.name} does not start:\n{child.process.log_tail()}")
+            if self.children[0].process.running:
+                ready, reason = readiness(self.url)
+                if ready:
+                    return
+            if time.monotonic() > deadline:
+                raise OperationError(f"the API was not ready after {_READY_SECONDS:.0f} s: {reason}")
+            time.sleep(0.05)

@@ -1,0 +1,47 @@
+"""`ofrecord serve`: the online API."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated
+
+import typer
+
+from cli.starting import load, told_in_one_line
+from runtime.settings import SERVICE_NEEDS
+
+_GRACE_SECONDS = 15
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8321,
+    descriptor: Annotated[
+        int, typer.Option(help="An open listening socket to use instead.", hidden=True)
+    ] = -1,
+) -> None:
+    """Answer HTTP requests."""
+    with told_in_one_line():
+        settings = load("api", needs=SERVICE_NEEDS)
+        if not settings.allow_unsafe_durability:
+            from runtime.postgres import require_durability  # noqa: PLC0415 - `--help` needs none of it
+
+            require_durability(settings.database_url)
+        import uvicorn  # noqa: PLC0415
+
+        from service.app import create_app  # noqa: PLC0415
+
+        config = uvicorn.Config(
+            create_app(settings),
+            host=host,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,  # paths may hold the caller's decision ids
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        given = [socket.socket(fileno=descriptor)] if descriptor >= 0 else None
+        uvicorn.Server(config).run(sockets=given)

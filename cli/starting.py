@@ -1,0 +1,56 @@
+"""What every command does first and last: settings, logs, signals, and errors told in one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from runtime.errors import OperationError
+from runtime.settings import Settings
+
+REFUSED = 2
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Turn an error an operator can act on into one line and exit code 2; others keep their traceback."""
+    try:
+        yield
+    except OperationError as error:
+        typer.echo(f"ofrecord: {error}", err=True)
+        raise typer.Exit(REFUSED) from error
+
+
+def load(process: str, needs: Collection[str], env: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and set up logging for one kind of process."""
+    from runtime.telemetry import configure_logging  # noqa: PLC0415 - `--help` needs none of it
+
+    settings = Settings.from_env(os.environ if env is None else env, needs=needs)
+    configure_logging(process, settings.log_level)
+    return settings
+
+
+def stop_on_signals(grace_seconds: int = 20) -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set; an alarm ends whoever has not stopped within the grace.
+
+    Look at it, do not wait on it in the main thread: a handler that sets an event inside its own lock waits
+    for itself.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def asked(number: int, _frame: FrameType | None) -> None:
+        logging.getLogger(__name__).info("stopping", extra={"signal": signal.Signals(number).name})
+        signal.alarm(grace_seconds)
+        stop.set()
+
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, asked)
+    return stop
