@@ -73,7 +73,7 @@ def factors_of(manifest: Manifest) -> tuple[Factor, ...]:
 
 
 def constraints_of(manifest: Manifest, space: FeatureSpace) -> Constraints:
-    """Return what a counterfactual may change; ModelUnsupported for derived features, which would go stale."""
+    """Return what a counterfactual may change; ModelUnsupported for links between features."""
     declared = manifest.counterfactuals
     if declared.links:
         raise ModelUnsupported("derived features in counterfactuals (links)")

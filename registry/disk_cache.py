@@ -1,4 +1,4 @@
-"""Artifacts on local disk by digest. The database holds the truth; what disk holds is checked whenever it is read."""
+"""Artifacts on local disk by digest: the database holds the truth; what disk holds is checked when read."""
 
 from __future__ import annotations
 

@@ -23,7 +23,14 @@ from registry.errors import (
     VersionUnknown,
 )
 from registry.queries import queries
-from registry.version_row import StatusOutcome, StatusRow, VersionContent, VersionIdentity, VersionRow
+from registry.version_row import (
+    ServingRow,
+    StatusOutcome,
+    StatusRow,
+    VersionContent,
+    VersionIdentity,
+    VersionRow,
+)
 
 Conn = Connection[TupleRow]
 
@@ -131,9 +138,23 @@ def approved_version(conn: Conn, model: str) -> VersionRow:
     return rows[0]
 
 
-def approved_versions(conn: Conn) -> list[VersionRow]:
+def serving_row(conn: Conn, model: str, version: str | None) -> ServingRow:
+    """Return what serving needs of this version, or of the approved one.
+
+    Raises ModelUnknown, VersionUnknown, or NotApproved where no version was named and none is approved.
+    """
+    with conn.cursor(row_factory=class_row(ServingRow)) as cursor:
+        found = cursor.execute(queries()["serving"], {"model": model, "version": version}).fetchone()
+    if found is None:
+        _require_model(conn, model)
+        raise NotApproved(model) if version is None else VersionUnknown(model, version)
+    return found
+
+
+def serving_rows(conn: Conn) -> list[ServingRow]:
     """Return every version that serves, in order of model."""
-    return _rows(conn, "all_approved", {})
+    with conn.cursor(row_factory=class_row(ServingRow)) as cursor:
+        return cursor.execute(queries()["all_serving"]).fetchall()
 
 
 def list_models(conn: Conn, *, after: str = "", limit: int = 100) -> list[str]:

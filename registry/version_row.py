@@ -9,6 +9,7 @@ from uuid import UUID
 
 from registry.catalogues import Catalogue
 
+ReferenceKind = Literal["near_cutoff_approved", "all_applicants", "given"]
 VersionStatus = Literal["registered", "approved", "retired"]
 
 
@@ -39,6 +40,41 @@ class VersionContent:
     blobs: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VersionKey:
+    """What a loaded version is made of; the same key always loads the same version."""
+
+    model: str
+    version: str
+    manifest_digest: str
+    artifact_digest: str
+    reference_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingRow:
+    """The part of a version that serving needs, and nothing heavier."""
+
+    model: str
+    version: str
+    manifest_digest: str
+    artifact_digest: str
+    uploaded_digest: str
+    reference_digest: str
+    reference_kind: ReferenceKind
+    reference_band: float | None
+    catalogue_name: str
+    catalogue_version: str
+    status: VersionStatus
+
+    @property
+    def key(self) -> VersionKey:
+        """What the version is made of."""
+        return VersionKey(
+            self.model, self.version, self.manifest_digest, self.artifact_digest, self.reference_digest
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow:
     """One registered version, as stored."""
@@ -49,7 +85,7 @@ class VersionRow:
     artifact_digest: str
     uploaded_digest: str
     reference_digest: str
-    reference_kind: Literal["near_cutoff_approved", "all_applicants", "given"]
+    reference_kind: ReferenceKind
     reference_rows: int
     reference_band: float | None
     family: str

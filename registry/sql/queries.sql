@@ -34,12 +34,18 @@ from registry.model_version v
 join registry.catalogue c on c.name = v.catalogue_name and c.version = v.catalogue_version
 where v.model = %(model)s and v.status = 'approved'
 
--- name: all_approved
-select v.*, c.digest as catalogue_digest
-from registry.model_version v
-join registry.catalogue c on c.name = v.catalogue_name and c.version = v.catalogue_version
-where v.status = 'approved'
-order by v.model
+-- name: serving
+select model, version, manifest_digest, artifact_digest, uploaded_digest, reference_digest, reference_kind,
+    reference_band, catalogue_name, catalogue_version, status
+from registry.model_version
+where model = %(model)s and (version = %(version)s or (%(version)s::text is null and status = 'approved'))
+
+-- name: all_serving
+select model, version, manifest_digest, artifact_digest, uploaded_digest, reference_digest, reference_kind,
+    reference_band, catalogue_name, catalogue_version, status
+from registry.model_version
+where status = 'approved'
+order by model
 
 -- name: models
 select distinct model from registry.model_version

@@ -1,0 +1,107 @@
+"""One model version in memory, with everything that an explanation needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.search import ThresholdSearch
+from explain.features import FeatureSpace
+from explain.models import load_model
+from explain.models.base import Model
+from explain.outcome import OutcomeRule
+from explain.reasons import Factor
+from explain.reference import Reference
+from registry.catalogues import Catalogue
+from registry.conversions import constraints_of, factors_of, rule_of, space_of
+from registry.manifests import ParsedManifest
+from schemas.manifest import Manifest
+
+if TYPE_CHECKING:
+    from explain.attribution.treeshap import TreeShap
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Understood:
+    """A manifest in the explanation core's own types, and its model as the native library loaded it."""
+
+    parsed: ParsedManifest
+    space: FeatureSpace
+    rule: OutcomeRule
+    factors: tuple[Factor, ...]
+    constraints: Constraints
+    model: Model
+
+
+def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
+    """Convert the manifest and load the artifact beside it.
+
+    Raises ModelUnsupported, ModelCorrupt, ManifestContradiction or ConstraintError.
+    """
+    manifest = parsed.manifest
+    space = space_of(manifest)
+    rule, constraints = rule_of(manifest), constraints_of(manifest, space)
+    return Understood(
+        parsed=parsed,
+        space=space,
+        rule=rule,
+        factors=factors_of(manifest),
+        constraints=constraints,
+        model=load_model(manifest.family, artifact, space),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LoadedVersion:
+    """A model version ready to explain with; immutable and shared by all threads."""
+
+    model_name: str
+    version: str
+    manifest: Manifest
+    manifest_digest: str
+    artifact_digest: str
+    uploaded_digest: str
+    reference_digest: str
+    catalogue: Catalogue
+    model: Model
+    reference: Reference
+    shap: TreeShap
+    space: FeatureSpace
+    rule: OutcomeRule
+    factors: tuple[Factor, ...]
+    constraints: Constraints
+    search: ThresholdSearch
+
+
+def assemble(
+    understood: Understood,
+    reference: Reference,
+    *,
+    uploaded_digest: str,
+    catalogue: Catalogue,
+    cache_dir: Path | None,
+) -> LoadedVersion:
+    """Prepare the attribution over the whole reference and put everything together."""
+    from explain.attribution.treeshap import TreeShap  # noqa: PLC0415  pulls the compiler: seconds
+
+    parsed = understood.parsed
+    return LoadedVersion(
+        model_name=parsed.manifest.model,
+        version=parsed.manifest.version,
+        manifest=parsed.manifest,
+        manifest_digest=parsed.digest,
+        artifact_digest=understood.model.digest,
+        uploaded_digest=uploaded_digest,
+        reference_digest=reference.digest,
+        catalogue=catalogue,
+        model=understood.model,
+        reference=reference,
+        shap=TreeShap.prepare(understood.model, reference.rows, cache_dir=cache_dir),
+        space=understood.space,
+        rule=understood.rule,
+        factors=understood.factors,
+        constraints=understood.constraints,
+        search=ThresholdSearch.prepare(understood.model, understood.rule, understood.constraints, reference),
+    )

@@ -1,0 +1,128 @@
+"""Loaded model versions, each in memory once: bounded, loaded by one thread while others wait."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from pathlib import Path
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+from explain.reference import Reference
+from registry import store
+from registry.disk_cache import DiskCache
+from registry.errors import NotApproved
+from registry.loaded_version import LoadedVersion, assemble, understand
+from registry.manifests import read_stored_manifest
+from registry.preparing import PreparedVersion, prepare_version
+from registry.version_row import ServingRow, VersionKey
+
+__all__ = ["LoadedVersion", "PreparedVersion", "VersionCache", "prepare_version"]
+
+Pool = ConnectionPool[Connection[TupleRow]]
+
+
+class VersionCache:
+    """Model versions by their content; whether one may serve is asked of the database every time.
+
+    Driver errors of the database pass through as they are.
+    """
+
+    def __init__(self, pool: Pool, *, cache_dir: Path, capacity: int = 16) -> None:
+        self._pool = pool
+        self._cache_dir = cache_dir
+        self._disk = DiskCache(cache_dir)
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._proved: set[VersionKey] = set()
+        self._loaded: OrderedDict[VersionKey, Future[LoadedVersion]] = OrderedDict()
+
+    def get(self, model: str, version: str | None = None) -> LoadedVersion:
+        """Return the approved version, or this one if it is approved.
+
+        Raises ModelUnknown, VersionUnknown or NotApproved, or what loading raises.
+        """
+        with self._pool.connection() as conn:
+            row = store.serving_row(conn, model, version)
+        if row.status != "approved":
+            raise NotApproved(model, version)
+        return self._load(row)
+
+    def get_any(self, model: str, version: str) -> LoadedVersion:
+        """Return this version whatever its status: to replay and to cross-check what was decided with it."""
+        with self._pool.connection() as conn:
+            row = store.serving_row(conn, model, version)
+        return self._load(row)
+
+    def load_all_approved(self) -> None:
+        """Load every version that serves and was not loaded before; the first that cannot be loaded raises."""
+        with self._pool.connection() as conn:
+            rows = store.serving_rows(conn)
+        for row in rows:
+            if row.key not in self._proved:
+                self._load(row)
+
+    def forget_approved(self, model: str) -> None:
+        """Let go of versions of this model that do not serve any more; a replay loads them again."""
+        with self._pool.connection() as conn:
+            serving = {row.key for row in store.serving_rows(conn)}
+        with self._lock:
+            for key in [key for key in self._loaded if key.model == model and key not in serving]:
+                del self._loaded[key]
+
+    def _load(self, row: ServingRow) -> LoadedVersion:
+        """Load once: the first to ask loads, all others wait for it; a failure is not kept."""
+        key = row.key
+        with self._lock:
+            waiting = self._loaded.get(key)
+            if waiting is not None:
+                self._loaded.move_to_end(key)
+            else:
+                mine: Future[LoadedVersion] = Future()
+                self._loaded[key] = mine
+        if waiting is not None:
+            return waiting.result()
+        try:
+            loaded = self._read(row)
+        except BaseException as error:
+            with self._lock:
+                if self._loaded.get(key) is mine:
+                    del self._loaded[key]
+            mine.set_exception(error)
+            raise
+        mine.set_result(loaded)
+        self._proved.add(key)
+        self._evict()
+        return loaded
+
+    def _evict(self) -> None:
+        """Drop the versions that were asked for longest ago, as many as are too many."""
+        with self._lock:
+            finished = [key for key, future in self._loaded.items() if future.done()]
+            for key in finished[: max(0, len(self._loaded) - self._capacity)]:
+                del self._loaded[key]
+
+    def _read(self, row: ServingRow) -> LoadedVersion:
+        """Build a version from its stored bytes, each compared with its digest."""
+        manifest, artifact, frozen = (
+            self._disk.get(digest, self._fetch)
+            for digest in (row.manifest_digest, row.artifact_digest, row.reference_digest)
+        )
+        with self._pool.connection() as conn:
+            catalogue = store.get_catalogue(conn, row.catalogue_name, row.catalogue_version)
+        understood = understand(read_stored_manifest(manifest), artifact)
+        reference = Reference.from_bytes(frozen, kind=row.reference_kind, band=row.reference_band)
+        return assemble(
+            understood,
+            reference,
+            uploaded_digest=row.uploaded_digest,
+            catalogue=catalogue,
+            cache_dir=self._cache_dir,
+        )
+
+    def _fetch(self, digest: str) -> bytes:
+        with self._pool.connection() as conn:
+            return store.read_blob(conn, digest)

@@ -1,0 +1,74 @@
+"""Preparing a registration: everything that would go wrong in production is to go wrong here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from explain.reference import select_reference
+from registry.catalogues import inline_catalogue
+from registry.conversions import band_of
+from registry.digests import canonical_json, digest_of
+from registry.loaded_version import LoadedVersion, assemble, understand
+from registry.manifests import ParsedManifest
+from registry.references import read_reference
+from registry.version_row import VersionContent, VersionIdentity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedVersion:
+    """A version that may be registered: what is stored, and the same loaded."""
+
+    content: VersionContent
+    loaded: LoadedVersion
+
+
+def prepare_version(
+    parsed: ParsedManifest,
+    artifact: bytes,
+    uploaded: bytes,
+    uploaded_type: str | None,
+    *,
+    cache_dir: Path | None,
+) -> PreparedVersion:
+    """Load the model, select its reference, and let the gate examine both. Slow: seconds.
+
+    Raises ReferenceInvalid, or from the explanation core ModelUnsupported, ModelCorrupt,
+    ManifestContradiction, ReferenceTooSmall, ConstraintError or AttributionUnreconciled.
+    """
+    from explain.gate import examine  # noqa: PLC0415  pulls the compiler: seconds
+
+    manifest = parsed.manifest
+    understood = understand(parsed, artifact)
+    reference = select_reference(
+        understood.model,
+        understood.rule,
+        read_reference(uploaded, uploaded_type, manifest),
+        manifest.reference.kind,
+        band_of(manifest),
+        minimum_rows=manifest.reference.minimum_rows,
+    )
+    identity = VersionIdentity(
+        manifest.model, manifest.version, parsed.digest, digest_of(artifact), digest_of(uploaded)
+    )
+    loaded = assemble(
+        understood,
+        reference,
+        uploaded_digest=identity.uploaded_digest,
+        catalogue=inline_catalogue(manifest),
+        cache_dir=cache_dir,
+    )
+    report = examine(understood.model, understood.rule, reference, loaded.shap)
+    content = VersionContent(
+        identity=identity,
+        family=manifest.family,
+        profile=manifest.profile,
+        reference_digest=reference.digest,
+        reference_kind=reference.kind,
+        reference_rows=len(reference.rows),
+        reference_band=reference.band,
+        catalogue=loaded.catalogue,
+        capability=canonical_json(asdict(report)),
+        blobs=(parsed.canonical, artifact, uploaded, reference.to_bytes()),
+    )
+    return PreparedVersion(content, loaded)
