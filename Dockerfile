@@ -35,7 +35,7 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /wheel \
 # Kernels are compiled now, so that no first request waits for it. The cache knows its sources by their modification time,
 # and image layers keep whole seconds only: hence the `touch` above. Compiled code fits the processor it was compiled for; on
 # another one it is compiled again at start, into the writable cache volume.
-ENV OFRECORD_CACHE_DIR=/var/cache/ofrecord
+ENV OFRECORD_CACHE_DIR=/opt/ofrecord/kernels
 RUN mkdir -p "$OFRECORD_CACHE_DIR" && /opt/ofrecord/bin/python -m explain.attribution.warm
 
 FROM ${BASE}
@@ -47,14 +47,16 @@ ENV PATH=/opt/ofrecord/bin:$PATH \
     OMP_NUM_THREADS=1 \
     OFRECORD_CACHE_DIR=/var/cache/ofrecord
 COPY --from=build /opt/ofrecord /opt/ofrecord
-COPY --from=build --chown=10001:10001 /var/cache/ofrecord /var/cache/ofrecord
+COPY deploy/connected.py /opt/ofrecord/connected.py
+# A named volume starts as a copy of this folder; the chart copies the kernels into its empty one.
+COPY --from=build --chown=10001:10001 /opt/ofrecord/kernels /var/cache/ofrecord
 # Numeric, so that a cluster can see without a lookup that it is not root.
 USER 10001:10001
 WORKDIR /var/cache/ofrecord
 VOLUME /var/cache/ofrecord
-EXPOSE 8080
+EXPOSE 8321
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8321/healthz', timeout=2)"]
 ENTRYPOINT ["ofrecord"]
-CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8321"]

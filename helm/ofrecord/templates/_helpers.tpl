@@ -70,3 +70,21 @@ capabilities: {drop: [ALL]}
 - {name: keys-database-ca, mountPath: /etc/ofrecord/keys-database, readOnly: true}
 {{- end }}
 {{- end -}}
+
+{{/*
+Worker, scheduler and integrator listen on nothing: ready means connected to what they live on. There is no liveness probe:
+they outlive an absent database on purpose, and one that ends is started again anyway. Argument: the port.
+*/}}
+{{- define "ofrecord.connectedProbes" -}}
+{{- $command := list "python" "-S" "-E" "/opt/ofrecord/connected.py" (. | toString) | toJson }}
+startupProbe:
+  exec: {command: {{ $command }}}
+  periodSeconds: 3
+  timeoutSeconds: 3
+  failureThreshold: 60
+readinessProbe:
+  exec: {command: {{ $command }}}
+  periodSeconds: 15
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end -}}

@@ -47,6 +47,18 @@ spec:
           labelSelector:
             matchLabels: {{- include "ofrecord.selector" $ | nindent 14 }}
         {{- end }}
+      {{- if .keys }}
+      initContainers:
+        # An empty volume hides what the image brings: the kernels compiled at build are put back into it.
+        - name: kernels
+          image: {{ include "ofrecord.image" .root }}
+          imagePullPolicy: {{ $v.image.pullPolicy }}
+          command: [cp, --recursive, --preserve=timestamps, /opt/ofrecord/kernels/., /var/cache/ofrecord/]
+          securityContext: {{- include "ofrecord.containerSecurity" . | nindent 12 }}
+          resources: {requests: {cpu: 50m, memory: 32Mi}, limits: {memory: 64Mi}}
+          volumeMounts:
+            - {name: cache, mountPath: /var/cache/ofrecord}
+      {{- end }}
       containers:
         - name: {{ .role }}
           image: {{ include "ofrecord.image" .root }}

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from compose_spec import PyCompose, PyOptions
 
+from runtime.settings import INTEGRATOR_NEEDS, SCHEDULER_NEEDS, SERVICE_NEEDS, WORKER_NEEDS, Settings
+
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 GIVEN = {"OFRECORD_LOG_ORIGIN": "bank.example/log"}
@@ -54,7 +56,11 @@ def test_the_services_are_these(services: dict[str, dict[str, Any]]) -> None:
 def test_a_missing_definition_is_noticed() -> None:
     """The validator is awake: a secret nobody defines is refused."""
     with pytest.raises(ValueError, match="nobody"):
-        _parse(TEXT.replace("secrets: [service_password,", "secrets: [nobody, service_password,"))
+        _parse(
+            TEXT.replace(
+                "secrets: [ofrecord_service-password,", "secrets: [nobody, ofrecord_service-password,"
+            )
+        )
 
 
 def test_the_name_of_the_log_has_no_default() -> None:
@@ -111,7 +117,7 @@ def test_only_the_service_is_published_and_only_locally_unless_told(
     services: dict[str, dict[str, Any]],
 ) -> None:
     published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
-    assert published == {"service": ["127.0.0.1:8080:8080"]}
+    assert published == {"service": ["127.0.0.1:8321:8321"]}
 
 
 def test_the_networks_separate_what_need_not_meet(services: dict[str, dict[str, Any]]) -> None:
@@ -126,15 +132,15 @@ def test_the_networks_separate_what_need_not_meet(services: dict[str, dict[str, 
 @pytest.mark.parametrize(
     ("secret", "holders"),
     [
-        ("checkpoint_key", {"integrator"}),
-        ("receipt_key", {"service"}),
-        ("master_key", {"service", "worker"}),
-        ("postgres_password", {"postgres", "migrate"}),
-        ("postgres_keys_password", {"postgres-keys", "migrate"}),
-        ("service_password", {"service", "migrate"}),
-        ("worker_password", {"worker", "scheduler", "migrate"}),
-        ("integrator_password", {"integrator", "migrate"}),
-        ("auditor_password", {"migrate"}),
+        ("checkpoint-key", {"integrator"}),
+        ("receipt-key", {"service"}),
+        ("master-key", {"service", "worker"}),
+        ("postgres-password", {"postgres", "postgres-keys", "migrate"}),
+        ("valkey-password", {"valkey", "service", "worker", "scheduler"}),
+        ("ofrecord_service-password", {"service", "migrate"}),
+        ("ofrecord_worker-password", {"worker", "scheduler", "migrate"}),
+        ("ofrecord_integrator-password", {"integrator", "migrate"}),
+        ("ofrecord_auditor-password", {"migrate"}),
     ],
 )
 def test_a_secret_reaches_only_who_needs_it(
@@ -156,5 +162,36 @@ def test_secrets_are_files_and_never_values(services: dict[str, dict[str, Any]])
 def test_a_secret_file_named_in_the_environment_is_mounted(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         for value in (service.get("environment") or {}).values():
-            for secret in re.findall(r"/run/secrets/(\w+)", str(value)):
+            for secret in re.findall(r"/run/secrets/([\w-]+)", str(value)):
                 assert secret in _secrets(service), f"{name} reads {secret}"
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("service", SERVICE_NEEDS),
+        ("worker", WORKER_NEEDS),
+        ("scheduler", SCHEDULER_NEEDS),
+        ("integrator", INTEGRATOR_NEEDS),
+    ],
+)
+def test_each_role_is_told_what_its_settings_need(
+    services: dict[str, dict[str, Any]], tmp_path: Path, name: str, needs: tuple[str, ...]
+) -> None:
+    """The real reader of settings accepts the environment, with secret files of the right form."""
+    forms = {
+        "master-key": "ab" * 32,
+        "receipt-key": "PRIVATE+KEY+r",
+        "checkpoint-key": "PRIVATE+KEY+c",
+    }
+    for secret in _secrets(services[name]):
+        (tmp_path / secret).write_text(forms.get(secret, "p@ss/word"))
+    env = {
+        key: str(value).replace("/run/secrets", str(tmp_path))
+        for key, value in services[name]["environment"].items()
+    }
+    settings = Settings.from_env(env, needs=needs)
+    assert "p%40ss%2Fword@postgres:5432" in settings.database_url
+    assert bool(settings.checkpoint_key) == (name == "integrator")
+    assert bool(settings.receipt_key) == (name == "service")
+    assert bool(settings.master_key) == bool(settings.keys_database_url) == (name in {"service", "worker"})
