@@ -58,7 +58,7 @@ class VersionCache:
         return self._load(row)
 
     def load_all_approved(self) -> None:
-        """Load every version that serves and was not loaded before; the first that cannot be loaded raises."""
+        """Load every version that serves and never was loaded; the first that cannot be loaded raises."""
         with self._pool.connection() as conn:
             rows = store.serving_rows(conn)
         for row in rows:

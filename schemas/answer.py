@@ -77,7 +77,8 @@ class ReasonAnswer(Wire):
     share: float = Field(ge=0, le=1, description="share of all adverse contributions")
     reference_value: float | None = Field(default=None, description="mean of the feature over the reference")
     observed: dict[str, JsonScalar] = Field(description="the values that led to it, by feature")
-    near_tie: bool = Field(default=False, description="whether the order to its neighbour is hardly decided")
+    near_tie: bool = Field(default=False, description="whether a neighbour in the ranking is about as large")
+    sensitive: bool = Field(default=False, description="whether a notice has to stop at it")
 
 
 class ChangeAnswer(Wire):
@@ -122,11 +123,11 @@ class WarningAnswer(Wire):
 class Timings(Wire):
     """Where the time went, in milliseconds."""
 
-    attribution: float = Field(ge=0)
-    reasons: float = Field(ge=0)
-    counterfactuals: float = Field(ge=0)
+    attribution: float = Field(ge=0, description="Shapley values and their reconciliation")
+    reasons: float = Field(ge=0, description="ranking of the reasons")
+    counterfactuals: float = Field(ge=0, description="search and verification")
     audit: float = Field(ge=0, description="until the entry was committed")
-    total: float = Field(ge=0)
+    total: float = Field(ge=0, description="from the arrival of the request")
 
 
 class Explanation(Wire):

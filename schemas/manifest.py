@@ -171,15 +171,17 @@ class Manifest(Wire):
     family: Family = Field(description="the kind of artifact")
     profile: Profile = Field(description="the rules the model lives under")
     purpose: Text = Field(description="what it decides, in plain words")
-    outcome: Outcome
+    outcome: Outcome = Field(description="what it decides and where the line runs")
     features: Many[ManifestFeature] = Field(
         min_length=1, max_length=4096, description="in the model's own order"
     )
     factors: Many[ManifestFactor] = Field(
         min_length=1, max_length=4096, description="every feature in exactly one"
     )
-    reference: ManifestReference
-    counterfactuals: ManifestCounterfactuals = Field(default=ManifestCounterfactuals())
+    reference: ManifestReference = Field(description="what attributions compare with")
+    counterfactuals: ManifestCounterfactuals = Field(
+        default=ManifestCounterfactuals(), description="what may be suggested; without it, nothing"
+    )
     protected: Many[FeatureName] = Field(
         default=(),
         max_length=100,
