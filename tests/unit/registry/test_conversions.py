@@ -1,0 +1,106 @@
+"""A manifest in the explanation core's own types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from explain.errors import ConstraintError, ModelUnsupported
+from explain.features import FeatureSpace
+from registry.catalogues import inline_catalogue
+from registry.conversions import band_of, constraints_of, factors_of, rule_of, space_of
+from registry.digests import digest_of
+from schemas.manifest import Manifest
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "manifest.example.yaml").read_text("utf-8"))
+MANIFEST = Manifest.model_validate(DOCUMENT)
+
+
+def changed(**parts: Any) -> Manifest:
+    document = json.loads(json.dumps(DOCUMENT))
+    for name, part in parts.items():
+        document[name] = {**document[name], **part}
+    return Manifest.model_validate(document)
+
+
+def test_the_features_keep_the_models_order() -> None:
+    space = space_of(MANIFEST)
+    assert isinstance(space, FeatureSpace)
+    assert space.names == ("income", "debt_ratio", "property_type", "age")
+    assert (space.features[0].minimum, space.features[0].maximum) == (0.0, 1000.0)
+    assert (space.features[1].minimum, space.features[1].maximum) == (None, None)
+    assert space.features[2].categories == ("single", "two_to_four", "condo")
+    assert [feature.nullable for feature in space.features] == [False, False, True, False]
+    assert [feature.sensitive for feature in space.features] == [False, False, False, True]
+
+
+def test_the_threshold_belongs_to_the_adverse_side() -> None:
+    rule = rule_of(MANIFEST)
+    assert rule.outcome(0.3) == "decline"
+    assert rule.outcome(0.2999) == "approve"
+
+
+def test_a_multiclass_outcome_is_refused_by_name() -> None:
+    manifest = changed(outcome={"classes": ["a", "b"], "adverse_classes": ["a"]})
+    with pytest.raises(ModelUnsupported, match="multiclass"):
+        rule_of(manifest)
+
+
+def test_factors_carry_their_reasons_and_the_sensitivity_of_their_members() -> None:
+    factors = factors_of(MANIFEST)
+    assert [factor.code for factor in factors] == ["R05", "R07", "R23", "R90"]
+    assert [factor.sensitive for factor in factors] == [False, False, False, True]
+
+
+def test_a_factor_without_a_reason_stays_without() -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    del document["factors"][1]["reason"]
+    factor = factors_of(Manifest.model_validate(document))[1]
+    assert (factor.code, factor.text) == (None, None)
+
+
+def test_constraints_are_the_manifests() -> None:
+    constraints = constraints_of(MANIFEST, space_of(MANIFEST))
+    assert constraints.max_changes == 3
+    assert constraints.of(0).mutable
+    assert (constraints.of(0).direction, constraints.of(0).step) == ("increase", 0.1)
+    assert constraints.limits(0) == (0.0, 1000.0)
+    assert [constraints.of(at).mutable for at in range(4)] == [True, False, False, False]
+
+
+def test_links_are_refused_by_name_until_they_can_be_kept() -> None:
+    manifest = changed(counterfactuals={"links": [{"feature": "debt_ratio", "equals": "debt / income"}]})
+    with pytest.raises(ModelUnsupported, match="links"):
+        constraints_of(manifest, space_of(manifest))
+
+
+def test_a_range_that_leaves_nothing_is_refused() -> None:
+    manifest = changed(counterfactuals={"features": {"income": {"mutable": True, "range": [2000, 3000]}}})
+    with pytest.raises(ConstraintError, match="empty"):
+        constraints_of(manifest, space_of(manifest))
+
+
+def test_the_band_has_a_default_for_probabilities_only() -> None:
+    assert band_of(MANIFEST) == 0.05
+    bare = json.loads(json.dumps(DOCUMENT))
+    del bare["reference"]["band"]
+    assert band_of(Manifest.model_validate(bare)) == 0.05
+    assert band_of(changed(reference={"kind": "all_applicants"})) is None
+
+
+def test_inline_texts_become_a_catalogue_of_their_own() -> None:
+    catalogue = inline_catalogue(MANIFEST)
+    assert (catalogue.name, catalogue.version) == ("boston-mortgage@1", "1")
+    assert catalogue.digest == digest_of(catalogue.body)
+    reasons = json.loads(catalogue.body)["reasons"]
+    assert reasons[0] == {
+        "factor": "income",
+        "code": "R05",
+        "text": "Income insufficient for amount of credit requested",
+    }
+    assert len(reasons) == 4
