@@ -13,19 +13,20 @@ from uuid import UUID
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from registry.loading import LoadedVersion
 
 from audit.canonical import JsonValue, canonical, decimal
 from audit.entry import Draft
 from audit.errors import EntryNotFound, IntegrityHalt, KeyMissing, PayloadErased
 from explain.attribution.kernelshap import METHOD, EffortTooSmall, KernelShapEstimate, kernelshap
-from explain.errors import InvalidFeatures
+from explain.errors import ExplainError, InvalidFeatures
 from explain.evaluation.crosscheck import CrossCheck, cross_check
 from explain.seeding import canonical_row, seed_for
 from records.evaluations import Evaluation, outcome_body, outcome_idempotency
 from records.leases import Outcome
 from records.private import PrivatePart, PrivatePartMalformed, parse_private
+from records.reaching import reaching
 from registry.errors import RegistryError
+from registry.loading import LoadedVersion
 from workers.errors import EvaluationImpossible
 from workers.leasing import HeldLease
 from workers.resources import ACTOR, Resources
@@ -109,8 +110,9 @@ def _load(resources: Resources, evaluation: Evaluation, body: Mapping[str, JsonV
     if body.get("method") != COMPARABLE:
         raise EvaluationImpossible("method-not-comparable")
     try:
-        loaded = resources.versions.get(evaluation.model, evaluation.version)
-    except RegistryError as error:
+        with reaching():
+            loaded = resources.versions.get_any(evaluation.model, evaluation.version)
+    except (RegistryError, ExplainError) as error:
         raise EvaluationImpossible("model-not-loadable") from error
     digests = (loaded.artifact_digest, loaded.reference_digest)
     if (body.get("model_digest"), body.get("reference_digest")) != digests:

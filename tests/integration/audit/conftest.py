@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,7 +26,7 @@ RECEIPT_SIGNER = Signer(receipt_key_name(ORIGIN), bytes(range(1, 33)))
 
 @dataclass(slots=True)
 class Rig:
-    """A log as the processes see it: the service's and the integrator's view, and the administrator's behind."""
+    """A log as the processes see it: as the service, as the integrator, and the administrator behind."""
 
     database: object
     pool: Pool
@@ -51,19 +52,23 @@ class Rig:
         with psycopg.connect(self.database.url("auditor")) as connection:
             return fsck(connection, [self.signer.verifier.vkey], self.origin)
 
-    def tamper(self, *statements: str) -> None:
-        """Do as a superuser who switches the triggers off."""
+    def tamper(self, statements: str) -> None:
+        """Do as a superuser who switches the triggers off, and on again."""
+        with self.tampering(statements):
+            pass
+
+    @contextmanager
+    def tampering(self, statements: str) -> Iterator[psycopg.Connection]:
+        """Tamper in a transaction that is still open."""
+        secured = "select tgrelid::regclass::text from pg_trigger where tgname = 'append_only'"
         with psycopg.connect(self.database.admin_url) as connection:
-            for (table,) in connection.execute(
-                "select oid::regclass::text from pg_class where relnamespace = 'audit'::regnamespace and relkind in ('r', 'p')"
-            ).fetchall():
-                connection.execute(f"alter table {table} disable trigger user")
-            for statement in statements:
-                connection.execute(statement)
-            for (table,) in connection.execute(
-                "select tgrelid::regclass::text from pg_trigger where tgname = 'append_only'"
-            ).fetchall():
+            tables = [row[0] for row in connection.execute(secured).fetchall()]
+            for table in tables:
+                connection.execute(f"alter table {table} disable trigger append_only")
+            connection.execute(statements)
+            for table in tables:
                 connection.execute(f"alter table {table} enable always trigger append_only")
+            yield connection
 
 
 @pytest.fixture

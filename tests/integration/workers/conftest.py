@@ -1,29 +1,110 @@
-"""The two sides of an evaluation: the service that asks and the workers that answer, on one real database."""
+"""The two sides of an evaluation: the service that asks and the workers that answer, on real servers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import factorial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pytest
+import xgboost
 
+from audit.entry import Draft
 from audit.keys import KeyStore
 from audit.log import AuditLog
 from audit.note import Signer
+from explain.reference import Reference
+from records.evaluations import Evaluation, EvaluationRequest, read_evaluation, request_evaluation
+from records.private import PrivatePart, build_private
+from registry import store
+from registry.catalogues import inline_catalogue
+from registry.digests import canonical_json, digest_of
+from registry.loaded_version import LoadedVersion, assemble, understand
+from registry.manifests import parse_manifest
+from registry.version_row import VersionContent, VersionIdentity
 from runtime.clock import SystemClock
+from runtime.ids import uuid7
 from runtime.postgres import Pool, open_pool
 from runtime.settings import Settings
 
 ORIGIN = "test.example/log"
 MASTER_KEY = b"k" * 32
+FEATURES = 11
 Side = tuple[Pool, AuditLog]
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One model version: what the registry stores of it, and the same loaded."""
+
+    content: VersionContent
+    loaded: LoadedVersion
+
+
+@dataclass(frozen=True)
+class World:
+    """The service's side of a database with two versions of one model: "quick" and "slow" to cross-check."""
+
+    pool: Pool
+    log: AuditLog
+    versions: dict[str, Prepared]
+    row: FloatArray
+    phi: FloatArray
+    base_value: float
+
+    def explain(self, version: str = "quick", *, shift: float = 0.0, subject: str = "S-1") -> UUID:
+        """Put an explanation on record; `shift` falsifies its first two values."""
+        loaded = self.versions[version].loaded
+        base, phi = self.base_value, self.phi
+        if version == "slow":
+            base, phi = loaded.shap.explain(self.row)
+        falsified = phi + shift * np.array([1, -1, *[0] * (FEATURES - 2)])
+        private = _private(loaded, self.row, base, falsified)
+        body = {
+            "model": "m",
+            "version": version,
+            "model_digest": loaded.artifact_digest,
+            "reference_digest": loaded.reference_digest,
+            "method": "interventional_treeshap",
+        }
+        draft = Draft(
+            type="explanation.created",
+            actor="token:test",
+            body=body,
+            private=build_private({**private, "subject_ref": subject}),
+            subject=subject,
+            retention_class="consumer_credit",
+        )
+        return self.log.append_one(draft, SystemClock().now()).entry_id
+
+    def request(self, explanation_id: UUID, version: str = "quick") -> UUID:
+        """Ask for a cross-check; the message is not sent."""
+        request = EvaluationRequest(
+            "kernelshap", "m", version, {"explanation_id": str(explanation_id)}, "token:test"
+        )
+        with self.pool.connection() as conn:
+            return request_evaluation(conn, self.log, request, SystemClock().now()).evaluation_id
+
+    def read(self, evaluation_id: UUID) -> Evaluation:
+        """Look at the row."""
+        with self.pool.connection() as conn:
+            return read_evaluation(conn, evaluation_id)
+
+    def outcomes(self, explanation_id: UUID) -> list[str]:
+        """The types of the entries about an explanation, but for the requests."""
+        kinds = [stored.entry.type for stored in self.log.about(explanation_id)]
+        return sorted(kind for kind in kinds if kind != "evaluation.requested")
 
 
 @pytest.fixture
 def service(database: Any) -> Iterator[Side]:
-    """The service's pool and log; partitions exist for the present and for the tests' fixed clock."""
+    """The service's pool and log, with partitions for the present."""
     with open_pool(database.url("service")) as pool, open_pool(database.keys_url("service")) as keys:
         log = AuditLog(pool, KeyStore(keys, MASTER_KEY), origin=ORIGIN)
         log.ensure_partitions(SystemClock().now())
@@ -38,7 +119,7 @@ def worker(database: Any) -> Iterator[Side]:
 
 
 @pytest.fixture
-def settings(database: Any, valkey_url: str, tmp_path: Path) -> Settings:
+def settings(database: Any, valkey_url: str, table_folder: Path) -> Settings:
     """The worker's own settings."""
     return Settings(
         database_url=database.url("worker"),
@@ -46,7 +127,7 @@ def settings(database: Any, valkey_url: str, tmp_path: Path) -> Settings:
         broker_url=valkey_url,
         master_key=MASTER_KEY,
         log_origin=ORIGIN,
-        cache_dir=tmp_path / "cache",
+        cache_dir=table_folder,
     )
 
 
@@ -60,11 +141,55 @@ def integrator_settings(database: Any) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def table_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where prepared tables are kept, as on one machine."""
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(scope="session")
+def versions(table_folder: Path) -> dict[str, Prepared]:
+    """Two versions of a small model of real arithmetic; one has the larger reference."""
+    rng = np.random.default_rng(7)
+    rows = rng.normal(size=(1200, FEATURES)).round(3)
+    signal = rows[:, 0] - rows[:, 1] * rows[:, 2] + 0.5 * rows[:, 3]
+    labels = (signal + rng.normal(size=1200) > 0).astype(float)
+    names = [f"f{n}" for n in range(FEATURES)]
+    options = {"max_depth": 4, "objective": "binary:logistic", "nthread": 1, "seed": 1}
+    booster = xgboost.train(options, xgboost.DMatrix(rows, labels, feature_names=names), 30)
+    artifact = bytes(booster.save_raw("json"))
+    return {
+        "quick": _prepare("quick", names, artifact, rows[:40], table_folder),
+        "slow": _prepare("slow", names, artifact, rows[:600], table_folder),
+    }
+
+
+@pytest.fixture(scope="session")
+def truth(versions: dict[str, Prepared]) -> tuple[FloatArray, float, FloatArray]:
+    """A row and its base value and Shapley values by enumeration of all 2^11 coalitions."""
+    row = np.linspace(-1.5, 1.5, FEATURES)
+    loaded = versions["quick"].loaded
+    base, phi = _enumerate(loaded.model.margins, row, loaded.reference.rows)
+    return row, base, phi
+
+
+@pytest.fixture
+def world(service: Side, versions: dict[str, Prepared], truth: tuple[FloatArray, float, FloatArray]) -> World:
+    """The registered model, ready to be explained."""
+    pool, log = service
+    now = SystemClock().now()
+    with pool.connection() as conn:
+        for prepared in versions.values():
+            store.insert_version(conn, prepared.content, entry_id=uuid7(now), now=now)
+    row, base, phi = truth
+    return World(pool, log, versions, row, phi, base)
+
+
 @pytest.fixture
 def until() -> Callable[..., Any]:
     """Wait for a value that is true, and return it."""
 
-    def wait(read: Callable[[], Any], seconds: float = 20.0) -> Any:
+    def wait(read: Callable[[], Any], seconds: float = 30.0) -> Any:
         end = time.monotonic() + seconds
         while not (value := read()):
             assert time.monotonic() < end, "waited in vain"
@@ -72,3 +197,103 @@ def until() -> Callable[..., Any]:
         return value
 
     return wait
+
+
+def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray, folder: Path) -> Prepared:
+    manifest = {
+        "manifest": "ofrecord/v1",
+        "model": "m",
+        "version": version,
+        "family": "xgboost",
+        "profile": "lending",
+        "purpose": "Decide test applications",
+        "outcome": {
+            "adverse": "decline",
+            "favourable": "approve",
+            "score": "probability_of_adverse",
+            "threshold": 0.5,
+        },
+        "features": [{"name": name, "type": "number"} for name in names],
+        "factors": [
+            {"name": name, "features": [name], "reason": {"code": f"R{n:02}", "text": f"Level of {name}"}}
+            for n, name in enumerate(names)
+        ],
+        "reference": {"kind": "given"},
+    }
+    parsed = parse_manifest(canonical_json(manifest), "application/json")
+    understood = understand(parsed, artifact)
+    reference = Reference.of("given", rows)
+    uploaded = reference.to_bytes()
+    catalogue = inline_catalogue(parsed.manifest)
+    loaded = assemble(
+        understood, reference, uploaded_digest=digest_of(uploaded), catalogue=catalogue, cache_dir=folder
+    )
+    identity = VersionIdentity("m", version, parsed.digest, digest_of(artifact), digest_of(uploaded))
+    content = VersionContent(
+        identity=identity,
+        family="xgboost",
+        profile="lending",
+        reference_digest=reference.digest,
+        reference_kind="given",
+        reference_rows=len(rows),
+        reference_band=None,
+        catalogue=catalogue,
+        capability=b"{}",
+        blobs=(parsed.canonical, artifact, uploaded),
+    )
+    return Prepared(content, loaded)
+
+
+def _enumerate(margins: Any, row: FloatArray, reference: FloatArray) -> tuple[float, FloatArray]:
+    """Shapley values by their definition: every coalition, valued by the mean margin over the reference."""
+    codes = np.arange(1 << FEATURES)
+    present = (codes[:, None] >> np.arange(FEATURES)) & 1 == 1
+    hybrids = np.where(present[:, None, :], row, reference[None, :, :]).reshape(-1, FEATURES)
+    values = margins(hybrids).reshape(len(codes), len(reference)).mean(axis=1)
+    phi = np.zeros(FEATURES)
+    for player in range(FEATURES):
+        for code in codes[~present[:, player]]:
+            size = int(present[code].sum())
+            weight = factorial(size) * factorial(FEATURES - size - 1) / factorial(FEATURES)
+            phi[player] += weight * (values[code | 1 << player] - values[code])
+    return float(values[0]), phi
+
+
+def _private(loaded: LoadedVersion, row: FloatArray, base: float, phi: FloatArray) -> PrivatePart:
+    prediction = loaded.model.predict(row[None, :])
+    margin, score = float(prediction.margins[0]), float(prediction.scores[0])
+    names = loaded.space.names
+    return {
+        "decision_id": "A-1",
+        "subject_ref": "S-1",
+        "purpose": None,
+        "features": [
+            {"name": name, "type": "number", "value": float(value)}
+            for name, value in zip(names, row, strict=True)
+        ],
+        "decision": {
+            "outcome": "decline",
+            "favourable": False,
+            "score": score,
+            "margin": margin,
+            "threshold": 0.5,
+            "output_space": "margin",
+        },
+        "attribution": {
+            "method": "interventional_treeshap",
+            "reference": {
+                "id": loaded.reference_digest,
+                "kind": "given",
+                "rows": len(loaded.reference.rows),
+                "digest": loaded.reference_digest,
+            },
+            "base_value": base,
+            "values": [
+                {"feature": name, "phi": float(value)} for name, value in zip(names, phi, strict=True)
+            ],
+            "reconciliation": {"expected": margin, "sum": margin, "error": 0.0, "tolerance": 1e-4},
+        },
+        "reasons": [],
+        "counterfactuals": {"status": "not_requested", "complete": True, "items": [], "evaluation_id": None},
+        "warnings": [],
+    }

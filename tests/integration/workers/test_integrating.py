@@ -120,7 +120,8 @@ from runtime.settings import Settings
 from workers import integrating, scheduling
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
-settings = Settings(database_url=sys.argv[2], broker_url=sys.argv[3], checkpoint_key=sys.argv[4], log_origin=sys.argv[5])
+names = ("database_url", "broker_url", "checkpoint_key", "log_origin")
+settings = Settings(**dict(zip(names, sys.argv[2:])))
 print("started", flush=True)
 {"integrate": integrating, "schedule": scheduling}[sys.argv[1]].run(settings, stop)
 print("stopped", flush=True)

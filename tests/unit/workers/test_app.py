@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,17 @@ import pytest
 
 from runtime.broker import EVALUATE
 from runtime.settings import Settings
-from workers.app import SharedFlag, create_worker
+from workers.app import create_worker
 from workers.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = Settings(broker_url="redis://127.0.0.1:1/0")
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_the_application_is_light_until_a_task_runs() -> None:
@@ -26,9 +31,7 @@ def test_the_application_is_light_until_a_task_runs() -> None:
         "heavy = {'xgboost', 'numba', 'numpy', 'pyarrow', 'pandas', 'psycopg', 'pydantic'}\n"
         "print(*sorted(heavy & set(sys.modules)))\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    ran = _python(code)
     assert (ran.returncode, ran.stdout.split()) == (0, []), ran.stderr
 
 
@@ -46,22 +49,20 @@ def test_the_queue_carries_json_and_keeps_nothing() -> None:
 
 
 def test_a_flag_set_by_the_parent_is_seen_by_a_forked_child() -> None:
-    flag = SharedFlag()
-    context = multiprocessing.get_context("fork")
-    gate, answer = context.Pipe()
-
-    def child() -> None:
-        gate.recv()
-        gate.send(flag.is_set())
-
-    process = context.Process(target=child)
-    assert not flag.is_set()
-    process.start()
-    flag.set()
-    answer.send(True)
-    assert answer.poll(10)
-    assert answer.recv() is True
-    process.join()
+    ran = _python(
+        "import os, time\n"
+        "from workers.app import SharedFlag\n"
+        "flag = SharedFlag()\n"
+        "assert not flag.is_set()\n"
+        "if child := os.fork():\n"
+        "    flag.set()\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "else:\n"
+        "    end = time.monotonic() + 10\n"
+        "    while not flag.is_set() and time.monotonic() < end: time.sleep(0.01)\n"
+        "    os._exit(7 if flag.is_set() else 8)\n"
+    )
+    assert ran.stdout.split() == ["7"], ran.stderr
 
 
 @pytest.mark.parametrize("name", ["lease", "unclaimed_for"])
