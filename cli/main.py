@@ -9,7 +9,9 @@ from cli.integrate import integrate
 from cli.migrate import migrate
 from cli.run import run
 from cli.schedule import schedule
+from cli.secrets import secrets
 from cli.serve import serve
+from cli.token import token
 from cli.verify import verify
 from cli.work import work
 
@@ -20,8 +22,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (run, serve, work, schedule, integrate, migrate, fsck, verify):
+for _command in (run, serve, work, schedule, integrate, migrate, secrets, fsck, verify):
     app.command()(_command)
+app.add_typer(token, name="token")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def credentials(folder: DataFolder) -> Credentials:
         staging = folder.root / ".secrets.new"
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(mode=0o700)
-        for name, text in _fresh().items():
+        for name, text in fresh_secrets(f"ofrecord.local/{secrets.token_hex(6)}").items():
             write_private(staging / name, f"{text}\n")
         staging.rename(folder.secrets)
         _sync(folder.root)
@@ -72,9 +72,8 @@ def _names() -> tuple[str, ...]:
     )
 
 
-def _fresh() -> dict[str, str]:
-    """Make every secret; the log's name is as unique as its key."""
-    origin = f"ofrecord.local/{secrets.token_hex(6)}"
+def fresh_secrets(origin: str) -> dict[str, str]:
+    """Make every secret of an installation; its log's name stands in its keys and never changes."""
     made = {name: secrets.token_urlsafe(24) for name in _names()}
     made["master-key"] = secrets.token_hex(32)
     made["checkpoint-key"] = Signer.generate(origin).private_text()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from compose_spec import PyCompose, PyOptions
 
+from cli.running.credentials import fresh_secrets
 from runtime.settings import INTEGRATOR_NEEDS, SCHEDULER_NEEDS, SERVICE_NEEDS, WORKER_NEEDS, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -195,3 +196,7 @@ def test_each_role_is_told_what_its_settings_need(
     assert bool(settings.checkpoint_key) == (name == "integrator")
     assert bool(settings.receipt_key) == (name == "service")
     assert bool(settings.master_key) == bool(settings.keys_database_url) == (name in {"service", "worker"})
+
+
+def test_the_secrets_are_those_that_ofrecord_makes() -> None:
+    assert set(_parse().to_dict()["secrets"]) == set(fresh_secrets("bank.example/log"))

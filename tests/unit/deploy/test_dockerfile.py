@@ -12,19 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-ROOMS = [
-    "explain",
-    "audit",
-    "schemas",
-    "runtime",
-    "registry",
-    "records",
-    "reports",
-    "service",
-    "workers",
-    "cli",
-    "examples",
-]
+ROOMS = ["explain", "audit", "schemas", "runtime", "registry", "records", "reports", "service"]
+ROOMS += ["workers", "cli", "examples"]
 
 
 def _instructions() -> list[tuple[str, str]]:
