@@ -22,9 +22,9 @@ FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 State = tuple[int, ...]  # chosen options, ascending
 
-BEAM = 16  # states kept from one depth to the next
+BEAMS = (16, 96)  # states kept from one depth to the next; the wide beam only if the first finds nothing
 _ALIKE = 3  # of them, those that change the same features
-_SWEPT = 4_000  # states at most in a complete sweep
+_SWEPT = 2_000  # states at most in a complete sweep
 _REFINED = 6  # proposals that are refined
 _BATCH = 256  # rows scored natively at once
 
@@ -52,50 +52,77 @@ class BeamSearch:
     def run(self, row: FloatArray, changes: int, count: int) -> bool:
         """Search for `count` proposals; tell whether all sets of at most `changes` changes were looked at."""
         self._row = row
-        frontier: list[State] = [()]
-        for depth in range(1, changes + 1):
-            worth = [state for state in frontier if self._cost(state) + SPARSITY < self._dearest]
-            offspring = [self._expand(state) for state in worth if self._budget.goes_on()]
-            self._score()
-            self._dearest = self._cost_of_rank(count)
-            if depth < changes:
-                frontier = self._select(list(chain.from_iterable(offspring)))
+        for beam in BEAMS[: 1 if changes == 1 else None]:
+            if not self.proposals:
+                self._deepen(changes, count, beam)
         swept = changes == 1 or self._sweep(changes)
         self._refine()
         return swept and not self._budget.stopped
 
-    def _expand(self, state: State, least_feature: int = -1) -> list[tuple[float, State]]:
-        """Collect what looks favourable one change beyond a state; return the rest with its priority."""
+    def _deepen(self, changes: int, count: int, beam: int) -> None:
+        """Go from one change to as many as are permitted, keeping the best states of each depth."""
+        frontier: list[State] = [()]
+        for depth in range(1, changes + 1):
+            worth = [state for state in frontier if self._cost(state) + SPARSITY < self._dearest]
+            breed = depth < changes
+            offspring = [self._expand(state, breed=breed) for state in worth if self._budget.goes_on()]
+            self._score()
+            self._dearest = self._cost_of_rank(count)
+            frontier = self._select(list(chain.from_iterable(offspring)), beam)
+
+    def _expand(
+        self, state: State, *, breed: bool = False, least_feature: int = -1
+    ) -> list[tuple[float, State]]:
+        """Propose what looks favourable one change beyond a state.
+
+        With `breed`, return other states there with their estimated costs: of each feature the option that
+        promises the least cost in the end, and the one that gains most.
+        """
         self._expanded.add(state)
-        chosen = self._options.feature[list(state)]
-        free = (self._options.feature > least_feature) & ~np.isin(self._options.feature, chosen)
+        at = list(state)
         cells = self._reach.start.copy()
-        cells[chosen] = self._options.cell[list(state)]
+        cells[self._options.feature[at]] = self._options.cell[at]
         margin, margins = self._reach.margins(cells)
+        here = float(self._target.adversity(np.array([margin]))[0])
+        beyond = self._target.adversity(margins)
+        free = self._options.feature > least_feature
+        for feature in self._options.feature[at]:
+            free &= self._options.feature != feature
         self._budget.spend(1 + int(free.sum()))
-        if state and self._target.possibly(np.array([margin]))[0]:
+        if state and here <= self._target.possible:
             self._propose(state)
-        self._collect(state, free, margins)
-        gained = float(self._target.adversity(np.array([margin]))[0]) - self._target.adversity(margins)
+        self._collect(state, free, beyond)
+        return self._offspring(state, free, here - beyond, beyond) if breed else []
+
+    def _offspring(
+        self, state: State, free: Mask, gained: FloatArray, adverse: FloatArray
+    ) -> list[tuple[float, State]]:
         if not state:
             self._rate = float((gained / self._options.cost).max(initial=0.0))
-        cost = self._cost(state) + self._options.cost
-        open_ones = np.flatnonzero(free & (gained > 0.0) & ~self._target.surely(margins))
-        priority = cost + self._target.adversity(margins) / (self._rate or 1.0)
-        best = open_ones[np.argsort(priority[open_ones], kind="stable")[: 4 * BEAM]]
-        return [(float(priority[at]), tuple(sorted((*state, at)))) for at in best.tolist()]
+        estimate = self._cost(state) + self._options.cost + adverse / (self._rate or 1.0)
+        promising = np.flatnonzero(free & (gained > 0.0) & (adverse > self._target.sure))
+        picked = {
+            int(order[first])
+            for order in (
+                promising[np.argsort(estimate[promising], kind="stable")],
+                promising[np.argsort(-gained[promising], kind="stable")],
+            )
+            for first in np.unique(self._options.feature[order], return_index=True)[1]
+        }
+        return [(float(estimate[at]), tuple(sorted((*state, at)))) for at in sorted(picked)]
 
-    def _collect(self, state: State, free: Mask, margins: FloatArray) -> None:
-        """Propose, per feature, the cheapest surely favourable option and all possible ones."""
-        worth = self._cost(state) + self._options.cost < self._dearest
-        possible = np.flatnonzero(free & worth & self._target.possibly(margins))
-        sure = self._target.surely(margins[possible])
+    def _collect(self, state: State, free: Mask, adverse: FloatArray) -> None:
+        """Propose, per feature, the cheapest surely favourable option and the possible ones before it."""
+        possible = np.flatnonzero(free & (adverse <= self._target.possible))
+        if not len(possible):
+            return
+        cost = self._cost(state) + self._options.cost[possible]
         settled: set[int] = set()
-        for at in np.argsort(self._options.cost[possible], kind="stable").tolist():
-            feature = int(self._options.feature[possible[at]])
+        for at in possible[np.argsort(cost, kind="stable")[: int((cost < self._dearest).sum())]].tolist():
+            feature = int(self._options.feature[at])
             if feature not in settled:
-                self._propose(tuple(sorted((*state, int(possible[at])))))
-                if sure[at]:
+                self._propose(tuple(sorted((*state, at))))
+                if adverse[at] <= self._target.sure:
                     settled.add(feature)
 
     def _propose(self, state: State) -> None:
@@ -134,7 +161,7 @@ class BeamSearch:
             cheapest[proposal.features] = min(known, proposal.cost)
         return sorted(cheapest.values())[count - 1] if len(cheapest) >= count else np.inf
 
-    def _select(self, offspring: list[tuple[float, State]]) -> list[State]:
+    def _select(self, offspring: list[tuple[float, State]], beam: int) -> list[State]:
         """Keep the most promising states, few that change the same features."""
         kept: dict[State, None] = {}
         alike: dict[tuple[int, ...], int] = {}
@@ -144,7 +171,7 @@ class BeamSearch:
                 continue
             alike[features] = alike.get(features, 0) + 1
             kept[state] = None
-            if len(kept) == BEAM:
+            if len(kept) == beam:
                 break
         return list(kept)
 
@@ -153,13 +180,12 @@ class BeamSearch:
         if self.proposals or self._states_within(changes - 1) > _SWEPT:
             return False
         level: list[State] = [()]
-        for depth in range(1, changes):
+        for _ in range(1, changes):
             level = [(*state, at) for state in level for at in self._later(state)]
             for state in level:
                 if not self._budget.goes_on():
                     return False
-                least = int(self._options.feature[state[-1]]) if depth < changes else -1
-                self._expand(state, least)
+                self._expand(state, least_feature=int(self._options.feature[state[-1]]))
             self._score()
             if self.proposals:
                 return False

@@ -21,68 +21,94 @@ class Reach:
 
     def __init__(self, tables: SplitTables, start: IntArray, options: Options, changes: int) -> None:
         self.start = start
-        self._tables = tables
+        self._base_margin = tables.base_margin
+        self._first_cell = tables.first_cell
         self._options = options
         boxes = tables.boxes
         met = boxes.met(start, tables.first_cell)
         leaves = len(tables.value)
         missed = np.bincount(boxes.leaf[~met], minlength=leaves)
-        barred = np.bincount(boxes.leaf[~(met | self._enterable(boxes))], minlength=leaves)
-        alive = (barred == 0) & (missed <= changes)
+        unmet = boxes.picked(np.flatnonzero(~met))
+        alive = missed <= changes
+        alive[unmet.leaf[~self._enterable(unmet)]] = False
         open_features = np.zeros(len(start), dtype=np.bool_)
         open_features[options.feature] = True
         wanted = alive[boxes.leaf] & open_features[boxes.feature]
-        self._boxes = boxes.picked(wanted, np.cumsum(alive) - 1)
+        self._boxes = boxes.picked(wanted).renumbered(np.cumsum(alive) - 1)
         self._value = tables.value[alive]
         self._tree = tables.tree[alive]
-        self._coded = np.zeros(len(self._boxes.leaf), dtype=np.bool_)
-        self._coded[self._boxes.coded_at] = True
+        self._met = met[wanted]
+        self._missed = missed[alive]
+        count = np.bincount(self._boxes.leaf, minlength=len(self._value))
+        self._count = count
+        self._begin = np.cumsum(count) - count
+        order = np.argsort(self._boxes.feature, kind="stable")
+        ends = np.searchsorted(self._boxes.feature[order], np.arange(len(start) + 1))
+        self._of_feature = [order[ends[at] : ends[at + 1]] for at in range(len(start))]
 
     def _enterable(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Tell which conditions some option can meet."""
-        offered = np.zeros(int(self._tables.first_cell[-1]) + 1, dtype=np.int64)
+        offered = np.zeros(int(self._first_cell[-1]) + 1, dtype=np.int64)
         offered[self._options.cell] = 1
         before = np.concatenate([[0], np.cumsum(offered)])
         enterable = before[boxes.high] > before[boxes.low]
-        if len(boxes.coded_at):
-            cells = self._tables.first_cell[boxes.feature[boxes.coded_at]][:, None]
-            cells = np.minimum(cells + np.arange(boxes.codes.shape[1]), len(offered) - 1)
-            enterable[boxes.coded_at] = (boxes.codes & (offered[cells] == 1)).any(axis=1)
+        at = np.flatnonzero(boxes.coded >= 0)
+        if len(at):
+            cells = self._first_cell[boxes.feature[at]][:, None] + np.arange(boxes.codes.shape[1])
+            cells = np.minimum(cells, len(offered) - 1)
+            enterable[at] = (boxes.codes[boxes.coded[at]] & (offered[cells] == 1)).any(axis=1)
         return np.asarray(enterable)
 
     def best_margin(self, adverse_sign: int) -> float:
         """Return a margin that no permitted set of changes can better: each tree's best open leaf, summed."""
         if not len(self._tree):
-            return self._tables.base_margin
+            return self._base_margin
         starts = np.flatnonzero(np.r_[True, self._tree[1:] != self._tree[:-1]])
         best = float(np.minimum.reduceat(adverse_sign * self._value, starts).sum())
-        return self._tables.base_margin + adverse_sign * best
+        return self._base_margin + adverse_sign * best
 
     def margins(self, cells: IntArray) -> tuple[float, FloatArray]:
         """Return the margin of a state, and that of each option (options,) taken from there alone."""
-        boxes, options = self._boxes, self._options
-        met = boxes.met(cells, self._tables.first_cell)
-        missed = np.bincount(boxes.leaf[~met], minlength=len(self._value))
-        margin = self._tables.base_margin + float(self._value[missed == 0].sum())
+        options = self._options
+        missed = self._missed_by(cells)
+        near = np.flatnonzero(missed <= 1)
+        margin = self._base_margin + float(self._value[near[missed[near] == 0]].sum())
+        boxes = self._boxes.picked(self._conditions_of(near))
+        met = boxes.met(cells, self._first_cell)
         decisive = missed[boxes.leaf] == ~met  # every other condition of the leaf is met
         value = np.where(decisive, self._value[boxes.leaf], 0.0)
-        held = np.bincount(boxes.feature[met], weights=value[met], minlength=len(cells))
-        gained = self._gained(decisive, value)
-        return margin, margin - held[options.feature] + gained[options.cell]
+        held = np.bincount(boxes.feature, weights=np.where(met, value, 0.0), minlength=len(cells))
+        return margin, margin - held[options.feature] + self._gained(boxes, value)[options.cell]
 
-    def _gained(self, decisive: NDArray[np.bool_], value: FloatArray) -> FloatArray:
-        """Sum the decisive leaves over the cells that meet their condition."""
-        boxes = self._boxes
-        total = int(self._tables.first_cell[-1])
-        plain = decisive & ~self._coded
-        weights = value[plain]
-        steps = np.bincount(boxes.low[plain], weights=weights, minlength=total + 1)
-        steps -= np.bincount(boxes.high[plain], weights=weights, minlength=total + 1)
+    def _missed_by(self, cells: IntArray) -> IntArray:
+        """Count each leaf's unmet conditions in a state; only those on changed features can differ."""
+        missed = self._missed.copy()
+        for feature in np.flatnonzero(cells != self.start).tolist():
+            at = self._of_feature[feature]
+            now = self._boxes.picked(at).met(cells, self._first_cell)
+            missed[self._boxes.leaf[at]] += self._met[at].astype(np.int64) - now
+        return missed
+
+    def _conditions_of(self, leaves: IntArray) -> IntArray:
+        """Return the positions of all conditions of these leaves."""
+        count = self._count[leaves]
+        ends = np.cumsum(count)
+        shift = np.repeat(self._begin[leaves] - (ends - count), count)
+        return np.asarray(np.arange(len(shift)) + shift)
+
+    def _gained(self, boxes: Boxes, value: FloatArray) -> FloatArray:
+        """Sum the leaves' values over the cells that meet each condition."""
+        total = int(self._first_cell[-1])
+        at = np.flatnonzero(boxes.coded >= 0)
+        plain = value
+        if len(at):
+            plain = value.copy()
+            plain[at] = 0.0
+        steps = np.bincount(boxes.low, weights=plain, minlength=total + 1)
+        steps -= np.bincount(boxes.high, weights=plain, minlength=total + 1)
         gained = np.asarray(np.cumsum(steps), dtype=np.float64)
-        rows = np.flatnonzero(decisive[boxes.coded_at])
-        if len(rows):
-            at = boxes.coded_at[rows]
-            hit, code = np.nonzero(boxes.codes[rows])
-            cells = self._tables.first_cell[boxes.feature[at]][hit] + code
+        if len(at):
+            hit, code = np.nonzero(boxes.codes[boxes.coded[at]])
+            cells = self._first_cell[boxes.feature[at]][hit] + code
             gained += np.bincount(cells, weights=value[at][hit], minlength=total + 1)
         return gained

@@ -84,7 +84,7 @@ class ThresholdSearch:
         changes = min(self.constraints.max_changes, len(np.unique(options.feature)))
         reach = Reach(self.splits, self.splits.cells(row), options, changes)
         best = reach.best_margin(self.rule.adverse_sign())
-        if not target.possibly(np.array([best]))[0]:
+        if target.adversity(np.array([best]))[0] > target.possible:
             return _no_recourse(budget, seed, "bounded")
         search = BeamSearch(self.model, target, reach, options, budget)
         swept = search.run(row, changes, count)

@@ -7,7 +7,7 @@ feature only is one change away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,7 @@ class Boxes:
     """Conditions of leaves, sorted by leaf: the feature's cell must lie in [low, high), numbered over all.
 
     Where the tests contradict each other, low equals high. `missing` says whether a missing value meets the
-    condition. A condition on a category, which is no
-    interval, has a row of `codes` instead, found through `coded_at` (the condition) in the same order.
+    condition. A condition on a category is no interval: `coded` is its row in `codes`, elsewhere -1.
     """
 
     leaf: IntArray
@@ -37,7 +36,7 @@ class Boxes:
     low: IntArray
     high: IntArray
     missing: Mask
-    coded_at: IntArray
+    coded: IntArray
     codes: Mask
 
     def met(self, cells: IntArray, first_cell: IntArray) -> Mask:
@@ -45,27 +44,28 @@ class Boxes:
         own = cells[self.feature]
         met = (own >= self.low) & (own < self.high)
         absent = own == MISSING
-        met[absent] = self.missing[absent]
-        if len(self.coded_at):
-            features = self.feature[self.coded_at]
-            code = cells[features] - first_cell[features]
-            known = cells[features] != MISSING
-            met[self.coded_at[known]] = self.codes[known, code[known]]
+        if absent.any():
+            met[absent] = self.missing[absent]
+        if len(self.codes):
+            at = np.flatnonzero((self.coded >= 0) & ~absent)
+            met[at] = self.codes[self.coded[at], own[at] - first_cell[self.feature[at]]]
         return np.asarray(met)
 
-    def picked(self, wanted: Mask, leaf_numbers: IntArray) -> Boxes:
-        """Return the wanted conditions, their leaves renumbered."""
-        coded = wanted[self.coded_at]
-        moved = np.cumsum(wanted) - 1
+    def picked(self, wanted: Mask | IntArray) -> Boxes:
+        """Return the wanted conditions, by mask or by position."""
         return Boxes(
-            leaf=leaf_numbers[self.leaf[wanted]],
+            leaf=self.leaf[wanted],
             feature=self.feature[wanted],
             low=self.low[wanted],
             high=self.high[wanted],
             missing=self.missing[wanted],
-            coded_at=moved[self.coded_at[coded]],
-            codes=self.codes[coded],
+            coded=self.coded[wanted],
+            codes=self.codes,
         )
+
+    def renumbered(self, numbers: IntArray) -> Boxes:
+        """Return the same conditions with new leaf numbers."""
+        return replace(self, leaf=numbers[self.leaf])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,11 +130,13 @@ def prepare_tables(trees: TreeEnsemble, space: FeatureSpace) -> SplitTables:
     possible = np.ones(len(nodes), dtype=np.bool_)
     possible[tree < 0] = False
     empty = (boxes.low >= boxes.high) & ~boxes.missing
-    empty[boxes.coded_at] = ~(boxes.codes.any(axis=1) | boxes.missing[boxes.coded_at])
+    is_coded = boxes.coded >= 0
+    some_code = np.asarray(boxes.codes.any(axis=1))
+    empty[is_coded] = ~(some_code[boxes.coded[is_coded]] | boxes.missing[is_coded])
     possible[boxes.leaf[empty]] = False
     numbers = np.cumsum(possible) - 1
     return SplitTables(
-        boxes=boxes.picked(possible[boxes.leaf], numbers),
+        boxes=boxes.picked(possible[boxes.leaf]).renumbered(numbers),
         value=trees.value[nodes[possible]],
         tree=tree[possible],
         base_margin=trees.base_margin,
@@ -201,20 +203,21 @@ def _merge(
     new = np.ones(len(leaves), dtype=np.bool_)
     new[1:] = (leaves[1:] != leaves[:-1]) | (feature[1:] != feature[:-1])
     starts = np.flatnonzero(new)
-    group = np.cumsum(new) - 1
     codes = _codes(trees, tested[is_coded], is_left[is_coded], _widest(first, coded))
-    owner = group[is_coded]
-    coded_starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.empty(0, int)
+    row = np.full(len(starts), -1, dtype=np.int64)
+    row[is_coded[starts]] = np.arange(int(is_coded[starts].sum()))
     if not len(starts):
-        return Boxes(leaves, feature, low, high, missing, owner, codes)
+        return Boxes(leaves, feature, low, high, missing, row, codes)
+    coded_starts = np.flatnonzero(new[is_coded])  # a group is coded as a whole or not at all
+    lowest = np.maximum.reduceat(low, starts)
     return Boxes(
         leaf=leaves[starts],
         feature=feature[starts],
-        low=np.maximum.reduceat(low, starts),
-        high=np.maximum(np.minimum.reduceat(high, starts), np.maximum.reduceat(low, starts)),
+        low=lowest,
+        high=np.maximum(np.minimum.reduceat(high, starts), lowest),
         missing=np.logical_and.reduceat(missing, starts),
-        coded_at=owner[coded_starts],
-        codes=np.logical_and.reduceat(codes, coded_starts, axis=0) if len(owner) else codes,
+        coded=row,
+        codes=np.logical_and.reduceat(codes, coded_starts, axis=0) if len(coded_starts) else codes,
     )
 
 

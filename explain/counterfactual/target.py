@@ -47,13 +47,15 @@ class Target:
         """Return how far margins lie on the adverse side; negative on the favourable one."""
         return np.asarray(self.rule.adverse_sign() * (margins - self.threshold))
 
-    def surely(self, margins: FloatArray) -> Mask:
-        """Tell which margins from the tables are favourable whatever the native rounding."""
-        return np.asarray(self.adversity(margins) <= -(self.clearance + self.tolerance))
+    @property
+    def sure(self) -> float:
+        """The adversity of a margin from the tables up to which the native one is favourable and clear."""
+        return -(self.clearance + self.tolerance)
 
-    def possibly(self, margins: FloatArray) -> Mask:
-        """Tell which margins from the tables could be favourable natively."""
-        return np.asarray(self.adversity(margins) <= self.tolerance)
+    @property
+    def possible(self) -> float:
+        """The adversity of a margin from the tables up to which the native one could be favourable."""
+        return self.tolerance
 
     def favourable(self, prediction: Prediction) -> Mask:
         """Tell which rows the native model and the rule find favourable."""

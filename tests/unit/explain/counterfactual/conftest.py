@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Split:
-    """One test of a tree, or with `value` a leaf; `codes` makes it a test of a category (listed goes right)."""
+    """One test of a tree, or with `value` a leaf; `codes` are the categories that go right."""
 
     value: float = 0.0
     feature: int = -1

@@ -174,7 +174,7 @@ def test_one_way_range_and_step_hold_together(seed: int, grow_forest: GrowForest
     row = applicant(rng, missing=False)
     found, instance = search(model, constraints, row, reference)
     permitted = np.array([x for x in (1.6, 2.4, 3.2) if x < row[0]])
-    rows, changed = every_permitted_row(row, 2, permitted)
+    rows, _ = every_permitted_row(row, 2, permitted)
     if not len(rows) or found.status == "not_needed":
         return
     good = RULE.favourable_mask(model.predict(rows).scores)
