@@ -47,7 +47,9 @@ class ValkeyServer:
         program = valkey_program(self._place)
         self._socket.unlink(missing_ok=True)
         configuration = _CONFIGURATION.format(
-            socket=self._socket, password=self._password, folder=self._place.folder("valkey")
+            socket=_quoted(self._socket),
+            password=_quoted(self._password),
+            folder=_quoted(self._place.folder("valkey")),
         )
         # Read from standard input ("-"), so that the password is neither in a file nor in the process list.
         command = (str(program), "-")
@@ -68,3 +70,8 @@ class ValkeyServer:
                 return connection.recv(1) in (b"+", b"-")
             except OSError:
                 return False
+
+
+def _quoted(value: object) -> str:
+    """Write a value so that Valkey's configuration reader takes it whole."""
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -25,7 +26,7 @@ from runtime.embedded.valkey import ValkeyServer
 from runtime.errors import EmbeddedServerError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_SOMEBODY = 61_999
+_SOMEBODY = pwd.getpwnam("nobody").pw_uid
 PASSWORD = "p@ss w/ord:%1"
 
 
