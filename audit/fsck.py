@@ -1,9 +1,9 @@
 """Re-derive the whole log from its entries and compare it with everything that is stored and signed.
 
 Every leaf is hashed again from the entry's bytes, every tile and the root at every checkpoint is built again,
-every signature is checked. As each checkpoint is compared with the one tree that grows here, all of them are
-consistent. What fsck alone cannot see is a log cut back, or rewritten together with its signatures: that takes a
-checkpoint, a receipt or an evidence file from outside.
+every signature is checked. As each checkpoint is compared with the one tree that grows here, all of them
+are consistent. What fsck alone cannot see is a log cut back, or rewritten together with its signatures: that
+takes a checkpoint, a receipt or an evidence file from outside.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
+
+from psycopg.pq import TransactionStatus
 
 from audit.checkpoint import verify_checkpoint
 from audit.database import Connection, named_failures
@@ -59,10 +61,15 @@ class _Findings:
 
 
 def fsck(conn: Connection, vkeys: Sequence[str], origin: str) -> FsckReport:
-    """Check the whole log in one snapshot, with the checkpoint keys the caller trusts. Reads only."""
+    """Check the whole log with the checkpoint keys the caller trusts. Reads only.
+
+    It sees one snapshot; in a transaction that is already open, that one as it is.
+    """
     findings = _Findings()
+    idle = conn.info.transaction_status == TransactionStatus.IDLE
     with named_failures(), conn.transaction():
-        conn.execute("set transaction isolation level repeatable read, read only")
+        if idle:
+            conn.execute(LOG["one_snapshot"])
         conn.execute(LOG["limit_statements"], {"milliseconds": "0"})
         verifiers = [Verifier.parse(vkey) for vkey in vkeys]
         signed = _signed_roots(conn, verifiers, origin, findings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,7 +16,7 @@ from audit.queries import LOG
 from audit.tiles import Edge, Tile
 from audit.tree import StoredTree, newest_checkpoint
 
-_LOG = logging.getLogger(__name__)
+_ANOTHER_WAS_FASTER = (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure)
 
 
 class Integrator:
@@ -37,6 +36,7 @@ class Integrator:
         Raises `IntegrityHalt` if it is not the root that was signed. Re-hashing every leaf is fsck's work.
         """
         with session(self._pool) as connection:
+            connection.execute(LOG["one_snapshot"])
             self._edge = self._read_edge(connection)
         return self._edge.size
 
@@ -50,16 +50,16 @@ class Integrator:
         """Integrate up to a batch of entries in one transaction; return how many."""
         try:
             with session(self._pool) as connection:
+                connection.execute(
+                    LOG["one_snapshot"]
+                )  # or a faster integrator would look like a changed past
                 if connection.execute(LOG["integrators_turn"]).fetchone() != (True,):
                     return 0
                 grown, count = self._integrate(connection, now)
-        except EntryRefused as error:
-            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
-                self._edge = None
-                return 0  # another integrator was faster
-            raise
-        except AuditUnavailable:
+        except (EntryRefused, AuditUnavailable) as error:
             self._edge = None
+            if isinstance(error.__cause__, _ANOTHER_WAS_FASTER):
+                return 0
             raise
         self._edge = grown  # only what is committed is remembered
         return count

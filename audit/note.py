@@ -126,8 +126,11 @@ def signature_line(verifier: Verifier, signature: bytes) -> str:
 
 def parse_note(note: str) -> Note:
     """Split a note into its text and its signatures; verify nothing."""
-    if len(note.encode(errors="surrogatepass")) > NOTE_LIMIT_BYTES:
-        raise MalformedNote(f"a note has at most {NOTE_LIMIT_BYTES} bytes")
+    try:
+        if len(note.encode()) > NOTE_LIMIT_BYTES:
+            raise MalformedNote(f"a note has at most {NOTE_LIMIT_BYTES} bytes")
+    except UnicodeEncodeError as error:
+        raise MalformedNote("a note is UTF-8") from error
     if any(character < " " and character != "\n" for character in note):
         raise MalformedNote("a note has no control characters")
     end = note.rfind("\n\n")

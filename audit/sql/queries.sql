@@ -44,6 +44,9 @@ select leaf_hash from audit.leaf where index >= %(start)s and index < %(stop)s o
 -- name: tile_roots
 select root from audit.tile where level = %(level)s and index >= %(start)s and index < %(stop)s order by index;
 
+-- name: one_snapshot
+set transaction isolation level repeatable read;
+
 -- name: integrators_turn
 select pg_try_advisory_xact_lock(hashtext('audit.integrate'));
 

@@ -1,4 +1,4 @@
-"""Every proof of every tree up to 300 leaves, against RFC 6962 section 2.1 written down as it stands there."""
+"""Every proof of every tree up to 300 leaves, against RFC 6962 section 2.1 as it stands there."""
 
 from __future__ import annotations
 

@@ -45,13 +45,15 @@ begin
 end
 $$;
 
+-- Keep the keys of a batch; a batch that is tried again brings the same keys again.
 create function keys.put_entry_keys_v1(
     p_key_ids uuid[], p_subject_key_ids uuid[], p_wrapped bytea[], p_master_key_id text
 ) returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
     insert into keys.entry_key (key_id, subject_key_id, wrapped, master_key_id)
-    select id, subject, w, p_master_key_id from unnest(p_key_ids, p_subject_key_ids, p_wrapped) as given (id, subject, w);
+    select id, subject, w, p_master_key_id from unnest(p_key_ids, p_subject_key_ids, p_wrapped) as given (id, subject, w)
+    on conflict (key_id) do nothing;
 end;
 
 create function keys.read_entry_key_v1(p_key_id uuid)

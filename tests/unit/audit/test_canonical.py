@@ -12,7 +12,7 @@ from audit.errors import NotCanonical
 
 
 def stdlib(value: object) -> bytes:
-    """What the standard library writes with sorted keys; equal to RFC 8785 as long as keys are ASCII and no number is real."""
+    """Equal to RFC 8785 as long as keys are ASCII and no number is real."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

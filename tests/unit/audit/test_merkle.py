@@ -1,4 +1,4 @@
-"""The tree against the vectors that Certificate Transparency implementations publish and check each other with."""
+"""The tree against the vectors that Certificate Transparency implementations publish."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from audit import merkle
 from audit.errors import MalformedProof
 
-# The leaf inputs and the root of every tree over their first n (transparency-dev/merkle, testonly/constants.go).
+# Leaf inputs and the root over their first n (transparency-dev/merkle, testonly/constants.go).
 INPUTS = [
     bytes.fromhex(text)
     for text in (

@@ -50,7 +50,7 @@ def test_two_keys_sign_while_one_replaces_the_other():
 
 def test_a_wrong_signature_of_a_known_key_spoils_the_note():
     note = sign_checkpoint(CHECKPOINT, [SIGNER]) + signature_line(OTHER.verifier, bytes(64))
-    with pytest.raises(MalformedNote, match="witness.example.* is wrong"):
+    with pytest.raises(MalformedNote, match=r"witness.example.* is wrong"):
         verify_note(parse_note(note), [SIGNER.verifier, OTHER.verifier])
 
 
@@ -148,7 +148,7 @@ def test_the_checkpoint_of_an_empty_tree_reads_and_extensions_are_kept():
         SIGNER.verifier.vkey[:-4],
         SIGNER.verifier.vkey.replace(ORIGIN, "other"),
         f"name+00000000+{base64.b64encode(bytes(33)).decode()}",
-        f"name+00000000+{base64.b64encode(b'\x04' + bytes(32)).decode()}",
+        "name+00000000+" + base64.b64encode(b"\x04" + bytes(32)).decode(),
     ],
 )
 def test_what_is_no_verifier_key(vkey):

@@ -155,24 +155,24 @@ def test_an_opening_for_an_entry_without_private_part_is_refused():
     leaf = merkle.leaf_hash(clear)
     checkpoint = sign_checkpoint(Checkpoint(ORIGIN, 1, leaf), [SIGNER])
     data = Evidence(TlogProof(0, (), checkpoint).to_text(), clear, OPENING, None).to_bytes()
-    with pytest.raises(VerificationFailed, match="^opening: "):
+    with pytest.raises(VerificationFailed, match=r"^opening: "):
         verify_evidence(data, VKEYS)
 
 
 @pytest.mark.parametrize("vkeys", [[], [VKEYS[1]], [Signer(ORIGIN, b"\x01" * 32).verifier.vkey]])
 def test_without_the_logs_key_nothing_is_proved(vkeys):
-    with pytest.raises(VerificationFailed, match="^checkpoint: "):
+    with pytest.raises(VerificationFailed, match=r"^checkpoint: "):
         verify_evidence(written(), vkeys)
 
 
 def test_a_malformed_key_is_named():
-    with pytest.raises(VerificationFailed, match="^keys: "):
+    with pytest.raises(VerificationFailed, match=r"^keys: "):
         verify_evidence(written(), [*VKEYS, "nonsense"])
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"format":1}'])
 def test_what_is_no_evidence_file(data):
-    with pytest.raises(VerificationFailed, match="^file: "):
+    with pytest.raises(VerificationFailed, match=r"^file: "):
         verify_evidence(data, VKEYS)
 
 
