@@ -55,9 +55,17 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=_name(path))
 
 
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node that runs: what stands under `if TYPE_CHECKING` does not."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and _dotted(child.test).endswith("TYPE_CHECKING")):
+            yield from _walk(child)
+
+
 def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Every module a file imports, anywhere in it, as a dotted name."""
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -80,7 +88,8 @@ def _dotted(node: ast.expr) -> str:
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
-    long = {_name(p): n for p in _texts() if (n := p.read_bytes().count(b"\n")) > MAX_FILE_LINES}
+    written = (path for path in _texts() if not path.name.endswith(".schema.json") or "helm" in path.parts)
+    long = {_name(p): n for p in written if (n := p.read_bytes().count(b"\n")) > MAX_FILE_LINES}
     assert long == {}
 
 
@@ -164,7 +173,7 @@ def test_runtime_clock_is_the_only_source_of_time() -> None:
     [
         ("fastapi", ("service/",)),
         ("starlette", ("service/",)),
-        ("celery", ("workers/", "runtime/broker.py")),
+        ("celery", ("workers/", "runtime/broker.py", "cli/work.py")),
         ("kombu", ("workers/", "runtime/broker.py")),
         ("psycopg", ("audit/", "registry/", "records/", "runtime/")),
         ("psycopg_pool", ("audit/", "registry/", "records/", "runtime/")),
