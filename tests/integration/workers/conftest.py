@@ -18,13 +18,14 @@ from audit.entry import Draft
 from audit.keys import KeyStore
 from audit.log import AuditLog
 from audit.note import Signer
+from explain.models.base import Model
 from explain.reference import Reference
 from records.evaluations import Evaluation, EvaluationRequest, read_evaluation, request_evaluation
 from records.private import PrivatePart, build_private
 from registry import store
 from registry.catalogues import inline_catalogue
 from registry.digests import canonical_json, digest_of
-from registry.loaded_version import LoadedVersion, assemble, understand
+from registry.loaded_version import understand
 from registry.manifests import parse_manifest
 from registry.version_row import VersionContent, VersionIdentity
 from runtime.clock import SystemClock
@@ -41,10 +42,14 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """One model version: what the registry stores of it, and the same loaded."""
+    """One model version: what the registry stores of it, and the true Shapley values of one row."""
 
     content: VersionContent
-    loaded: LoadedVersion
+    model: Model
+    reference: Reference
+    row: FloatArray
+    base_value: float
+    phi: FloatArray
 
 
 @dataclass(frozen=True)
@@ -54,23 +59,17 @@ class World:
     pool: Pool
     log: AuditLog
     versions: dict[str, Prepared]
-    row: FloatArray
-    phi: FloatArray
-    base_value: float
 
     def explain(self, version: str = "quick", *, shift: float = 0.0, subject: str = "S-1") -> UUID:
         """Put an explanation on record; `shift` falsifies its first two values."""
-        loaded = self.versions[version].loaded
-        base, phi = self.base_value, self.phi
-        if version == "slow":
-            base, phi = loaded.shap.explain(self.row)
-        falsified = phi + shift * np.array([1, -1, *[0] * (FEATURES - 2)])
-        private = _private(loaded, self.row, base, falsified)
+        prepared = self.versions[version]
+        falsified = prepared.phi + shift * np.array([1, -1, *[0] * (FEATURES - 2)])
+        private = _private(prepared, falsified)
         body = {
             "model": "m",
             "version": version,
-            "model_digest": loaded.artifact_digest,
-            "reference_digest": loaded.reference_digest,
+            "model_digest": prepared.content.identity.artifact_digest,
+            "reference_digest": prepared.content.reference_digest,
             "method": "interventional_treeshap",
         }
         draft = Draft(
@@ -148,7 +147,7 @@ def table_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def versions(table_folder: Path) -> dict[str, Prepared]:
+def versions() -> dict[str, Prepared]:
     """Two versions of a small model of real arithmetic; one has the larger reference."""
     rng = np.random.default_rng(7)
     rows = rng.normal(size=(1200, FEATURES)).round(3)
@@ -159,30 +158,20 @@ def versions(table_folder: Path) -> dict[str, Prepared]:
     booster = xgboost.train(options, xgboost.DMatrix(rows, labels, feature_names=names), 30)
     artifact = bytes(booster.save_raw("json"))
     return {
-        "quick": _prepare("quick", names, artifact, rows[:40], table_folder),
-        "slow": _prepare("slow", names, artifact, rows[:600], table_folder),
+        "quick": _prepare("quick", names, artifact, rows[:40]),
+        "slow": _prepare("slow", names, artifact, rows[:600]),
     }
 
 
-@pytest.fixture(scope="session")
-def truth(versions: dict[str, Prepared]) -> tuple[FloatArray, float, FloatArray]:
-    """A row and its base value and Shapley values by enumeration of all 2^11 coalitions."""
-    row = np.linspace(-1.5, 1.5, FEATURES)
-    loaded = versions["quick"].loaded
-    base, phi = _enumerate(loaded.model.margins, row, loaded.reference.rows)
-    return row, base, phi
-
-
 @pytest.fixture
-def world(service: Side, versions: dict[str, Prepared], truth: tuple[FloatArray, float, FloatArray]) -> World:
+def world(service: Side, versions: dict[str, Prepared]) -> World:
     """The registered model, ready to be explained."""
     pool, log = service
     now = SystemClock().now()
     with pool.connection() as conn:
         for prepared in versions.values():
             store.insert_version(conn, prepared.content, entry_id=uuid7(now), now=now)
-    row, base, phi = truth
-    return World(pool, log, versions, row, phi, base)
+    return World(pool, log, versions)
 
 
 @pytest.fixture
@@ -199,7 +188,7 @@ def until() -> Callable[..., Any]:
     return wait
 
 
-def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray, folder: Path) -> Prepared:
+def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray) -> Prepared:
     manifest = {
         "manifest": "ofrecord/v1",
         "model": "m",
@@ -225,9 +214,6 @@ def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray, 
     reference = Reference.of("given", rows)
     uploaded = reference.to_bytes()
     catalogue = inline_catalogue(parsed.manifest)
-    loaded = assemble(
-        understood, reference, uploaded_digest=digest_of(uploaded), catalogue=catalogue, cache_dir=folder
-    )
     identity = VersionIdentity("m", version, parsed.digest, digest_of(artifact), digest_of(uploaded))
     content = VersionContent(
         identity=identity,
@@ -241,7 +227,9 @@ def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray, 
         capability=b"{}",
         blobs=(parsed.canonical, artifact, uploaded),
     )
-    return Prepared(content, loaded)
+    row = np.linspace(-1.5, 1.5, FEATURES)
+    base_value, phi = _enumerate(understood.model.margins, row, reference.rows)
+    return Prepared(content, understood.model, reference, row, base_value, phi)
 
 
 def _enumerate(margins: Any, row: FloatArray, reference: FloatArray) -> tuple[float, FloatArray]:
@@ -259,10 +247,11 @@ def _enumerate(margins: Any, row: FloatArray, reference: FloatArray) -> tuple[fl
     return float(values[0]), phi
 
 
-def _private(loaded: LoadedVersion, row: FloatArray, base: float, phi: FloatArray) -> PrivatePart:
-    prediction = loaded.model.predict(row[None, :])
+def _private(prepared: Prepared, phi: FloatArray) -> PrivatePart:
+    row, reference = prepared.row, prepared.reference
+    prediction = prepared.model.predict(row[None, :])
     margin, score = float(prediction.margins[0]), float(prediction.scores[0])
-    names = loaded.space.names
+    names = prepared.model.space.names
     return {
         "decision_id": "A-1",
         "subject_ref": "S-1",
@@ -282,12 +271,12 @@ def _private(loaded: LoadedVersion, row: FloatArray, base: float, phi: FloatArra
         "attribution": {
             "method": "interventional_treeshap",
             "reference": {
-                "id": loaded.reference_digest,
+                "id": reference.digest,
                 "kind": "given",
-                "rows": len(loaded.reference.rows),
-                "digest": loaded.reference_digest,
+                "rows": len(reference.rows),
+                "digest": reference.digest,
             },
-            "base_value": base,
+            "base_value": prepared.base_value,
             "values": [
                 {"feature": name, "phi": float(value)} for name, value in zip(names, phi, strict=True)
             ],

@@ -49,8 +49,8 @@ def test_the_recorded_values_are_found_again_by_another_method(world: Any, resou
     assert b"S-1" not in stored.canonical
     private = orjson.loads(world.log.open(stored))
     estimated = np.array([float(row["estimated"]) for row in private["values"]])
-    assert np.abs(estimated - world.phi).max() < 1e-5
-    assert float(private["base_value"]) == pytest.approx(world.base_value, abs=1e-5)
+    assert np.abs(estimated - world.versions["quick"].phi).max() < 1e-5
+    assert float(private["base_value"]) == pytest.approx(world.versions["quick"].base_value, abs=1e-5)
 
 
 def test_a_falsified_record_raises_an_incident(world: Any, resources: Resources) -> None:
