@@ -1,0 +1,47 @@
+"""How kernels are compiled: GIL released, one thread, kept on disk only where a directory was named.
+
+Never numba's `parallel` (GNU OpenMP kills a forked child, the workqueue layer aborts under threads) and
+never `fastmath` (a row alone must equal the row in a batch, bit for bit). Without a named directory nothing is
+written: an install tree may be read-only, and its `__pycache__` is not ours to fill.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_kernels: list[Any] = []  # numba's dispatchers have no public type
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function to machine code on its first call."""
+    kernel: Any = numba.njit(nogil=True, cache=bool(numba.config.CACHE_DIR))(function)
+    _kernels.append(kernel)
+    wrapped: Function = kernel
+    return wrapped
+
+
+def keep_compiled_in(directory: Path) -> bool:
+    """Keep what is compiled from now on in this directory, and take from it what is there already.
+
+    Returns False, and changes nothing, if the directory cannot be written or NUMBA_CACHE_DIR already names one.
+    The directory must be the service's own: what lies in it is executed.
+    """
+    if numba.config.CACHE_DIR:
+        return False
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return False
+    numba.config.CACHE_DIR = str(directory)
+    for kernel in _kernels:
+        kernel.enable_caching()
+    return True

@@ -1,0 +1,136 @@
+"""The compiled half of preparation: paths and slots, the reference's states, the tables of each unit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.attribution.compiling import compiled
+from explain.attribution.kernel import MASK_BITS, add_state, goes_right, walk, widest_tree
+from explain.attribution.structures import Ints, Nodes, Prepared, Reals, Small
+
+
+@compiled
+def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> tuple[Small, Small, Ints, Small]:
+    """Return per inner node the slots above it, its own slot, and where the path's features stand."""
+    n = len(left)
+    depth = np.zeros(n, np.int64)
+    above = np.full(n, -1, np.int64)
+    for t in range(len(offsets) - 1):
+        first, end = offsets[t], offsets[t + 1]
+        for i in range(first, end):
+            for child in (first + left[i], first + right[i]):
+                if child < end:
+                    depth[child] = depth[i] + 1
+                    above[child] = i
+    path = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        path[i + 1] = path[i] + depth[i]
+    path_feature = np.zeros(path[n], np.int32)
+    slots, slot = np.zeros(n, np.int32), np.zeros(n, np.int32)
+    for i in range(n):
+        parent = above[i]
+        if parent >= 0:
+            k = slots[parent]
+            path_feature[path[i] : path[i] + k] = path_feature[path[parent] : path[parent] + k]
+            if slot[parent] == k:
+                path_feature[path[i] + k] = feature[parent]
+                k += 1
+            slots[i] = k
+        slot[i] = slots[i]
+        for s in range(slots[i]):
+            if path_feature[path[i] + s] == feature[i]:
+                slot[i] = s
+    return slots, slot, path[:n].copy(), path_feature
+
+
+@compiled
+def reference_margins(nodes: Nodes, rows: Reals) -> Reals:
+    """Return each row's sum of leaf values in float64, without the constant part."""
+    sums = np.zeros(len(rows))
+    for r in range(len(rows)):
+        for t in range(len(nodes.offsets) - 1):
+            first, end = nodes.offsets[t], nodes.offsets[t + 1]
+            node = first
+            while node < end:
+                if goes_right(nodes, node, rows[r, nodes.feature[node]]):
+                    sums[r] += nodes.right_value[node]
+                    node = first + nodes.right[node]
+                else:
+                    sums[r] += nodes.left_value[node]
+                    node = first + nodes.left[node]
+    return sums
+
+
+@compiled
+def count_states(nodes: Nodes, rows: Reals, count_at: Ints, counts: NDArray[np.uint32]) -> None:
+    """Count the reference rows in each state of the units that have a place in `counts`."""
+    widest = widest_tree(nodes)
+    masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)
+    for t in range(len(nodes.offsets) - 1):
+        first = nodes.offsets[t]
+        for r in range(len(rows)):
+            walk(nodes, t, rows[r], masks, sides)
+            for i in range(nodes.offsets[t + 1] - first):
+                if count_at[first + i] >= 0:
+                    counts[count_at[first + i] + 2 * masks[i] + sides[i]] += np.uint32(1)
+
+
+@compiled
+def fill_table(
+    nodes: Nodes, node: int, prepared: Prepared, counts: NDArray[np.uint32], out: Reals, tables: Reals
+) -> None:
+    """Fill in one unit's table: per state the violated slots' common number, the own slot's, the others'."""
+    k = nodes.slots[node]
+    position = prepared.table_at[node]
+    for state in range(np.int64(2) << k):
+        out[: k + 1] = 0.0
+        add_state(nodes, node, prepared, counts, state, out)
+        common = position
+        tables[common] = 0.0
+        position += 1
+        if nodes.opens[node]:
+            tables[position] = out[k]
+            position += 1
+        for s in range(k):
+            if (state >> (s + 1)) & 1:
+                tables[common] = out[s]  # the same for every violated slot
+            else:
+                tables[position] = out[s]
+                position += 1
+
+
+@compiled
+def fill_tables(nodes: Nodes, rows: Reals, prepared: Prepared, tables: Reals) -> None:
+    """Fill in the tables of all units that have one, tree by tree so that few counts are held at once."""
+    widest = widest_tree(nodes)
+    masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)
+    at = np.zeros(widest, np.int64)
+    out = np.zeros(MASK_BITS + 1)
+    for t in range(len(nodes.offsets) - 1):
+        first, end = nodes.offsets[t], nodes.offsets[t + 1]
+        needed = 0
+        for node in range(first, end):
+            at[node - first] = needed
+            if prepared.table_at[node] >= 0:
+                needed += np.int64(2) << nodes.slots[node]
+        counts = np.zeros(needed, np.uint32)
+        for r in range(len(rows)):
+            walk(nodes, t, rows[r], masks, sides)
+            for i in range(end - first):
+                if prepared.table_at[first + i] >= 0:
+                    counts[at[i] + 2 * masks[i] + sides[i]] += np.uint32(1)
+        for node in range(first, end):
+            if prepared.table_at[node] >= 0:
+                own = counts[at[node - first] : at[node - first] + (np.int64(2) << nodes.slots[node])]
+                fill_table(nodes, node, prepared, own, out, tables)
+
+
+@compiled
+def take_sides(nodes: Nodes, first: int, end: int, rows: Reals) -> NDArray[np.bool_]:
+    """Return for each row and each of these nodes whether the row goes right there, shape (rows, nodes)."""
+    sides = np.zeros((len(rows), end - first), np.bool_)
+    for r in range(len(rows)):
+        for node in range(first, end):
+            sides[r, node - first] = goes_right(nodes, node, rows[r, nodes.feature[node]])
+    return sides

@@ -1,0 +1,83 @@
+"""Prepared tables as files: one per (model, reference, layout), shared by all processes of a machine.
+
+A file is a 128-byte header (magic, number of values, SHA-256 of the values) and the values as little-endian
+float64. It is written beside its final name and moved there in one step, and it is believed only if the number
+and the digest are right; otherwise it is made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reals = NDArray[np.float64]
+
+MAGIC = b"ofrecord-tables/1\n"
+HEADER = struct.Struct("<18sQ32s70x")
+
+
+def table_file(directory: Path, parts: tuple[bytes, ...]) -> Path:
+    """Name the file after everything its content depends on."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return directory / f"treeshap-{digest.hexdigest()}.tables"
+
+
+def map_tables(path: Path, count: int, fill: Callable[[Reals], None]) -> Reals:
+    """Return the values in the file, read-only; make the file first if it is not there or not right.
+
+    Where the directory cannot be written, the values are held in memory instead.
+    """
+    mapped = _open(path, count)
+    if mapped is not None:
+        return mapped
+    values = np.zeros(count)
+    fill(values)
+    with contextlib.suppress(OSError):
+        _write(path, values)
+        mapped = _open(path, count)
+        if mapped is not None:
+            return mapped
+    return read_only(values)
+
+
+def read_only(values: Reals) -> Reals:
+    """Freeze an array: the kernel is compiled for frozen tables, mapped or not."""
+    values.setflags(write=False)
+    return values
+
+
+def _open(path: Path, count: int) -> Reals | None:
+    try:
+        if path.stat().st_size != HEADER.size + 8 * count:
+            return None
+        raw = np.memmap(path, dtype=np.uint8, mode="r")
+    except (OSError, ValueError):
+        return None
+    magic, stated, digest = HEADER.unpack(raw[: HEADER.size].tobytes())
+    values = np.asarray(raw[HEADER.size :])
+    if magic != MAGIC or stated != count or hashlib.sha256(values.data).digest() != digest:
+        return None
+    return values.view("<f8")
+
+
+def _write(path: Path, values: Reals) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".treeshap-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(HEADER.pack(MAGIC, len(values), hashlib.sha256(values.data).digest()))
+            values.tofile(file)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
