@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from cli.starting import load, stop_on_signals, told_in_one_line
 from runtime.settings import INTEGRATOR_NEEDS
 
@@ -10,6 +12,10 @@ def integrate() -> None:
     """Give committed entries their place in the tree and sign checkpoints."""
     with told_in_one_line():
         settings = load("integrator", needs=INTEGRATOR_NEEDS)
-        from workers.integrating import run  # noqa: PLC0415 - `--help` needs none of it
+        from audit.errors import IntegrityHalt  # noqa: PLC0415 - `--help` needs none of it
+        from workers.integrating import HALTED, run  # noqa: PLC0415
 
-        run(settings, stop_on_signals())
+        try:
+            run(settings, stop_on_signals())
+        except IntegrityHalt as halt:
+            raise typer.Exit(HALTED) from halt

@@ -31,7 +31,18 @@ WORK: Mapping[str, Work] = {"kernelshap": cross_check_explanation}
 
 
 def evaluate(resources: Resources, evaluation_id: UUID) -> None:
-    """Do the evaluation of this id, unless another worker has it or it is finished."""
+    """Do the evaluation of this id, unless another worker has it or it is finished.
+
+    With the database away nothing is lost: an unclaimed row is sent again, a lease runs out.
+    """
+    try:
+        _claim_and_work(resources, evaluation_id)
+    except (RecordsUnavailable, AuditUnavailable):
+        _LOG.warning("the database is away", extra={"evaluation_id": str(evaluation_id)})
+        resources.log.discard_broken_connections()
+
+
+def _claim_and_work(resources: Resources, evaluation_id: UUID) -> None:
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
     with transaction(resources.pool) as conn:
         evaluation = claim_evaluation(
@@ -119,3 +130,4 @@ def _release(resources: Resources, lease: tuple[UUID, str], reason: str) -> None
             release_evaluation(conn, *lease, resources.clock.now(), reason)
     except RecordsUnavailable:
         _LOG.warning("could not give the lease back", extra={"evaluation_id": str(lease[0])})
+        resources.log.discard_broken_connections()

@@ -18,6 +18,7 @@ from records.evaluations import cancel_evaluation
 from runtime.clock import SystemClock
 from runtime.settings import Settings
 from workers import evaluating
+from workers.crosschecking import cross_check_explanation
 from workers.errors import EvaluationStopped
 from workers.evaluating import evaluate
 from workers.policy import Policy
@@ -165,6 +166,28 @@ def test_work_without_end_is_ended(world: Any, settings: Settings) -> None:
     with open_resources(settings, Policy(work_seconds=-1.0)) as resources:
         evaluate(resources, evaluation_id)
     assert (world.read(evaluation_id).state, world.read(evaluation_id).failure) == ("failed", "time-limit")
+
+
+def test_a_lost_database_costs_time_and_nothing_else(
+    world: Any, settings: Settings, admin: Any, until: Callable[..., Any]
+) -> None:
+    explanation_id = world.explain()
+    evaluation_id = world.request(explanation_id)
+
+    def work(resources: Resources, evaluation: Any, lease: Any) -> Any:
+        outcome = cross_check_explanation(resources, evaluation, lease)
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ofrecord_worker'"
+        )
+        return outcome
+
+    with open_resources(settings, Policy(lease_seconds=0.1, heartbeat_seconds=9.0)) as resources:
+        with _work(work):
+            evaluate(resources, evaluation_id)
+        assert world.read(evaluation_id).state == "running"
+        until(lambda: evaluate(resources, evaluation_id) or world.read(evaluation_id).finished)
+    assert world.read(evaluation_id).state == "completed"
+    assert world.outcomes(explanation_id) == ["evaluation.completed"]
 
 
 def test_a_cancelled_evaluation_stops_between_chunks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -112,6 +113,22 @@ def test_a_tree_that_is_not_what_was_signed_halts_the_integrator(
     stranger = replace(integrator_settings, checkpoint_key=Signer.generate(ORIGIN).private_text())
     with pytest.raises(IntegrityHalt, match="newest checkpoint"):
         integrating.run(stranger, threading.Event())
+    command = subprocess.run(
+        [sys.executable, "-m", "cli", "integrate"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "OFRECORD_DATABASE_URL": stranger.database_url,
+            "OFRECORD_CHECKPOINT_KEY": stranger.checkpoint_key,
+            "OFRECORD_LOG_ORIGIN": ORIGIN,
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert command.returncode == integrating.HALTED
+    assert "ofrecord: integrity halt: the newest checkpoint" in command.stderr
 
 
 PROGRAM = """
