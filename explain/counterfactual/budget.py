@@ -6,7 +6,11 @@ from explain.deadline import Deadline
 
 
 class Budget:
-    """Counts the evaluations spent and says when to stop; once stopped, it stays so."""
+    """Counts the evaluations spent and says when to stop; once stopped, it stays so.
+
+    What is scored after the stop, to settle what was already begun, no longer counts: allowing `spent`
+    evaluations stops a second search at the same place.
+    """
 
     def __init__(self, deadline: Deadline, max_evaluations: int | None) -> None:
         self.spent = 0
@@ -16,10 +20,12 @@ class Budget:
 
     def spend(self, evaluations: int) -> None:
         """Count candidates whose margin was computed."""
-        self.spent += evaluations
+        if not self.stopped:
+            self.spent += evaluations
 
     def goes_on(self) -> bool:
         """Tell whether another batch may begin."""
-        if (self._allowed is not None and self.spent >= self._allowed) or self._deadline.expired:
-            self.stopped = True
+        if not self.stopped:
+            reached = self._allowed is not None and self.spent >= self._allowed
+            self.stopped = reached or self._deadline.expired
         return not self.stopped

@@ -1,0 +1,127 @@
+"""Verification drops whatever does not hold, and the choice shows different ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from explain.counterfactual.base import Change
+from explain.counterfactual.choosing import Proposal, choose
+from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.search import ThresholdSearch
+from explain.counterfactual.target import Target
+from explain.counterfactual.verify import verify
+from explain.deadline import Deadline
+from explain.features import Feature, FeatureSpace
+from explain.models.base import Prediction
+from explain.outcome import OutcomeRule
+from explain.reference import Reference
+
+if TYPE_CHECKING:
+    from conftest import Forest, Split
+
+SPACE = FeatureSpace((Feature("x", "number", nullable=True), Feature("n", "integer")))
+RULE = OutcomeRule("margin", 0.0, "decline", "approve", "high_is_adverse")
+CONSTRAINTS = Constraints(
+    SPACE,
+    {"x": FeatureConstraint(mutable=True, step=0.1, maximum=9.0), "n": FeatureConstraint(mutable=True)},
+    max_changes=1,
+)
+
+
+@pytest.fixture
+def model(make_forest: type[Forest], split: type[Split]) -> Forest:
+    """Adverse below x = 2.5, favourable above; n matters nowhere."""
+    tree = split(feature=0, threshold=2.5, left=split(value=1.0), right=split(value=-1.0))
+    return make_forest(SPACE, [tree])
+
+
+def test_each_failing_proposal_is_dropped_and_counted(model: Forest) -> None:
+    instance = SPACE.read({"x": 1.0, "n": 3})
+    target = Target.of(model, RULE, model.predict(instance.row[None]))
+    assert target is not None
+    rows = [
+        np.array([2.5, 3.0]),  # holds
+        np.array([2.4, 3.0]),  # still adverse
+        np.array([1.0, 3.0]),  # nothing changed
+        np.array([9.1, 3.0]),  # out of range
+        np.array([2.6, 4.0]),  # two changes
+        np.array([np.nan, 3.0]),  # became missing
+        np.array([1.0, np.inf]),  # cannot even be read
+        np.array([2.4900001, 3.0]),  # holds once rounded to 2.5
+        np.array([2.54, 3.0]),  # holds as 2.5
+        np.array([1.04, 3.0]),  # rounds back to where it was
+    ]
+    items, dropped = verify(
+        model, target, CONSTRAINTS, instance, rows, scales=np.array([0.5, 1.0]), method="by_hand"
+    )
+    assert [item.changes for item in items] == [(Change("x", 1.0, 2.5),)] * 3
+    assert dropped == 7
+    assert items[0].cost == pytest.approx(1.5 / 0.5 + 1)
+    assert (items[0].margin, items[0].score, items[0].outcome) == (-1.0, -1.0, "approve")
+
+
+def test_the_nearest_grid_value_across_the_threshold_is_offered(model: Forest) -> None:
+    reference = Reference.of("given", np.column_stack([np.arange(40) / 10, np.arange(40)]))
+    search = ThresholdSearch.prepare(model, RULE, CONSTRAINTS, reference)
+    answer = search.find(SPACE.read({"x": 1.03, "n": 3}), count=3, deadline=Deadline.unlimited(), seed=0)
+    assert [item.changes for item in answer.items] == [(Change("x", 1.03, 2.5),)]
+    missing = search.find(SPACE.read({"x": None, "n": 3}), count=3, deadline=Deadline.unlimited(), seed=0)
+    assert missing.status == "no_recourse"
+
+
+@pytest.mark.parametrize("nudge", [0.0, 1e-6])
+def test_a_hair_beyond_the_threshold_is_not_enough_and_proves_nothing(
+    nudge: float, make_forest: type[Forest], split: type[Split]
+) -> None:
+    tree = split(feature=0, threshold=2.5, left=split(value=1.0), right=split(value=-nudge))
+    model = make_forest(SPACE, [tree])
+    reference = Reference.of("given", np.zeros((5, 2)))
+    search = ThresholdSearch.prepare(model, RULE, CONSTRAINTS, reference)
+    answer = search.find(SPACE.read({"x": 1.0, "n": 3}), count=3, deadline=Deadline.unlimited(), seed=0)
+    assert answer.status == ("unresolved" if nudge else "no_recourse")
+
+
+@pytest.mark.parametrize(
+    ("rule", "margin", "score", "threshold"),
+    [
+        (OutcomeRule("probability_of_adverse", 0.5, "n", "y"), 1.0, 0.73, 0.0),
+        (OutcomeRule("probability_of_favourable", 0.8, "n", "y"), 1.0, 0.73, np.log(4.0)),
+        (OutcomeRule("margin", 1.5, "n", "y", "low_is_adverse"), 1.0, 0.73, 1.5),
+        (OutcomeRule("value", 1.5, "n", "y", "low_is_adverse"), 1.0, 1.0, 1.5),
+        (OutcomeRule("value", 1.5, "n", "y", "low_is_adverse"), 2.0, float(np.exp(2.0)), np.log(1.5)),
+        (OutcomeRule("value", 0.8, "n", "y", "low_is_adverse"), 1.0, 1 / (1 + np.exp(-1.0)), np.log(4.0)),
+        (OutcomeRule("probability_of_adverse", 0.0, "n", "y"), 1.0, 0.73, -np.inf),
+    ],
+)
+def test_the_threshold_as_a_margin(
+    rule: OutcomeRule, margin: float, score: float, threshold: float, model: Forest
+) -> None:
+    target = Target.of(model, rule, Prediction(np.array([margin]), np.array([score])))
+    assert target is not None
+    assert target.threshold == pytest.approx(threshold)
+
+
+def test_an_unknown_link_is_left_alone(model: Forest) -> None:
+    rule = OutcomeRule("value", 1.5, "n", "y", "low_is_adverse")
+    assert Target.of(model, rule, Prediction(np.array([1.0]), np.array([17.0]))) is None
+
+
+def test_longer_versions_of_a_shown_way_are_left_out() -> None:
+    origin = np.zeros(3)
+
+    def proposal(cost: float, **changes: float) -> Proposal:
+        row = origin.copy()
+        at = sorted("abc".index(name) for name in changes)
+        row[at] = [changes["abc"[i]] for i in at]
+        return Proposal(tuple(at), row, cost)
+
+    cheap, longer = proposal(2.0, a=1.0), proposal(3.0, a=2.0)
+    contained, other = proposal(4.0, a=1.0, b=1.0), proposal(5.0, b=-1.0, c=1.0)
+    opposite = proposal(2.5, a=-1.0)
+    chosen = choose([other, contained, longer, opposite, cheap], origin, 5)
+    assert chosen == [cheap, other, opposite]
+    assert choose([other, cheap, opposite], origin, 1) == [cheap]
+    assert choose([], origin, 3) == []
