@@ -9,8 +9,6 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
 from audit.commit import GroupCommitter
 from audit.keys import KeyStore
@@ -26,7 +24,7 @@ from runtime.settings import Settings
 from service import openapi
 from service.context import Services
 from service.executor import BoundedExecutor
-from service.middleware import Gateway
+from service.middleware import Gateway, pass_on
 from service.routes import evaluations, explanations, health, log, models
 from service.security import Authenticator
 from service.starting import start_up
@@ -62,7 +60,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         app.include_router(router.router)
     # Errors pass through the framework untouched: the gateway turns every one of them into a problem.
     for kind in (HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _pass_on)
+        app.add_exception_handler(kind, pass_on)
     app.add_middleware(
         Gateway,
         clock=told,
@@ -124,10 +122,6 @@ def stop(services: Services) -> None:
 def _find_token(pool: Pool, secret: str, clock: Clock) -> Principal | None:
     with transaction(pool) as conn:
         return find_token(conn, secret, clock.now())
-
-
-async def _pass_on(_: Request, error: Exception) -> Response:
-    raise error
 
 
 def _observe(route: str, status: int) -> None:

@@ -33,7 +33,7 @@ class Change:
 
 
 def decide_status(services: Services, change: Change) -> Receipt:
-    """Sets the status and returns the receipt of its entry; the first entry's if it has that status already."""
+    """Sets the status and returns its entry's receipt; that of the first if it has the status already."""
     for _ in range(_ATTEMPTS):
         try:
             with transaction(services.pool) as conn:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from explain.attribution.base import Attribution, reconcile
+from explain.attribution.treeshap import METHOD
 from explain.counterfactual.base import CounterfactualSet, Status
 from explain.counterfactual.search import METHOD_VERSION
 from explain.deadline import Deadline
@@ -18,8 +19,6 @@ from registry.loading import LoadedVersion
 from schemas.explanation import Decided, ExplanationRequest
 from service.errors import CounterfactualUnavailable, DecisionMismatch, InvalidInput
 from service.strict_json import Flaw, escape
-
-METHOD = "interventional_treeshap"
 
 # A decided score is often sent rounded: it counts as reproduced within half of its last decimal place, at
 # most this.

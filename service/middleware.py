@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.clock import Clock
@@ -135,6 +136,11 @@ def _limited(receive: Receive, limit: int) -> Receive:
         return message
 
     return counted
+
+
+async def pass_on(_: Request, error: Exception) -> Response:
+    """Takes the place of the framework's own error handlers, so that every error reaches the gateway."""
+    raise error
 
 
 def started_at(request: Request) -> float:

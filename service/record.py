@@ -16,11 +16,15 @@ from records.private_parts import (
     ApplicationPart,
     AttributionPart,
     ChangeRow,
+    CounterfactualItem,
     CounterfactualPart,
     DecidedPart,
     DecisionPart,
     PrivatePart,
     ReasonPart,
+    Reconciliation,
+    ReferencePart,
+    WarningRow,
 )
 from schemas.base import format_moment
 from schemas.explanation import Application, Decided
@@ -73,34 +77,54 @@ def private_part(finding: Finding) -> PrivatePart:
 
 
 def answer(part: PrivatePart, body: Mapping[str, object], explanation_id: str) -> JsonObject:
-    """The answer as far as it is on record; the receipt and the timings belong to the call."""
-    given = {row["name"]: row["value"] for row in part["features"]}
+    """The answer as far as it is on record; the receipt and the timings belong to the call.
+
+    Members stand in one order, whether the part was just made or comes back sorted from its canonical bytes.
+    """
     attribution, found = part["attribution"], part["counterfactuals"]
     return {
         "explanation_id": explanation_id,
         "decision_id": part["decision_id"],
         "model": body["model"],
         "version": body["version"],
-        "decision": part["decision"],
+        "decision": _in_order(part["decision"], DecisionPart),
         "attribution": {
-            **attribution,
-            "values": [
-                {"feature": row["feature"], "value": given[row["feature"]], "phi": row["phi"]}
-                for row in attribution["values"]
-            ],
+            "method": attribution["method"],
+            "reference": _in_order(attribution["reference"], ReferencePart),
+            "base_value": attribution["base_value"],
+            "values": _contributions(part),
+            "reconciliation": _in_order(attribution["reconciliation"], Reconciliation),
         },
         "reasons": [
-            {**reason, "observed": {row["feature"]: row["value"] for row in reason["observed"]}}
+            _in_order(reason, ReasonPart)
+            | {"observed": {row["feature"]: row["value"] for row in reason["observed"]}}
             for reason in part["reasons"]
         ],
         "counterfactuals": {
             "status": found["status"],
             "complete": found["complete"],
-            "items": found["items"],
+            "items": [
+                _in_order(item, CounterfactualItem)
+                | {"changes": [_in_order(change, ChangeRow) for change in item["changes"]]}
+                for item in found["items"]
+            ],
             "evaluation_id": found["evaluation_id"],
         },
-        "warnings": part["warnings"],
+        "warnings": [_in_order(warning, WarningRow) for warning in part["warnings"]],
     }
+
+
+def _contributions(part: PrivatePart) -> list[JsonObject]:
+    given = {row["name"]: row["value"] for row in part["features"]}
+    return [
+        {"feature": row["feature"], "value": given[row["feature"]], "phi": row["phi"]}
+        for row in part["attribution"]["values"]
+    ]
+
+
+def _in_order(record: Mapping[str, object], declared: type) -> JsonObject:
+    """The record's members in the order of its declaration."""
+    return {name: record[name] for name in declared.__annotations__ if name in record}
 
 
 def _real(number: float) -> float:

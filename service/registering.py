@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from registry.loading import PreparedVersion, prepare_version
-
 from audit.canonical import JsonValue
 from audit.entry import Draft
 from audit.receipt import Receipt
+from explain.errors import AttributionUnreconciled, ModelUnsupported
 from records.reaching import transaction
 from registry import store
 from registry.digests import digest_of
-from registry.manifests import parse_manifest
+from registry.loading import PreparedVersion, prepare_version
+from registry.manifests import ParsedManifest, parse_manifest
 from registry.version_row import VersionContent
 from runtime.postgres import Connection
 from service.context import Services
@@ -54,13 +54,7 @@ def register(services: Services, upload: Upload, actor: str) -> Registered:
     `VersionConflict` if the version is registered with other content.
     """
     parsed = parse_manifest(upload.manifest, upload.manifest_type)
-    prepared = prepare_version(
-        parsed,
-        upload.artifact,
-        upload.reference,
-        upload.reference_type,
-        cache_dir=services.settings.cache_dir,
-    )
+    prepared = _prepare(services, parsed, upload)
     try:
         with transaction(services.pool) as conn:
             entry_id = _store(services, conn, prepared, actor)
@@ -70,6 +64,20 @@ def register(services: Services, upload: Upload, actor: str) -> Registered:
     identity = prepared.content.identity
     receipt = receipt_of(services, services.log.read(entry_id))
     return Registered(identity.model, identity.version, receipt)
+
+
+def _prepare(services: Services, parsed: ParsedManifest, upload: Upload) -> PreparedVersion:
+    try:
+        return prepare_version(
+            parsed,
+            upload.artifact,
+            upload.reference,
+            upload.reference_type,
+            cache_dir=services.settings.cache_dir,
+        )
+    except AttributionUnreconciled as error:
+        # In service this is our failure; at the gate it is the model that cannot be explained exactly.
+        raise ModelUnsupported("attributions that do not add up to the native margin") from error
 
 
 def _store(services: Services, conn: Connection, prepared: PreparedVersion, actor: str) -> UUID:

@@ -26,7 +26,7 @@ class TaskSender:
         self._app: Celery | None = None
 
     def evaluate(self, evaluation_id: UUID) -> bool:
-        """Sends one evaluation; False when the broker is away, and then the scheduler sends it from its row."""
+        """Sends one evaluation; False when the broker is away: the scheduler then sends it from its row."""
         try:
             with self._lock:
                 self._app = self._app or broker.make_celery(self._settings)

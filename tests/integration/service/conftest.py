@@ -1,0 +1,275 @@
+"""One running service with a real PostgreSQL and a real trained model, shared by the tests of this room."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import numpy as np
+import psycopg
+import pytest
+import uvicorn
+import yaml
+from fastapi import FastAPI
+from psycopg import sql
+
+from audit.integrate import Integrator
+from audit.note import Signer
+from audit.receipt import receipt_key_name
+from records.tokens import issue_token
+from runtime.clock import SystemClock
+from runtime.migrations import KEY_ROLES, LOGIN_ROLES, restrict_database
+from runtime.postgres import open_pool
+from runtime.settings import Settings
+from service.app import create_app
+from service.context import Services
+
+ORIGIN = "log.test/service"
+CHECKPOINT_KEY = Signer.generate(ORIGIN)
+RECEIPT_KEY = Signer.generate(receipt_key_name(ORIGIN))
+KINDS = ["single", "two_to_four", "condo"]
+FEATURES = ["income", "debt_ratio", "loan_amount", "dependents", "self_employed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The three parts of a registration."""
+
+    manifest: bytes
+    artifact: bytes
+    reference: bytes
+
+    def files(self) -> dict[str, tuple[str, bytes, str]]:
+        return {
+            "manifest": ("manifest.yaml", self.manifest, "application/yaml"),
+            "artifact": ("model.json", self.artifact, "application/octet-stream"),
+            "reference": ("reference.csv", self.reference, "text/csv"),
+        }
+
+    def with_manifest(self, **changes: Any) -> Upload:
+        return replace(self, manifest=yaml.safe_dump({**yaml.safe_load(self.manifest), **changes}).encode())
+
+
+def manifest(**changes: Any) -> dict[str, Any]:
+    """The manifest of a small lending model."""
+    return {
+        "manifest": "ofrecord/v1", "model": "loans", "version": "1", "family": "xgboost", "profile": "lending",
+        "purpose": "Approve or decline a loan",
+        "outcome": {"adverse": "decline", "favourable": "approve", "score": "probability_of_adverse", "threshold": 0.5},
+        "features": [
+            {"name": "income", "type": "number", "range": [0, 1000]},
+            {"name": "debt_ratio", "type": "number", "unit": "%", "nullable": True},
+            {"name": "loan_amount", "type": "number", "range": [0, 10000]},
+            {"name": "dependents", "type": "integer", "range": [0, 20]},
+            {"name": "self_employed", "type": "boolean"},
+        ],
+        "factors": [
+            {"name": "income", "features": ["income"], "reason": {"code": "R05", "text": "Income insufficient"}},
+            {"name": "debt", "features": ["debt_ratio"], "reason": {"code": "R07", "text": "Excessive obligations"}},
+            {"name": "amount", "features": ["loan_amount"], "reason": {"code": "R08", "text": "Loan amount too high"}},
+            {"name": "situation", "features": ["dependents", "self_employed"],
+             "reason": {"code": "R09", "text": "Number of dependents and kind of employment"}},
+        ],
+        "reference": {"kind": "near_cutoff_approved", "band": 0.2, "minimum_rows": 100},
+        "counterfactuals": {
+            "features": {
+                "income": {"mutable": True, "direction": "increase", "range": [0, 1000], "step": 0.1},
+                "loan_amount": {"mutable": True, "direction": "decrease", "range": [0, 10000], "step": 1},
+                "debt_ratio": {"mutable": True, "direction": "decrease", "range": [0, 100], "step": 0.1},
+                "dependents": {"mutable": False}, "self_employed": {"mutable": False},
+            },
+            "max_changes": 3,
+        },
+        "protected": ["race", "sex"],
+        "retention": {"kind": "consumer_credit"},
+        **changes,
+    }  # fmt: skip
+
+
+def _population(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(7)
+    table = np.column_stack(
+        [
+            np.round(rng.gamma(4, 15, rows), 1),
+            np.where(rng.random(rows) < 0.1, np.nan, np.round(rng.uniform(5, 80, rows), 1)),
+            np.round(rng.gamma(3, 60, rows)),
+            rng.integers(0, 5, rows).astype(float),
+            rng.integers(0, 2, rows).astype(float),
+        ]
+    )
+    pull = (
+        0.03 * np.nan_to_num(table[:, 1], nan=40)
+        + 0.01 * table[:, 2]
+        - 0.05 * table[:, 0]
+        + 0.3 * table[:, 4]
+    )
+    return table, (pull + rng.normal(0, 0.6, rows) > 0.3).astype(int)
+
+
+@pytest.fixture(scope="session")
+def upload() -> Upload:
+    """A trained model with its manifest and reference."""
+    import xgboost  # noqa: PLC0415 - seconds
+
+    table, declined = _population(2000)
+    booster = xgboost.train(
+        {"objective": "binary:logistic", "max_depth": 4, "eta": 0.2, "nthread": 1, "seed": 1},
+        xgboost.DMatrix(table, label=declined, feature_names=FEATURES, nthread=1),
+        num_boost_round=60,
+    )
+    lines = io.StringIO()
+    lines.write(",".join(FEATURES) + "\n")
+    for row in table[:600]:
+        cells = [repr(float(row[0])), "" if np.isnan(row[1]) else repr(float(row[1])), repr(float(row[2]))]
+        lines.write(",".join([*cells, str(int(row[3])), "true" if row[4] else "false"]) + "\n")
+    artifact = bytes(booster.save_raw(raw_format="json"))
+    return Upload(yaml.safe_dump(manifest()).encode(), artifact, lines.getvalue().encode())
+
+
+@dataclass(slots=True)
+class Running:
+    """A service that answers on a socket, and what stands behind it."""
+
+    app: FastAPI
+    http: httpx.Client
+    admin_url: str
+    integrator_url: str
+    vkeys: list[str]
+    taken: int = 0
+    features: dict[str, object] = field(
+        default_factory=lambda: {
+            "income": 21.0, "debt_ratio": 64.5, "loan_amount": 260, "dependents": 2, "self_employed": True,
+        }
+    )  # fmt: skip
+
+    @property
+    def services(self) -> Services:
+        found: Services = self.app.state.services
+        return found
+
+    def token(self, *scopes: str) -> tuple[str, str]:
+        """A new token with these scopes, and its id."""
+        services = self.services
+        with services.pool.connection() as conn:
+            issued = issue_token(conn, services.log, "tester", scopes, services.clock.now(), issued_by="test")
+        return issued.secret, str(issued.token_id)
+
+    def request(self, **changes: object) -> dict[str, Any]:
+        """The request of a declined applicant, under a decision id of its own."""
+        self.taken += 1
+        return {
+            "decision_id": f"A-{self.taken}", "subject_ref": f"S-{self.taken}", "features": dict(self.features),
+            "budget_ms": 5000, **changes,
+        }  # fmt: skip
+
+    def explain(self, document: object, model: str = "loans") -> httpx.Response:
+        return self.http.post(f"/v1/models/{model}/explanations", json=document)
+
+    def entries(self, kind: str = "%") -> int:
+        """How many entries of a type the log holds."""
+        with psycopg.connect(self.admin_url) as conn:
+            row = conn.execute("select count(*) from audit.entry where type like %s", (kind,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def integrate(self) -> None:
+        """What the integrator's own process does each second."""
+        pool = open_pool(self.integrator_url)
+        try:
+            integrator = Integrator(pool, [CHECKPOINT_KEY], ORIGIN)
+            integrator.publish_keys(SystemClock().now())
+            while integrator.step(SystemClock().now()):
+                pass
+        finally:
+            pool.close()
+
+    def register(self, upload: Upload) -> httpx.Response:
+        return self.http.post("/v1/models", files=upload.files())
+
+    def approve(self, model: str = "loans", version: str = "1") -> httpx.Response:
+        body = {"status": "approved", "by": "risk committee"}
+        return self.http.post(f"/v1/models/{model}/versions/{version}/approval", json=body)
+
+    def until_ready(self) -> None:
+        give_up = time.monotonic() + 120
+        while self.http.get("/readyz").status_code != 200:
+            assert time.monotonic() < give_up, self.http.get("/readyz").text
+            time.sleep(0.05)
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[httpx.Client]:
+    """Serves the application on a socket of this machine, with its lifespan."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    host, port = listener.getsockname()
+    with httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=60) as http:
+        yield http
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+Start = Callable[[Any], Any]
+
+
+@pytest.fixture(scope="session")
+def start_service(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Start:
+    """Gives `start(database)`: a context in which a service runs on this pair of databases."""
+    cache_dir = tmp_path_factory.mktemp("cache")
+
+    @contextmanager
+    def start(database: Any) -> Iterator[Running]:
+        settings = Settings(
+            database_url=database.url("service"),
+            keys_database_url=database.keys_url("service"),
+            broker_url=valkey_url,
+            master_key=bytes(range(32)),
+            receipt_key=RECEIPT_KEY.private_text(),
+            log_origin=ORIGIN,
+            cache_dir=cache_dir,
+            body_limit_bytes=100_000,
+            artifact_limit_bytes=4 << 20,
+            allow_unsafe_durability=True,
+        )
+        app = create_app(settings)
+        vkeys = [CHECKPOINT_KEY.verifier.vkey, RECEIPT_KEY.verifier.vkey]
+        with listening(app) as http:
+            running = Running(app, http, database.admin_url, database.url("integrator"), vkeys)
+            running.until_ready()
+            http.headers["authorization"] = f"Bearer {running.token('admin')[0]}"
+            yield running
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def running(postgres_server: Any, template: Any, start_service: Start, upload: Upload) -> Iterator[Running]:
+    """The service of this session with the model `loans` version 1 approved."""
+    tag = f"service_{os.getpid()}_{secrets.token_hex(4)}"
+    made = replace(template, name=f"main_{tag}", keys_name=f"keys_{tag}")
+    pairs = ((template.name, made.name, LOGIN_ROLES), (template.keys_name, made.keys_name, KEY_ROLES))
+    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+        for source, name, roles in pairs:
+            copy = sql.SQL("create database {} template {}")
+            admin.execute(copy.format(sql.Identifier(name), sql.Identifier(source)))
+            with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
+                restrict_database(connection, roles)
+    with start_service(made) as found:
+        assert found.register(upload).status_code == 201
+        assert found.approve().status_code == 200
+        yield found

@@ -1,0 +1,189 @@
+"""Registering, listing and approving: gate first, one transaction, one entry."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from schemas.model_version import ModelList, ModelSummary, ModelVersion
+
+
+def _refused(running: Any, upload: Any, name: str, status: int = 422) -> dict[str, Any]:
+    before = running.entries()
+    response = running.register(upload)
+    assert response.status_code == status, response.text
+    problem: dict[str, Any] = response.json()
+    assert problem["type"] == f"/problems/{name}", problem
+    assert running.entries() == before
+    return problem
+
+
+def test_a_version_is_registered_described_and_listed(running: Any, upload: Any) -> None:
+    before = running.entries("model.registered")
+    response = running.register(upload.with_manifest(model="described"))
+    assert response.status_code == 201
+    assert response.headers["location"] == "/v1/models/described/versions/1"
+    made = ModelVersion.model_validate(response.json())
+    assert made.receipt is not None
+    assert running.entries("model.registered") == before + 1
+    read = ModelVersion.model_validate(running.http.get(response.headers["location"]).json())
+    assert read == made.model_copy(update={"receipt": None})
+    assert read.manifest is not None
+    assert read.manifest["model"] == "described"
+    assert read.status == "registered"
+    assert read.reference.rows >= 100
+    summary = ModelSummary.model_validate(running.http.get("/v1/models/described").json())
+    assert (summary.approved_version, [version.version for version in summary.versions]) == (None, ["1"])
+    listed = ModelList.model_validate(running.http.get("/v1/models").json())
+    assert {"described", "loans"} <= {model.model for model in listed.models}
+
+
+def test_the_list_comes_in_pages(running: Any, upload: Any) -> None:
+    running.register(upload.with_manifest(model="paged-1"))
+    running.register(upload.with_manifest(model="paged-2"))
+    names, cursor = [], ""
+    while cursor is not None:
+        page = running.http.get("/v1/models", params={"limit": 1, "cursor": cursor}).json()
+        names += [model["model"] for model in page["models"]]
+        cursor = page["next_cursor"]
+    assert names == sorted(set(names))
+    assert {"paged-1", "paged-2"} <= set(names)
+
+
+def test_the_same_registration_again_is_the_first(running: Any, upload: Any) -> None:
+    again = upload.with_manifest(model="twice")
+    first = running.register(again).json()
+    before = running.entries()
+    second = running.register(again)
+    assert second.status_code == 201
+    assert second.json() == first
+    assert running.entries() == before
+
+
+def test_the_same_version_with_other_content_is_refused(running: Any, upload: Any) -> None:
+    _refused(running, upload.with_manifest(purpose="Something else"), "version-conflict", 409)
+
+
+def test_a_corrupt_artifact_is_refused_by_name(running: Any, upload: Any) -> None:
+    fresh = upload.with_manifest(model="corrupt")
+    for artifact in (b"", fresh.artifact[: len(fresh.artifact) // 2]):
+        _refused(running, replace(fresh, artifact=artifact), "model-corrupt")
+    cyclic = json.loads(fresh.artifact)
+    tree = cyclic["learner"]["gradient_booster"]["model"]["trees"][0]
+    tree["left_children"][0] = 0
+    _refused(running, replace(fresh, artifact=json.dumps(cyclic).encode()), "model-corrupt")
+
+
+def test_a_manifest_that_contradicts_its_artifact_is_refused_by_name(running: Any, upload: Any) -> None:
+    manifest = running.http.get("/v1/models/loans/versions/1").json()["manifest"]
+    swapped = [manifest["features"][at] for at in (1, 0, 2, 3, 4)]
+    _refused(running, upload.with_manifest(model="swapped", features=swapped), "manifest-contradiction")
+
+
+def test_a_construct_that_cannot_be_explained_is_refused_by_name(running: Any, upload: Any) -> None:
+    document = json.loads(upload.artifact)
+    document["learner"]["gradient_booster"]["name"] = "gblinear"
+    linear = replace(upload.with_manifest(model="linear"), artifact=json.dumps(document).encode())
+    problem = _refused(running, linear, "model-unsupported")
+    assert "gblinear" in problem["detail"]
+
+
+def test_a_bad_manifest_is_refused_with_pointers(running: Any, upload: Any) -> None:
+    problem = _refused(
+        running, upload.with_manifest(model="bad", protected=["income"], colour="red"), "manifest-invalid"
+    )
+    assert "/manifest/colour" in [error["pointer"] for error in problem["errors"]]
+    _refused(running, replace(upload, manifest=b"{"), "manifest-invalid")
+    _refused(
+        running,
+        replace(upload, manifest=b"manifest: ofrecord/v1\nmanifest: ofrecord/v1\n"),
+        "manifest-invalid",
+    )
+
+
+def test_a_bad_reference_is_refused_with_its_row(running: Any, upload: Any) -> None:
+    fresh = upload.with_manifest(model="bad-reference")
+    lines = fresh.reference.splitlines()
+    lines[3] = b"x,1,1,1,true"
+    problem = _refused(running, replace(fresh, reference=b"\n".join(lines)), "reference-invalid")
+    assert problem["errors"][0]["pointer"].startswith("/reference/rows/3")
+    few = b"\n".join(fresh.reference.splitlines()[:20])
+    _refused(running, replace(fresh, reference=few), "reference-too-small")
+
+
+def test_the_parts_must_be_the_three(running: Any, upload: Any) -> None:
+    files = upload.files()
+    before = running.entries()
+    for wrong, pointer in (
+        ({"manifest": files["manifest"], "artifact": files["artifact"]}, "/reference"),
+        ([*files.items(), ("artifact", files["artifact"])], "/artifact"),
+        (
+            {"manifest": files["manifest"], "artifact": files["artifact"], "extra": files["reference"]},
+            "/extra",
+        ),
+    ):
+        response = running.http.post("/v1/models", files=wrong)
+        assert response.status_code == 422
+        pointers = [error["pointer"] for error in response.json().get("errors", [])]
+        assert pointer in pointers or response.json()["type"] == "/problems/invalid-input"
+    assert running.http.post("/v1/models", json={}).status_code == 415
+    assert running.entries() == before
+
+
+def test_too_large_an_artifact_is_refused(running: Any, upload: Any) -> None:
+    huge = replace(upload.with_manifest(model="huge"), artifact=b"\0" * (70 << 20))
+    assert running.register(huge).json()["type"] == "/problems/body-too-large"
+
+
+def test_approval_retires_the_one_before(running: Any, upload: Any) -> None:
+    for version in ("1", "2"):
+        assert running.register(upload.with_manifest(model="succession", version=version)).status_code == 201
+    first = running.approve("succession", "1").json()
+    assert first["status"] == "approved"
+    before = running.entries()
+    assert running.approve("succession", "1").json()["receipt"] == first["receipt"]
+    assert running.entries() == before
+    assert running.explain(running.request(), "succession").json()["version"] == "1"
+    second = running.approve("succession", "2").json()
+    assert running.entries() == before + 2
+    entry = running.services.log.read(UUID(second["receipt"]["entry_id"])).entry
+    assert (entry.type, entry.body["retires"], entry.actor) == ("model.approved", ["1"], "tester")
+    assert running.explain(running.request(), "succession").json()["version"] == "2"
+    assert running.explain(running.request(version="1"), "succession").status_code == 409
+    listed = running.http.get("/v1/models/succession").json()
+    assert [(v["version"], v["status"]) for v in listed["versions"]] == [("2", "approved"), ("1", "retired")]
+    history = listed["versions"][1]["history"]
+    assert history[-1]["status"] == "retired"
+    retired = running.http.post(
+        "/v1/models/succession/versions/2/approval", json={"status": "retired", "by": "risk", "note": "drift"}
+    )
+    assert retired.json()["status"] == "retired"
+    assert running.explain(running.request(), "succession").json()["type"] == "/problems/model-not-approved"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"status": "registered", "by": "x"}, "/status"),
+        ({"status": "approved"}, "/by"),
+        ({"status": "approved", "by": ""}, "/by"),
+        ({"status": "approved", "by": "x", "extra": 1}, "/extra"),
+    ],
+)
+def test_bad_approvals(running: Any, body: dict[str, object], pointer: str) -> None:
+    before = running.entries()
+    response = running.http.post("/v1/models/loans/versions/1/approval", json=body)
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+    assert running.entries() == before
+
+
+def test_an_unknown_version_cannot_be_approved(running: Any) -> None:
+    before = running.entries()
+    assert running.approve("loans", "99").status_code == 404
+    assert running.approve("nothing", "1").status_code == 404
+    assert running.entries() == before

@@ -1,0 +1,66 @@
+"""Which requests are the same question about the same decision."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.explanation import ExplanationRequest
+from service.fingerprint import idempotency_of, typed
+
+BASE = {
+    "decision_id": "A-1",
+    "subject_ref": "S-1",
+    "features": {"income": 56, "kind": "single", "new": True, "age": None},
+}
+
+
+def _fingerprint(**changes: object) -> bytes:
+    return idempotency_of("m", ExplanationRequest.model_validate({**BASE, **changes})).fingerprint
+
+
+SAME = [
+    {"features": {"age": None, "new": True, "kind": "single", "income": 56.0}},
+    {"budget_ms": 50},
+    {"version": "1"},
+    {"purpose": "adverse_action"},
+    {"decided": {"outcome": "decline"}},
+    {"subject_ref": "S-2"},
+    {"counterfactuals": {"count": 3, "required": False}},
+]
+OTHER = [
+    {"features": {**BASE["features"], "income": 56.000000000000007}},  # type: ignore[dict-item]
+    {"features": {**BASE["features"], "income": "56"}},  # type: ignore[dict-item]
+    {"features": {**BASE["features"], "income": None}},  # type: ignore[dict-item]
+    {"features": {**BASE["features"], "new": 1}},  # type: ignore[dict-item]
+    {"features": {**BASE["features"], "new": "true"}},  # type: ignore[dict-item]
+    {"features": {**BASE["features"], "more": 0}},  # type: ignore[dict-item]
+    {"features": {}},
+    {"counterfactuals": {"count": 2}},
+    {"counterfactuals": {"count": 3, "required": True}},
+]
+
+
+@pytest.mark.parametrize("changes", SAME, ids=str)
+def test_what_does_not_change_the_question(changes: dict[str, object]) -> None:
+    assert _fingerprint(**changes) == _fingerprint()
+
+
+@pytest.mark.parametrize("changes", OTHER, ids=str)
+def test_what_does(changes: dict[str, object]) -> None:
+    assert _fingerprint(**changes) != _fingerprint()
+
+
+def test_the_key_is_the_decision_of_the_model() -> None:
+    def key(model: str, decision_id: str) -> bytes:
+        return idempotency_of(
+            model, ExplanationRequest.model_validate({**BASE, "decision_id": decision_id})
+        ).key
+
+    assert len({key("m", "A-1"), key("m", "A-2"), key("n", "A-1"), key('m","A', "1")}) == 4
+
+
+def test_names_and_values_cannot_change_places() -> None:
+    assert typed({"a": "b"}) != typed(["a", "b"])
+    assert typed({"a": {"b": 1}}) != typed({"a": ["b", 1]})
+    assert typed(1) != typed(True)
+    assert typed(0.0) == typed(-0.0) == typed(0)

@@ -1,0 +1,124 @@
+"""The table error class -> problem: complete, safe, and written as RFC 9457 says."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+
+import orjson
+import pytest
+from starlette.exceptions import HTTPException
+
+import audit.errors
+import audit.sealing
+import explain.errors
+import explain.reference
+import records.evaluations
+import records.private
+import records.reaching
+import registry.errors
+import service.errors
+import service.strict_json
+from explain.errors import AttributionUnreconciled, FieldError, InvalidFeatures
+from schemas.problem import PointedError, Problem
+from service.problems import INTERNAL, TABLE, kind_of, problem_of, render
+
+PUBLIC = (
+    audit.errors,
+    audit.sealing,
+    explain.errors,
+    explain.reference,
+    records.evaluations,
+    records.private,
+    records.reaching,
+    registry.errors,
+    service.errors,
+    service.strict_json,
+)
+
+
+def _public_errors(module: ModuleType) -> Iterator[type[Exception]]:
+    for name, value in vars(module).items():
+        own = inspect.isclass(value) and value.__module__ == module.__name__
+        if own and issubclass(value, Exception) and not name.startswith("_"):
+            yield value
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_every_public_error_has_a_row_of_its_own(module: ModuleType) -> None:
+    found = list(_public_errors(module))
+    assert found
+    # A base class nobody raises by itself needs none.
+    bases = {base for error in found for base in error.__mro__[1:]}
+    assert [error.__name__ for error in found if error not in TABLE and error not in bases] == []
+
+
+def test_names_are_stable_words_and_statuses_are_errors() -> None:
+    statuses: dict[str, int] = {}
+    for kind in TABLE.values():
+        assert kind.name.replace("-", "").isalpha()
+        assert kind.name == kind.name.lower()
+        assert 400 <= kind.status <= 599
+        assert statuses.setdefault(kind.name, kind.status) == kind.status
+
+
+def test_a_problem_document_is_what_the_schema_publishes() -> None:
+    error = InvalidFeatures([FieldError("/income", "is missing")])
+    response = render(problem_of(error), "the-request")
+    assert response.status_code == 422
+    assert response.media_type == "application/problem+json"
+    document = Problem.model_validate(orjson.loads(bytes(response.body)))
+    assert document.type == "/problems/invalid-input"
+    assert document.instance == "the-request"
+    assert document.errors == (PointedError(pointer="/features/income", detail="is missing"),)
+
+
+def test_what_nobody_foresaw_tells_nothing() -> None:
+    problem = problem_of(RuntimeError("income 56.0 of Jane Doe"))
+    assert problem.kind is INTERNAL
+    assert "Jane" not in bytes(render(problem, "r").body).decode()
+
+
+def test_a_margin_does_not_leave_with_the_refusal() -> None:
+    problem = problem_of(AttributionUnreconciled(0.123456, 0.654321, 1e-4))
+    assert problem.kind.status == 500
+    body = bytes(render(problem, "r").body).decode()
+    assert "0.123456" not in body
+    assert "0.654321" not in body
+
+
+def test_drivers_words_do_not_leave() -> None:
+    for error in (
+        audit.errors.AuditUnavailable("connection to db.internal failed"),
+        records.reaching.RecordsUnavailable("host db.internal"),
+    ):
+        response = render(problem_of(error), "r")
+        assert response.status_code == 503
+        assert b"db.internal" not in bytes(response.body)
+        assert int(response.headers["retry-after"]) > 0
+
+
+def test_overload_says_when_to_come_back() -> None:
+    response = render(problem_of(audit.errors.Overloaded(7)), "r")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+
+
+def test_a_missing_token_is_asked_for() -> None:
+    response = render(problem_of(service.errors.Unauthenticated()), "r")
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    ("status", "name"), [(404, "not-found"), (405, "method-not-allowed"), (400, "invalid-input")]
+)
+def test_the_frameworks_own_refusals_are_problems_too(status: int, name: str) -> None:
+    assert problem_of(HTTPException(status)).kind.name == name
+
+
+def test_a_subclass_of_a_known_error_takes_its_row() -> None:
+    class Narrower(registry.errors.ModelUnknown):
+        """A model that is unknown in a special way."""
+
+    assert kind_of(Narrower("m")) is TABLE[registry.errors.ModelUnknown]
