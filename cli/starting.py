@@ -15,17 +15,23 @@ import typer
 from runtime.errors import OperationError
 from runtime.settings import Settings
 
+FAILED = 1
 REFUSED = 2
 
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn an error an operator can act on into one line and exit code 2; others keep their traceback."""
+    """Turn an error an operator can act on into one line and exit code 2; log any other, and exit with 1."""
     try:
         yield
     except OperationError as error:
         typer.echo(f"ofrecord: {error}", err=True)
         raise typer.Exit(REFUSED) from error
+    except typer.Exit:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).critical("ended by an error", exc_info=error)
+        raise typer.Exit(FAILED) from error
 
 
 def load(process: str, needs: Collection[str], env: Mapping[str, str] | None = None) -> Settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from runtime.embedded.process import ChildProcess, Launch
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0
 _STEADY_SECONDS = 60.0
+HALTED = 3  # an integrator that found the log contradicting itself; starting it again would only hide that
 
 
 class Child:
@@ -21,7 +21,7 @@ class Child:
     def __init__(
         self,
         name: str,
-        arguments: Sequence[str],
+        command: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
         *,
@@ -32,9 +32,10 @@ class Child:
         self.name = name
         self.process = ChildProcess(name, log)
         self.failures = 0
+        self.halted = False
         # Killed outright when the supervisor is: nothing may outlive it, and what was committed is committed.
         self._launch = Launch(
-            command=(sys.executable, "-m", "cli", *arguments),
+            command=tuple(command),
             on_parent_death=signal.SIGKILL,
             environment=environment,
             descriptors=descriptors,
@@ -53,6 +54,8 @@ class Child:
         """Start it again when it has died and its pause is over; return what there is to tell."""
         if self.process.running:
             return None
+        if self.process.exit_code == HALTED:
+            return self._halt()
         now = self._monotonic()
         if self._due_at is None:
             if now - self._started_at > _STEADY_SECONDS:
@@ -65,6 +68,13 @@ class Child:
             return None
         self.start()
         return f"{self.name} started again (process {self.process.process_id})"
+
+    def _halt(self) -> str | None:
+        """Say once that it stays down."""
+        if self.halted:
+            return None
+        self.halted = True
+        return f"{self.name} HALTED and is not started again; its log says why: {self.process.log}"
 
     def stop(self, seconds: float) -> None:
         """Ask it to finish what it is doing, and insist after a while."""

@@ -10,7 +10,7 @@ from cli.running.folder import DataFolder
 from cli.running.listening import listen
 from cli.running.screen import Screen
 from cli.running.showing import Showing
-from cli.running.supervisor import Supervisor
+from cli.running.supervisor import Interrupted, Supervisor
 from runtime.embedded.state import abandoned
 from runtime.settings import Settings
 
@@ -26,9 +26,10 @@ def run_installation(data_dir: Path, host: str, port: int, env: Mapping[str, str
         with supervisor.stopping.on_signals():
             try:
                 supervisor.start()
-                if not supervisor.stopping.asked:
-                    _describe(supervisor)
-                    _keep_up(supervisor, env, example=example)
+                _describe(supervisor)
+                _keep_up(supervisor, env, example=example)
+            except Interrupted:
+                screen.say("stopped before everything was up")
             finally:
                 supervisor.stop()
 

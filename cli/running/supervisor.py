@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ _READY_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _FAILURES_BEFORE_READY = 3
 _PROCESSES = (("worker", "work"), ("scheduler", "schedule"), ("integrator", "integrate"))
+
+
+class Interrupted(Exception):
+    """Somebody asked us to stop before everything was up."""
 
 
 class Stopping:
@@ -113,21 +118,23 @@ class Supervisor:
         descriptor = self._taken.fileno()
         api = Child(
             "api",
-            ("serve", "--descriptor", str(descriptor)),
+            _ours("serve", "--descriptor", str(descriptor)),
             told["api"],
             self.folder.log("api"),
             descriptors=(descriptor,),
         )
         self.children.append(api)
         for name, command in _PROCESSES:
-            self.children.append(Child(name, (command,), told[name], self.folder.log(name)))
+            self.children.append(Child(name, _ours(command), told[name], self.folder.log(name)))
         for child in self.children:
             child.start()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
+        begun = time.monotonic()
         reason = ""
-        while not self.stopping.asked:
+        while True:
+            if self.stopping.asked:
+                raise Interrupted
             self.watch_once()
             for child in self.children:
                 if child.failures >= _FAILURES_BEFORE_READY:
@@ -136,6 +143,12 @@ class Supervisor:
                 ready, reason = readiness(self.url)
                 if ready:
                     return
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if waited > _READY_SECONDS:
                 raise OperationError(f"the API was not ready after {_READY_SECONDS:.0f} s: {reason}")
-            time.sleep(0.05)
+            time.sleep(0.05 if waited < 3 else 0.5)
+
+
+def _ours(*arguments: str) -> tuple[str, ...]:
+    """Return the command line of one of our own commands."""
+    return (sys.executable, "-m", "cli", *arguments)
