@@ -28,7 +28,7 @@ LARGEST_COLUMNS = 10_000
 _LONGEST_HEADER = 1_024
 
 
-class ReferenceCorrupt(ExplainError):  # noqa: N818  named like its siblings in explain.errors
+class ReferenceCorrupt(ExplainError):
     """The stored reference is not the frozen array that it claims to be."""
 
 

@@ -35,7 +35,7 @@ _FEWEST_PAIRS = 128  # before a standard error is believed
 _MOST_ENUMERATED = 2_000  # coalitions of one size; more are sampled, which may converge long before
 
 
-class EffortTooSmall(ExplainError):  # noqa: N818  named like its siblings in explain.errors
+class EffortTooSmall(ExplainError):
     """The evaluations allowed do not even cover the single features and their complements."""
 
 
