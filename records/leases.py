@@ -60,10 +60,13 @@ def heartbeat_evaluation(
 
 
 def release_evaluation(
-    conn: Connection, evaluation_id: UUID, owner: str, now: datetime, failure: str
+    conn: Connection, evaluation_id: UUID, owner: str, sent_at: datetime, failure: str
 ) -> bool:
-    """Give the lease back after something passing, named in `failure`; the scheduler sends it again."""
-    values = {"evaluation_id": evaluation_id, "owner": owner, "now": now, "failure": failure}
+    """Give the lease back after something passing, named in `failure`; the scheduler sends it again.
+
+    `sent_at` is when it counts as sent: the present, or later for a pause before the next attempt.
+    """
+    values = {"evaluation_id": evaluation_id, "owner": owner, "sent_at": sent_at, "failure": failure}
     return conn.execute(queries("evaluations")["release"], values).fetchone() == (True,)
 
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from audit.entry import Draft
@@ -59,10 +60,11 @@ def _claim_and_work(resources: Resources, evaluation_id: UUID) -> None:
     except EvaluationStopped as stopped:
         _LOG.info("stopped", extra={**told, "reason": stopped.reason})
         if stopped.reason == "stopping":
-            _release(resources, lease, stopped.reason)
+            _release(resources, lease, stopped.reason, resources.clock.now())
     except Exception as error:  # noqa: BLE001  (whatever it was, it is named in the row and tried again)
         _LOG.warning("stumbled", extra=told, exc_info=error)
-        _release(resources, lease, reason_of(error))
+        sent_at = resources.clock.now() + resources.policy.pause(evaluation.attempts)
+        _release(resources, lease, reason_of(error), sent_at)
     else:
         _finish(resources, evaluation, lease, outcome)
 
@@ -123,11 +125,11 @@ def _finish(resources: Resources, evaluation: Evaluation, lease: tuple[UUID, str
     _LOG.info("finished", extra={**told, "status": outcome.state, "reason": outcome.failure})
 
 
-def _release(resources: Resources, lease: tuple[UUID, str], reason: str) -> None:
+def _release(resources: Resources, lease: tuple[UUID, str], reason: str, sent_at: datetime) -> None:
     """Give the lease back; with the database away it simply runs out."""
     try:
         with transaction(resources.pool) as conn:
-            release_evaluation(conn, *lease, resources.clock.now(), reason)
+            release_evaluation(conn, *lease, sent_at, reason)
     except RecordsUnavailable:
         _LOG.warning("could not give the lease back", extra={"evaluation_id": str(lease[0])})
         resources.log.discard_broken_connections()

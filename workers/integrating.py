@@ -34,7 +34,7 @@ def run(settings: Settings, stop: threading.Event, *, clock: Clock | None = None
         try:
             loop(pool, integrator_step(integrator, clock), stop)
         except IntegrityHalt as halt:
-            _LOG.critical("halted: what is stored contradicts what was signed", exc_info=halt)
+            _LOG.critical("halted: what is stored contradicts what was signed", extra={"reason": str(halt)})
             raise
 
 

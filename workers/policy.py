@@ -21,9 +21,14 @@ class Policy:
     hard_seconds: float = 2100.0  # afterwards the worker's child is killed; the lease runs out
     unclaimed_seconds: float = 15.0
     redeliver_at_most: int = 100
+    longest_pause_seconds: float = 60.0
     tick_seconds: float = 1.0
     effort: int = 4_000_000  # rows scored by one cross-check, unless its reference asks for more
     fewest_coalitions: int = 1_000
+
+    def pause(self, attempts: int) -> timedelta:
+        """How long to leave an evaluation alone after so many attempts, beyond `unclaimed_seconds`."""
+        return timedelta(seconds=min(2.0**attempts, self.longest_pause_seconds))
 
     @property
     def lease(self) -> timedelta:

@@ -80,15 +80,16 @@ BEGIN
 END
 $$;
 
--- A worker that stumbled over something passing gives the lease back and names what it met; the scheduler sends it again.
+-- A worker that stumbled over something passing gives the lease back and names what it met. The scheduler sends it
+-- again, as if it had last been sent at the given time, which may lie ahead: a pause that grows with the attempts.
 CREATE FUNCTION records.release_evaluation_v1(
-    p_evaluation_id uuid, p_owner text, p_now timestamptz, p_failure text
+    p_evaluation_id uuid, p_owner text, p_sent_at timestamptz, p_failure text
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     UPDATE records.evaluation
-       SET state = 'queued', lease_owner = NULL, lease_until = NULL, sent_at = p_now, failure = p_failure
+       SET state = 'queued', lease_owner = NULL, lease_until = NULL, sent_at = p_sent_at, failure = p_failure
      WHERE evaluation_id = p_evaluation_id AND state = 'running' AND lease_owner = p_owner;
     RETURN FOUND;
 END

@@ -13,7 +13,7 @@ SELECT * FROM records.claim_evaluation_v1(%(evaluation_id)s, %(owner)s, %(now)s,
 SELECT records.heartbeat_evaluation_v1(%(evaluation_id)s, %(owner)s, %(lease_until)s, %(progress)s)
 
 -- name: release
-SELECT records.release_evaluation_v1(%(evaluation_id)s, %(owner)s, %(now)s, %(failure)s)
+SELECT records.release_evaluation_v1(%(evaluation_id)s, %(owner)s, %(sent_at)s, %(failure)s)
 
 -- name: finish
 SELECT records.finish_evaluation_v1(

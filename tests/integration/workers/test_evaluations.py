@@ -147,6 +147,10 @@ def test_a_released_lease_is_queued_again_and_names_what_was_met(
         claim_evaluation(conn, made.evaluation_id, "a", clock.now(), LEASE)
         assert release_evaluation(conn, made.evaluation_id, "a", clock.now(), "database-away")
         assert heartbeat_evaluation(conn, made.evaluation_id, "a", clock.now(), 0.1) == "lost"
+        assert due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9) == []
+        clock.advance(16)
+        due = due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9)
+        assert due == [made.evaluation_id]
     found = _read(service, made.evaluation_id)
     assert (found.state, found.failure) == ("queued", "database-away")
 

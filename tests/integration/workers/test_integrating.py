@@ -128,7 +128,8 @@ def test_a_tree_that_is_not_what_was_signed_halts_the_integrator(
         check=False,
     )
     assert command.returncode == integrating.HALTED
-    assert "ofrecord: integrity halt: the newest checkpoint" in command.stderr
+    assert "halted: what is stored contradicts what was signed" in command.stderr
+    assert "the newest checkpoint: no known key has signed this note" in command.stderr
 
 
 PROGRAM = """

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from runtime.broker import EVALUATE
 from runtime.settings import Settings
 from workers.app import create_worker
@@ -65,6 +63,8 @@ def test_a_flag_set_by_the_parent_is_seen_by_a_forked_child() -> None:
     assert ran.stdout.split() == ["7"], ran.stderr
 
 
-@pytest.mark.parametrize("name", ["lease", "unclaimed_for"])
-def test_times_of_the_policy_are_positive(name: str) -> None:
-    assert getattr(Policy(), name).total_seconds() > 0
+def test_a_lease_outlives_many_heartbeats_and_pauses_grow_to_a_bound() -> None:
+    policy = Policy()
+    assert policy.lease.total_seconds() >= 10 * policy.heartbeat_seconds
+    assert policy.work_seconds < policy.hard_seconds
+    assert [policy.pause(n).total_seconds() for n in (1, 2, 3, 20)] == [2, 4, 8, policy.longest_pause_seconds]
