@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +37,9 @@ def read_parquet(data: bytes, manifest: Manifest) -> FloatArray:
 def _table(data: bytes, manifest: Manifest) -> pa.Table:
     """Open the file after its own account of its size has been checked."""
     try:
-        file = pq.ParquetFile(io.BytesIO(data), memory_map=False)
+        # A category is kept as its dictionary: a long text repeated in every row is then held once.
+        texts = [feature.name for feature in manifest.features if feature.type == "category"]
+        file = pq.ParquetFile(io.BytesIO(data), memory_map=False, read_dictionary=texts)
         meta = file.metadata
         if meta.num_rows > ROWS_LIMIT:
             raise refuse(f"has more than {ROWS_LIMIT} rows")
@@ -60,12 +62,23 @@ def _column(column: pa.ChunkedArray, feature: ManifestFeature, faults: Faults) -
         return []
     reader = _reader(feature)
     values: list[float] = []
-    for number, value in enumerate(column.to_pylist(), start=1):
+    for number, value in enumerate(_cells(column, feature), start=1):
         try:
             values.append(missing(feature) if value is None else reader(value))
         except ValueError as fault:
             faults.add(("rows", number, feature.name), str(fault))
     return values
+
+
+def _cells(column: pa.ChunkedArray, feature: ManifestFeature) -> Iterator[object]:
+    """Return the cells of a column; the cells of one category share one text."""
+    if feature.type != "category":
+        yield from column.to_pylist()
+        return
+    for chunk in column.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        yield from (None if code is None else texts[code] for code in encoded.indices.to_pylist())
 
 
 def _fits(kind: pa.DataType, declared: str) -> bool:

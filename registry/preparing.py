@@ -13,6 +13,7 @@ from registry.loaded_version import LoadedVersion, assemble, understand
 from registry.manifests import ParsedManifest
 from registry.references import read_reference
 from registry.version_row import VersionContent, VersionIdentity
+from schemas.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,12 @@ def prepare_version(
         reference_rows=len(reference.rows),
         reference_band=reference.band,
         catalogue=loaded.catalogue,
-        capability=canonical_json(asdict(report)),
+        capability=canonical_json({**asdict(report), "factors_without_reason": _unmapped(manifest)}),
         blobs=(parsed.canonical, artifact, uploaded, reference.to_bytes()),
     )
     return PreparedVersion(content, loaded)
+
+
+def _unmapped(manifest: Manifest) -> list[str]:
+    """Name the factors without a reason: a decision in which one is principal will get no explanation."""
+    return [factor.name for factor in manifest.factors if factor.reason is None]

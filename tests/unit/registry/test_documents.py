@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.documents import DocumentError, Plain, read_json, read_yaml
@@ -132,6 +132,7 @@ _documents = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_documents)
 def test_json_comes_back_as_it_went(document: Plain) -> None:
     assert read_json(json.dumps(document)) == document
@@ -145,6 +146,7 @@ _plain = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_plain)
 def test_json_read_as_yaml_means_the_same(document: Plain) -> None:
     assert read_yaml(json.dumps(document)) == document
