@@ -99,11 +99,15 @@ def _offered(
         return np.array([1.0 - before])
     grid = constraints.grid(at) or display_grid(scale)
     low, high = constraints.limits(at)
-    edges = tables.edges(at)
+    edges = tables.edges[at]
     own = int(tables.cell(at, np.array([before]))[0] - tables.first_cell[at])
-    up = _nearest_in_cells(tables, grid, at, (edges[own:], low), own + 1)
-    down = _nearest_in_cells(tables, grid, at, (edges[:own], high), 0)
-    return np.sort(np.concatenate([down, up]))
+    direction = constraints.of(at).direction
+    parts = [np.empty(0)]
+    if direction != "increase":
+        parts.append(_nearest_in_cells(tables, grid, at, (edges[:own], high), 0))
+    if direction != "decrease":
+        parts.append(_nearest_in_cells(tables, grid, at, (edges[own:], low), own + 1))
+    return np.sort(np.concatenate(parts))
 
 
 def _nearest_in_cells(
@@ -118,11 +122,9 @@ def _nearest_in_cells(
     above = first > 0
     starts = np.maximum(edges, limit) if above else np.minimum(edges, limit)
     cells = np.arange(len(starts)) + first + tables.first_cell[at]
-    nearest = grid.nearest(starts)
-    found = np.full(len(starts), np.nan)
-    for step in (-1.0, 0.0, 1.0):
-        values = grid.values(nearest + (step if above else -step)) + 0.0
-        permitted = values >= limit if above else values <= limit
-        inside = permitted & (tables.cell(at, values) == cells)
-        found = np.where(np.isnan(found) & inside, values, found)
-    return np.asarray(found[~np.isnan(found)])
+    steps = np.array([[-1.0], [0.0], [1.0]]) if above else np.array([[1.0], [0.0], [-1.0]])
+    values = grid.values(grid.nearest(starts) + steps) + 0.0
+    permitted = values >= limit if above else values <= limit
+    inside = permitted & (tables.cell(at, values) == cells)
+    first_inside = values[inside.argmax(axis=0), np.arange(len(starts))]
+    return np.asarray(first_inside[inside.any(axis=0)])

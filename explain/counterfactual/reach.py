@@ -28,9 +28,8 @@ class Reach:
         met = boxes.met(start, tables.first_cell)
         leaves = len(tables.value)
         missed = np.bincount(boxes.leaf[~met], minlength=leaves)
-        unmet = boxes.picked(np.flatnonzero(~met))
         alive = missed <= changes
-        alive[unmet.leaf[~self._enterable(unmet)]] = False
+        alive[boxes.leaf[~(met | self._enterable(boxes))]] = False
         open_features = np.zeros(len(start), dtype=np.bool_)
         open_features[options.feature] = True
         wanted = alive[boxes.leaf] & open_features[boxes.feature]
@@ -42,7 +41,7 @@ class Reach:
         count = np.bincount(self._boxes.leaf, minlength=len(self._value))
         self._count = count
         self._begin = np.cumsum(count) - count
-        order = np.argsort(self._boxes.feature, kind="stable")
+        order = np.argsort(self._boxes.feature.astype(np.int16), kind="stable")  # 16 bits: a radix sort
         ends = np.searchsorted(self._boxes.feature[order], np.arange(len(start) + 1))
         self._of_feature = [order[ends[at] : ends[at + 1]] for at in range(len(start))]
 

@@ -73,7 +73,8 @@ class SplitTables:
     """The leaves of an ensemble as boxes, their values and trees, and the cells of each feature.
 
     `first_cell` (features + 1,) numbers the cells of all features on: feature j owns first_cell[j] to
-    first_cell[j + 1] - 1. `cuts[j]` are the thresholds between them; a category has one cell per code.
+    first_cell[j + 1] - 1. `cuts[j]` are the thresholds between them and `edges[j]` the float64 numbers at
+    which the model's rounded comparison with them turns; a category has one cell per code.
     """
 
     boxes: Boxes
@@ -82,6 +83,7 @@ class SplitTables:
     base_margin: float
     first_cell: IntArray
     cuts: tuple[FloatArray, ...]
+    edges: tuple[FloatArray, ...]
     coded: tuple[bool, ...]
     upper_side: bool
     width32: bool
@@ -99,15 +101,6 @@ class SplitTables:
             seen = values.astype(np.float32).astype(np.float64) if self.width32 else values
             cells = np.searchsorted(self.cuts[feature], seen, side="right" if self.upper_side else "left")
         return np.where(np.isnan(values), MISSING, cells + self.first_cell[feature])
-
-    def edges(self, feature: int) -> FloatArray:
-        """Return the float64 numbers at which the model's rounded comparison turns, one per cut."""
-        cuts = self.cuts[feature]
-        if not self.width32:
-            return cuts
-        toward = np.float32(-np.inf if self.upper_side else np.inf)
-        beside = np.nextafter(cuts.astype(np.float32), toward).astype(np.float64)
-        return np.asarray((cuts + beside) / 2.0)
 
     def cells(self, row: FloatArray) -> IntArray:
         """Return the cell numbers of a row, shape (features,)."""
@@ -142,10 +135,20 @@ def prepare_tables(trees: TreeEnsemble, space: FeatureSpace) -> SplitTables:
         base_margin=trees.base_margin,
         first_cell=first,
         cuts=cuts,
+        edges=tuple(_edges(trees, thresholds) for thresholds in cuts),
         coded=coded,
         upper_side=trees.comparison == "<",
         width32=trees.float_width == 32,
     )
+
+
+def _edges(trees: TreeEnsemble, cuts: FloatArray) -> FloatArray:
+    """Return the numbers halfway between each threshold and the float32 on its other side."""
+    if trees.float_width == 64:
+        return cuts
+    toward = np.float32(-np.inf if trees.comparison == "<" else np.inf)
+    beside = np.nextafter(cuts.astype(np.float32), toward).astype(np.float64)
+    return np.asarray((cuts + beside) / 2.0)
 
 
 def _paths(trees: TreeEnsemble) -> tuple[IntArray, IntArray, Mask, IntArray]:
