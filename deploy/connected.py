@@ -1,7 +1,7 @@
 """Tell whether this container holds an established connection to one of these ports: `connected.py 5432`.
 
-The health check of the roles that listen on nothing. It reads the table of the kernel and asks nobody, so that
-a hundred containers asking every few seconds cost the database nothing.
+The health check of the roles that listen on nothing. It reads the table of the kernel and asks nobody, so
+that a hundred containers asking every few seconds cost the database nothing.
 """
 
 from __future__ import annotations
