@@ -21,11 +21,9 @@ import redis
 from records.evaluations import cancel_evaluation
 from runtime.broker import EVALUATE, make_celery, send
 from runtime.clock import SystemClock
-from runtime.postgres import open_pool
 from runtime.settings import Settings
 from workers import scheduling
 from workers.policy import Policy
-from workers.redelivering import SendFailed
 
 ROOT = Path(__file__).resolve().parents[3]
 POLICY = Policy(lease_seconds=1.5, heartbeat_seconds=0.1, unclaimed_seconds=0.5, tick_seconds=0.1)
@@ -178,19 +176,3 @@ def test_a_killed_worker_and_a_flushed_queue_lose_nothing(
     assert found.result["agrees"] is True
     for explanation in (explanation_id, *others):
         assert world.outcomes(explanation) == ["evaluation.completed"]
-
-
-def test_an_absent_broker_is_waited_for(world: Any, settings: Settings, until: Callable[..., Any]) -> None:
-    evaluation_id = world.request(world.explain())
-    sent: list[str] = []
-
-    def send_later(identifier: str) -> None:
-        if not sent:
-            sent.append("refused")
-            raise SendFailed
-        sent.append(identifier)
-
-    with open_pool(settings.database_url) as pool:
-        step = scheduling.scheduler_step(pool, send_later, POLICY, SystemClock())
-        until(lambda: step() and len(sent) == 2)
-    assert sent == ["refused", str(evaluation_id)]
