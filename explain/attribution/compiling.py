@@ -21,7 +21,7 @@ _kernels: list[Any] = []  # numba's dispatchers have no public type
 
 def compiled(function: Function) -> Function:
     """Compile a function to machine code on its first call."""
-    kernel: Any = numba.njit(nogil=True, cache=bool(numba.config.CACHE_DIR))(function)
+    kernel: Any = numba.njit(nogil=True, error_model="numpy", cache=bool(numba.config.CACHE_DIR))(function)
     _kernels.append(kernel)
     wrapped: Function = kernel
     return wrapped

@@ -1,14 +1,18 @@
 """The compiled kernel: interventional Shapley values of tree ensembles over a whole reference at once.
 
 A leaf of value v on a path with slots 1..k is, against one reference row z, the game v * [every slot is
-satisfied by the row it is taken from]. With A the slots that z alone violates and B those that the explained row x
-alone violates (a slot violated by both makes the leaf unreachable), a = |A|, b = |B|, its Shapley values are
+satisfied by the row it is taken from]. With A the slots that z alone violates and B those that the explained
+row x alone violates (a slot violated by both makes the leaf unreachable), a = |A|, b = |B|, its values are
 
     +v (a-1)! b! / (a+b)!   for each slot in A,      -v a! (b-1)! / (a+b)!   for each slot in B
 
-(Lundberg et al. 2020, Algorithm 3). They depend on z only through its mask, so the reference is reduced once to
-counts per mask. All sums are float64, in one fixed order.
+(Lundberg et al. 2020, Algorithm 3). They depend on z only through its mask, so the reference is reduced once
+to counts per mask. All sums are float64, in one fixed order.
+
+Compiled functions take positional arguments only, and what is passed per node costs more than the node.
 """
+
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 
@@ -16,39 +20,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.compiling import compiled
-from explain.attribution.structures import Ints, Listed, Nodes, Prepared, Reals
-
-MASK_BITS = 63
+from explain.attribution.structures import (
+    ABOVE,
+    CATEGORICAL,
+    DEFAULT_RIGHT,
+    FEATURE,
+    FLAGS,
+    LEFT,
+    OPENS,
+    PATH,
+    RIGHT,
+    SLOT,
+    SLOTS,
+    Ints,
+    Listed,
+    Nodes,
+    Prepared,
+    Reals,
+)
 
 
 @compiled
-def goes_right(nodes: Nodes, i: int, x: float) -> bool:
-    """Tell which side of node i a value takes."""
-    if x != x:  # NaN  # noqa: PLR0124
-        return not nodes.default_left[i]
-    start = nodes.category_start[i]
-    if start < 0:
-        return not x < nodes.threshold[i]
+def listed_side(nodes: Nodes, node: int, x: float) -> int:
+    """Return the side (1 for right) that a category code takes at a categorical split."""
     code = int(x)
     word = code >> 5
     listed = False
-    if 0 <= word < nodes.category_size[i]:
-        listed = (nodes.category_words[start + word] >> np.uint32(code & 31)) & np.uint32(1) != 0
-    return listed != nodes.listed_left[0]
+    if 0 <= word < nodes.category_size[node]:
+        bit = np.uint32(1) << np.uint32(code & 31)
+        listed = nodes.category_words[nodes.category_start[node] + word] & bit != 0
+    return np.int64(listed != nodes.listed_left[0])
 
 
 @compiled
 def walk(nodes: Nodes, tree: int, x: Reals, masks: Ints, sides: Ints) -> None:
     """Fill in, for each node of a tree, the mask of violated slots above it and the side taken at it."""
+    links, thresholds = nodes.links, nodes.threshold
     first = nodes.offsets[tree]
     masks[0] = 0
     for i in range(nodes.offsets[tree + 1] - first):
         node = first + i
-        right = np.int64(goes_right(nodes, node, x[nodes.feature[node]]))
-        bit = min(np.int64(nodes.slot[node]), MASK_BITS - 1)  # only masks of few slots are read
+        value = x[links[node, FEATURE]]
+        flags = links[node, FLAGS]
+        missing = value != value  # noqa: PLR0124  NaN alone differs from itself
+        if flags & CATEGORICAL and not missing:
+            right = listed_side(nodes, node, value)
+        else:
+            right = np.int64((value >= thresholds[node]) | (missing & (flags & DEFAULT_RIGHT != 0)))
         sides[i] = right
-        masks[nodes.left[node]] = masks[i] | (right << bit)
-        masks[nodes.right[node]] = masks[i] | ((1 - right) << bit)
+        bit = links[node, SLOT]
+        masks[links[node, LEFT]] = masks[i] | (right << bit)
+        masks[links[node, RIGHT]] = masks[i] | ((1 - right) << bit)
 
 
 @compiled
@@ -61,109 +83,148 @@ def widest_tree(nodes: Nodes) -> int:
 
 
 @compiled
-def add_state(
-    nodes: Nodes, node: int, prepared: Prepared, counts: NDArray[np.uint32], state: int, out: Reals
-) -> None:
-    """Add a unit's contributions in one state of the explained row to `out`, indexed by slot.
-
-    `counts` are the unit's own, one per state of the reference; `out` has one entry per slot of the path and,
-    where the unit opens a slot, one more.
-    """
-    k = nodes.slots[node]
-    mask, side = state >> 1, state & 1
-    free = ((1 << k) - 1) & ~mask
-    other = free
-    while True:  # every reference mask that shares no violated slot with the row's
-        for other_side in range(2):
-            count = counts[2 * other + other_side]
-            if count == 0:
-                continue
-            for leaf_side in range(2):
-                if leaf_side == 0 and nodes.left_leaf[node]:
-                    value = nodes.left_value[node]
-                elif leaf_side == 1 and nodes.right_leaf[node]:
-                    value = nodes.right_value[node]
-                else:
-                    continue
-                mine = mask | (np.int64(side != leaf_side) << nodes.slot[node])
-                theirs = other | (np.int64(other_side != leaf_side) << nodes.slot[node])
-                if mine & theirs:
-                    continue
-                add_pattern(mine, theirs, k + 1, prepared.weights, value * count / prepared.rows, out)
-        if other == 0:
-            break
-        other = (other - 1) & free
-
-
-@compiled
-def add_pattern(mine: int, theirs: int, bits: int, weights: Reals, value: float, out: Reals) -> None:
-    """Add the Shapley values of one leaf against one reference mask."""
-    a, b = 0, 0
-    for s in range(bits):
-        a += (theirs >> s) & 1
-        b += (mine >> s) & 1
-    for s in range(bits):
-        if (theirs >> s) & 1:
-            out[s] += value * weights[a, b]
-        elif (mine >> s) & 1:
-            out[s] -= value * weights[b, a]
-
-
-@compiled
 def explain_rows(nodes: Nodes, prepared: Prepared, listed: Listed, rows: Reals, phi: Reals) -> None:
-    """Add each row's Shapley values to `phi`, tree by tree: the same sums whether a row comes alone or not."""
+    """Add each row's Shapley values to `phi`, tree by tree: the same sums for a row alone or among others."""
     widest = widest_tree(nodes)
     masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)
-    out = np.zeros(MASK_BITS + 1)
+    passed, out = np.zeros(widest + 1), np.zeros(64)
     for t in range(len(nodes.offsets) - 1):
-        first = nodes.offsets[t]
         for r in range(len(rows)):
             walk(nodes, t, rows[r], masks, sides)
-            for i in range(nodes.offsets[t + 1] - first):
-                if prepared.table_at[first + i] >= 0:
-                    read_table(nodes, first + i, prepared, masks[i], sides[i], phi[r])
-                elif prepared.count_at[first + i] >= 0:
-                    sum_states(nodes, first + i, prepared, 2 * masks[i] + sides[i], out, phi[r])
+            collect(nodes, prepared, t, masks, sides, passed, out, phi[r])
             for leaf in range(listed.offsets[t], listed.offsets[t + 1]):
                 sum_patterns(listed, leaf, prepared, sides, phi[r])
 
 
 @compiled
-def read_table(nodes: Nodes, node: int, prepared: Prepared, mask: int, side: int, phi: Reals) -> None:
-    """Add a unit's contributions as its table has them."""
-    k = nodes.slots[node]
-    opens = np.int64(nodes.opens[node])
-    length = k + 1 + opens
-    position = prepared.table_at[node] + 2 * (mask * length - prepared.ones[mask])
-    if side:
-        violated, bits = 0, mask
-        while bits:
-            bits &= bits - 1
-            violated += 1
-        position += length - violated
-    common = prepared.tables[position]
-    position += 1
-    if opens:
-        phi[nodes.feature[node]] += prepared.tables[position]
-        position += 1
-    path = nodes.path[node]
-    for s in range(k):
-        violates = (mask >> s) & 1
-        phi[nodes.path_feature[path + s]] += common if violates else prepared.tables[position]
-        position += 1 - violates
+def collect(
+    nodes: Nodes,
+    prepared: Prepared,
+    tree: int,
+    masks: Ints,
+    sides: Ints,
+    passed: Reals,
+    out: Reals,
+    phi: Reals,
+) -> None:
+    """Add the contributions of one tree's units, children first.
+
+    What a unit takes from its violated slots is the same for each of them: it travels up the path in `passed`
+    and is paid to a feature where its slot was first violated.
+    """
+    links, path_feature = nodes.links, nodes.path_feature
+    table_at, tables, ones, bits = prepared.table_at, prepared.tables, prepared.ones, prepared.bits
+    first = nodes.offsets[tree]
+    for i in range(nodes.offsets[tree + 1] - first - 1, -1, -1):
+        node = first + i
+        mask = masks[i]
+        common = passed[i]
+        passed[i] = 0.0
+        at = table_at[node]
+        if at >= 0:
+            slots, opens = links[node, SLOTS], (links[node, FLAGS] & OPENS) >> 1
+            free = ((1 << slots) - 1) & ~mask
+            start, end = ones[free], ones[free + 1]
+            at += 2 * (mask * (slots + 1 + opens) - ones[mask]) + sides[i] * (end - start + 1 + opens)
+            common += tables[at]
+            if opens:
+                at += 1
+                phi[links[node, FEATURE]] += tables[at]
+            path = links[node, PATH]
+            for p in range(start, end):
+                at += 1
+                phi[path_feature[path + bits[p]]] += tables[at]
+        elif prepared.count_at[node] >= 0:
+            common += sum_states(nodes, node, prepared, 2 * mask + sides[i], out, phi)
+        if i > 0:
+            above = links[node, ABOVE]
+            passed[above] += common
+            if mask != masks[above]:
+                phi[links[first + above, FEATURE]] += common
 
 
 @compiled
-def sum_states(nodes: Nodes, node: int, prepared: Prepared, state: int, out: Reals, phi: Reals) -> None:
-    """Add a unit's contributions summed over the reference's states."""
+def sum_states(nodes: Nodes, node: int, prepared: Prepared, state: int, out: Reals, phi: Reals) -> float:
+    """Add one unit's contributions from its counts; return what each violated slot takes."""
     k = nodes.slots[node]
-    out[: k + 1] = 0.0
-    add_state(nodes, node, prepared, prepared.counts[prepared.count_at[node] :], state, out)
-    path = nodes.path[node]
-    for s in range(k):
-        phi[nodes.path_feature[path + s]] += out[s]
+    free = ((1 << k) - 1) & ~(state >> 1)
+    common = add_unit(nodes, node, prepared, prepared.counts, prepared.count_at[node], state, out)
     if nodes.opens[node]:
         phi[nodes.feature[node]] += out[k]
+    for p in range(prepared.ones[free], prepared.ones[free + 1]):
+        phi[nodes.path_feature[nodes.path[node] + prepared.bits[p]]] += out[prepared.bits[p]]
+    return common
+
+
+@compiled
+def add_unit(
+    nodes: Nodes,
+    node: int,
+    prepared: Prepared,
+    counts: NDArray[np.uint32],
+    at: int,
+    state: int,
+    out: Reals,
+) -> float:
+    """Sum a unit's contributions in one state of the explained row over the reference's states.
+
+    `counts[at:]` are the unit's own, by state of the reference. `out` is set by slot for the slots that the row
+    satisfies and for the one that the unit opens; the number that each other slot takes is returned.
+    """
+    mask, k = state >> 1, nodes.slots[node]
+    own = np.int64(1) << nodes.slot[node]
+    out[: k + 1] = 0.0
+    common = 0.0
+    for leaf in range(2):
+        if not (nodes.right_leaf[node] if leaf else nodes.left_leaf[node]):
+            continue
+        value = (nodes.right_value[node] if leaf else nodes.left_value[node]) / prepared.rows
+        mine = mask | (own if (state & 1) != leaf else 0)
+        lost = add_leaf(
+            counts, at, leaf, k, mine, own, value, prepared.weights, prepared.ones, prepared.bits, out
+        )
+        common += lost
+        if (mine & own) and not (mask & own):
+            out[nodes.slot[node]] += lost
+    return common
+
+
+@compiled
+def add_leaf(  # noqa: PLR0913
+    counts: NDArray[np.uint32],
+    at: int,
+    leaf: int,
+    k: int,
+    mine: int,
+    own: int,
+    value: float,
+    weights: Reals,
+    ones: Ints,
+    bits: NDArray[np.uint8],
+    out: Reals,
+) -> float:
+    """Sum one leaf over every reference state that shares no violated slot with the row's mask `mine`.
+
+    Adds to `out` what the slots violated by the reference take; returns what each of the row's takes.
+    """
+    b = ones[mine + 1] - ones[mine]
+    free = ((1 << k) - 1) & ~mine
+    lost = 0.0
+    other = free
+    while True:
+        for side in range(2):
+            count = counts[at + 2 * other + side]
+            if count == 0 or (side != leaf and mine & own):
+                continue
+            theirs = other | (own if side != leaf else 0)
+            start, end = ones[theirs], ones[theirs + 1]
+            lost -= value * count * weights[b, end - start]
+            gain = value * count * weights[end - start, b]
+            for p in range(start, end):
+                out[bits[p]] += gain
+        if other == 0:
+            return lost
+        other = (other - 1) & free
 
 
 @compiled

@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.compiling import compiled
-from explain.attribution.kernel import MASK_BITS, add_state, goes_right, walk, widest_tree
+from explain.attribution.kernel import add_unit, walk, widest_tree
 from explain.attribution.structures import Ints, Nodes, Prepared, Reals, Small
+
+Traced = tuple[Ints, Small, Small, Ints, Small]
 
 
 @compiled
-def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> tuple[Small, Small, Ints, Small]:
-    """Return per inner node the slots above it, its own slot, and where the path's features stand."""
+def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> Traced:
+    """Return per inner node the node above, the slots above it, its own slot, and where its path stands."""
     n = len(left)
     depth = np.zeros(n, np.int64)
     above = np.full(n, -1, np.int64)
@@ -41,19 +43,22 @@ def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> tup
         for s in range(slots[i]):
             if path_feature[path[i] + s] == feature[i]:
                 slot[i] = s
-    return slots, slot, path[:n].copy(), path_feature
+    return above, slots, slot, path[:n].copy(), path_feature
 
 
 @compiled
 def reference_margins(nodes: Nodes, rows: Reals) -> Reals:
     """Return each row's sum of leaf values in float64, without the constant part."""
     sums = np.zeros(len(rows))
-    for r in range(len(rows)):
-        for t in range(len(nodes.offsets) - 1):
-            first, end = nodes.offsets[t], nodes.offsets[t + 1]
+    widest = widest_tree(nodes)
+    masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)
+    for t in range(len(nodes.offsets) - 1):
+        first, end = nodes.offsets[t], nodes.offsets[t + 1]
+        for r in range(len(rows)):
+            walk(nodes, t, rows[r], masks, sides)
             node = first
             while node < end:
-                if goes_right(nodes, node, rows[r, nodes.feature[node]]):
+                if sides[node - first]:
                     sums[r] += nodes.right_value[node]
                     node = first + nodes.right[node]
                 else:
@@ -78,26 +83,22 @@ def count_states(nodes: Nodes, rows: Reals, count_at: Ints, counts: NDArray[np.u
 
 @compiled
 def fill_table(
-    nodes: Nodes, node: int, prepared: Prepared, counts: NDArray[np.uint32], out: Reals, tables: Reals
+    nodes: Nodes, node: int, prepared: Prepared, counts: NDArray[np.uint32], at: int, tables: Reals
 ) -> None:
     """Fill in one unit's table: per state the violated slots' common number, the own slot's, the others'."""
     k = nodes.slots[node]
+    out = np.zeros(k + 1)
     position = prepared.table_at[node]
     for state in range(np.int64(2) << k):
-        out[: k + 1] = 0.0
-        add_state(nodes, node, prepared, counts, state, out)
-        common = position
-        tables[common] = 0.0
+        tables[position] = add_unit(nodes, node, prepared, counts, at, state, out)
         position += 1
         if nodes.opens[node]:
             tables[position] = out[k]
             position += 1
-        for s in range(k):
-            if (state >> (s + 1)) & 1:
-                tables[common] = out[s]  # the same for every violated slot
-            else:
-                tables[position] = out[s]
-                position += 1
+        free = ((1 << k) - 1) & ~(state >> 1)
+        for p in range(prepared.ones[free], prepared.ones[free + 1]):
+            tables[position] = out[prepared.bits[p]]
+            position += 1
 
 
 @compiled
@@ -106,7 +107,6 @@ def fill_tables(nodes: Nodes, rows: Reals, prepared: Prepared, tables: Reals) ->
     widest = widest_tree(nodes)
     masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)
     at = np.zeros(widest, np.int64)
-    out = np.zeros(MASK_BITS + 1)
     for t in range(len(nodes.offsets) - 1):
         first, end = nodes.offsets[t], nodes.offsets[t + 1]
         needed = 0
@@ -122,15 +122,16 @@ def fill_tables(nodes: Nodes, rows: Reals, prepared: Prepared, tables: Reals) ->
                     counts[at[i] + 2 * masks[i] + sides[i]] += np.uint32(1)
         for node in range(first, end):
             if prepared.table_at[node] >= 0:
-                own = counts[at[node - first] : at[node - first] + (np.int64(2) << nodes.slots[node])]
-                fill_table(nodes, node, prepared, own, out, tables)
+                fill_table(nodes, node, prepared, counts, at[node - first], tables)
 
 
 @compiled
-def take_sides(nodes: Nodes, first: int, end: int, rows: Reals) -> NDArray[np.bool_]:
-    """Return for each row and each of these nodes whether the row goes right there, shape (rows, nodes)."""
-    sides = np.zeros((len(rows), end - first), np.bool_)
+def take_sides(nodes: Nodes, tree: int, rows: Reals) -> NDArray[np.bool_]:
+    """Return for each row and each node of a tree whether the row goes right there, shape (rows, nodes)."""
+    count = nodes.offsets[tree + 1] - nodes.offsets[tree]
+    taken = np.zeros((len(rows), count), np.bool_)
+    masks, sides = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for r in range(len(rows)):
-        for node in range(first, end):
-            sides[r, node - first] = goes_right(nodes, node, rows[r, nodes.feature[node]])
-    return sides
+        walk(nodes, tree, rows[r], masks, sides)
+        taken[r] = sides[:count] != 0
+    return taken

@@ -7,8 +7,10 @@ import math
 import numpy as np
 
 from explain.attribution.kernel_preparation import trace_paths
-from explain.attribution.structures import STATE_SLOTS, Ints, Nodes
-from explain.models.ensemble import LEAF, TreeEnsemble
+from explain.attribution.structures import CATEGORICAL, DEFAULT_RIGHT, OPENS, STATE_SLOTS, Ints, Nodes
+from explain.models.ensemble import LEAF, NUMERIC, TreeEnsemble
+
+MASK_SLOTS = 62  # later slots share a bit: units that far down are listed and never read their mask
 
 
 def lay_out(trees: TreeEnsemble) -> Nodes:
@@ -26,7 +28,14 @@ def lay_out(trees: TreeEnsemble) -> Nodes:
     local_left = np.where(left_leaf, size, number[left] - first).astype(np.int32)
     local_right = np.where(right_leaf, size, number[right] - first).astype(np.int32)
     feature = trees.feature[inner].astype(np.int32)
-    slots, slot, path, path_feature = trace_paths(offsets.astype(np.int64), local_left, local_right, feature)
+    above, slots, slot, path, path_feature = trace_paths(
+        offsets.astype(np.int64), local_left, local_right, feature
+    )
+    opens = slot == slots
+    categorical = trees.category_start[inner] != NUMERIC
+    flags = DEFAULT_RIGHT * ~trees.default_left[inner] + OPENS * opens + CATEGORICAL * categorical
+    above = np.maximum(above - first, 0)
+    columns = (local_left, local_right, feature, np.minimum(slot, MASK_SLOTS), slots, flags, above, path)
     return Nodes(
         offsets=offsets.astype(np.int64),
         left=local_left,
@@ -44,9 +53,10 @@ def lay_out(trees: TreeEnsemble) -> Nodes:
         right_value=np.where(right_leaf, trees.value[right], 0.0),
         slots=slots,
         slot=slot,
-        opens=slot == slots,
+        opens=opens,
         path=path,
         path_feature=path_feature,
+        links=np.stack(columns, axis=1).astype(np.int32),
     )
 
 

@@ -39,10 +39,9 @@ def list_leaves(nodes: Nodes, rows: Reals, limit_bytes: int) -> Listed:
     leaves: list[Leaf] = []
     offsets = [0]
     used = 0
-    for first, end in zip(nodes.offsets[:-1].tolist(), nodes.offsets[1:].tolist(), strict=True):
-        if listed[first:end].any():
-            sides = take_sides(nodes, first, end, rows)
-            for leaf in _leaves_of_tree(nodes, first, end, listed, sides, words):
+    for tree in range(len(nodes.offsets) - 1):
+        if listed[nodes.offsets[tree] : nodes.offsets[tree + 1]].any():
+            for leaf in _leaves_of_tree(nodes, tree, listed, take_sides(nodes, tree, rows), words):
                 leaves.append(leaf)
                 used += leaf.patterns.nbytes + leaf.counts.nbytes
                 if used > limit_bytes:
@@ -54,9 +53,10 @@ def list_leaves(nodes: Nodes, rows: Reals, limit_bytes: int) -> Listed:
 
 
 def _leaves_of_tree(
-    nodes: Nodes, first: int, end: int, listed: NDArray[np.bool_], sides: NDArray[np.bool_], words: int
+    nodes: Nodes, tree: int, listed: NDArray[np.bool_], sides: NDArray[np.bool_], words: int
 ) -> Iterator[Leaf]:
     """Walk one tree and yield its listed leaves with the reference's patterns at them."""
+    first, end = int(nodes.offsets[tree]), int(nodes.offsets[tree + 1])
     stack: list[tuple[int, list[tuple[int, bool, int]]]] = [(0, [])]
     while stack:
         i, path = stack.pop()
@@ -68,24 +68,21 @@ def _leaves_of_tree(
                 stack.append((child, steps))
             elif listed[node]:
                 value = float((nodes.right_value if right else nodes.left_value)[node])
-                yield _leaf(nodes, first, value, steps, sides, words)
+                features = {slot: int(nodes.feature[first + i]) for i, _, slot in steps}
+                patterns, counts = _patterns(steps, sides, words)
+                yield Leaf(value, steps, [features[slot] for slot in range(len(features))], patterns, counts)
 
 
-def _leaf(
-    nodes: Nodes,
-    first: int,
-    value: float,
-    steps: list[tuple[int, bool, int]],
-    sides: NDArray[np.bool_],
-    words: int,
-) -> Leaf:
-    features = {slot: int(nodes.feature[first + i]) for i, _, slot in steps}
+def _patterns(
+    steps: list[tuple[int, bool, int]], sides: NDArray[np.bool_], words: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the distinct masks of violated slots among the reference rows, and how many rows have each."""
     violated = np.zeros((len(sides), words * WORD), dtype=np.bool_)
     for i, right, slot in steps:
         violated[:, slot] |= sides[:, i] != right
     masks = np.packbits(violated, axis=1, bitorder="little").view("<u8").astype(np.uint64)
     patterns, counts = np.unique(masks, axis=0, return_counts=True)
-    return Leaf(value, steps, [features[slot] for slot in range(len(features))], patterns, counts)
+    return patterns, counts.astype(np.int64)
 
 
 def _pack(leaves: list[Leaf], offsets: list[int], words: int) -> Listed:

@@ -69,7 +69,10 @@ def prepare_kernel(
         table_at=table_at,
         counts=counts,
         count_at=count_at,
-        ones=_ones_below(2**STATE_SLOTS),
+        ones=_ones_below(2**STATE_SLOTS + 1),
+        bits=np.concatenate(
+            [np.flatnonzero(mask >> np.arange(STATE_SLOTS) & 1) for mask in range(2**STATE_SLOTS)]
+        ).astype(np.uint8),
         weights=shapley_weights(max(STATE_SLOTS, int(nodes.slots.max(initial=0))) + 2),
         rows=len(rows),
     )
