@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from audit.canonical import canonical, decimal
+from audit.canonical import JsonValue, canonical, decimal
 from audit.entry import Idempotency
 from records.lookups import decision_key
 from schemas.explanation import ExplanationRequest
@@ -19,7 +19,7 @@ _FORM = "explanation/v1"
 
 def idempotency_of(model: str, request: ExplanationRequest) -> Idempotency:
     """The key (this decision of this model) and the fingerprint (this question about it)."""
-    asked = [
+    asked: list[JsonValue] = [
         _FORM,
         typed(request.features),
         typed(list(request.components)),
@@ -28,7 +28,7 @@ def idempotency_of(model: str, request: ExplanationRequest) -> Idempotency:
     return Idempotency(key=decision_key(model, request.decision_id), fingerprint=canonical(asked))
 
 
-def typed(value: object) -> list[object]:
+def typed(value: object) -> list[JsonValue]:
     """A value with its type in front, so that equal bytes mean equal values; object names become values."""
     if value is None:
         return ["null"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.canonical import canonical, decimal
+from audit.canonical import JsonValue, canonical, decimal
 from audit.entry import Draft
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
 from registry.loading import LoadedVersion
@@ -39,7 +39,7 @@ def kind_of_incident(cause: Withheld) -> str:
 def incident(loaded: LoadedVersion, question: Question, actor: str, cause: Withheld) -> Draft:
     """Which version failed and how in clear; about whom, and with what input, encrypted."""
     request = question.request
-    body = {
+    body: dict[str, JsonValue] = {
         "kind": kind_of_incident(cause),
         "model": loaded.model_name,
         "version": loaded.version,
@@ -47,7 +47,7 @@ def incident(loaded: LoadedVersion, question: Question, actor: str, cause: Withh
         "reference_digest": loaded.reference_digest,
         "code_version": CODE_VERSION,
     }
-    private = {
+    private: dict[str, JsonValue] = {
         "decision_id": request.decision_id,
         "subject_ref": request.subject_ref,
         "features": typed(request.features),

@@ -55,9 +55,8 @@ def describe(app: FastAPI) -> Document:
         summary="Explanations of record: exact reasons and counterfactuals, committed to a provable log.",
         routes=app.routes,
     )
-    _, definitions = models_json_schema(
-        [(schema, "validation") for schema in (*_BODIES.values(), Problem)], ref_template=_REF
-    )
+    bodies: list[type[BaseModel]] = [*_BODIES.values(), Problem]
+    _, definitions = models_json_schema([(schema, "validation") for schema in bodies], ref_template=_REF)
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components.update(definitions.get("$defs", {}))
     for name in ("HTTPValidationError", "ValidationError"):

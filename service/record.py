@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 from typing import cast
 
+from audit.canonical import JsonValue
 from explain.counterfactual.base import CounterfactualSet
 from explain.features import Value
 from records.private_parts import (
@@ -35,7 +36,7 @@ CODE_VERSION = "ofrecord " + installed_version("ofrecord")
 JsonObject = dict[str, object]
 
 
-def clear_body(finding: Finding) -> JsonObject:
+def clear_body(finding: Finding) -> dict[str, JsonValue]:
     """What an entry says in clear: digests, outcome and codes, nothing about the person."""
     loaded = finding.loaded
     catalogue = loaded.catalogue

@@ -58,7 +58,6 @@ async def delete_evaluation(evaluation_id: str, http: Request, principal: Evalua
 
 
 def _wire(found: evaluations.Evaluation) -> dict[str, object]:
-    failure = found.failure if found.state == "failed" else None
     return {
         "evaluation_id": str(found.evaluation_id),
         "kind": found.kind,
@@ -68,8 +67,11 @@ def _wire(found: evaluations.Evaluation) -> dict[str, object]:
         "state": found.state,
         "progress": found.progress,
         "result": None if found.result is None else dict(found.result),
-        "error": None if failure is None else {"type": failure, "detail": failure.replace("-", " ")},
+        "failure": found.failure if found.state == "failed" else None,
+        "attempts": found.attempts,
         "requested_at": format_moment(found.requested_at),
         "started_at": None if found.started_at is None else format_moment(found.started_at),
         "finished_at": None if found.finished_at is None else format_moment(found.finished_at),
+        "requested_entry_id": str(found.requested_entry_id),
+        "outcome_entry_id": None if found.outcome_entry_id is None else str(found.outcome_entry_id),
     }

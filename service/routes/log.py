@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
 from schemas.log import ConsistencyProof, InclusionProof, LogEntry, VerifierKeys
@@ -37,7 +37,7 @@ async def get_checkpoint(request: Request) -> Response:
 
 
 @router.get("/entries/{index}", responses={200: {"model": LogEntry}})
-async def get_entry(index: int, request: Request) -> Response:
+async def get_entry(index: Annotated[int, Path(ge=0, le=2**53)], request: Request) -> Response:
     """One leaf of the tree with the bytes it commits to."""
     services = services_of(request)
     return answered(await services.desk.run(attesting.entry, services, index))

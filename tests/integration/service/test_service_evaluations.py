@@ -1,0 +1,74 @@
+"""Evaluations over HTTP: recorded first, sent after, looked at, cancelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.evaluation import Evaluation
+
+UNKNOWN = "0193b8a0-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def explained(running: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = running.explain(running.request()).json()
+    return answer
+
+
+def _ask(running: Any, explained: dict[str, Any], **changes: Any) -> Any:
+    parameters = {"explanation_id": explained["explanation_id"]}
+    return running.http.post(
+        "/v1/evaluations", json={"kind": "kernelshap", "model": "loans", "parameters": parameters, **changes}
+    )
+
+
+def test_asked_looked_at_and_cancelled(running: Any, explained: dict[str, Any]) -> None:
+    requested, cancelled = running.entries("evaluation.requested"), running.entries("evaluation.cancelled")
+    response = _ask(running, explained)
+    assert response.status_code == 202
+    asked = Evaluation.model_validate(response.json())
+    assert (asked.state, asked.progress, asked.version) == ("queued", 0, "1")
+    assert running.entries("evaluation.requested") == requested + 1
+    where = response.headers["location"]
+    assert Evaluation.model_validate(running.http.get(where).json()) == asked
+    gone = running.http.delete(where)
+    assert gone.status_code == 202
+    assert gone.json()["state"] == "cancelled"
+    assert gone.json()["outcome_entry_id"] is not None
+    assert running.http.delete(where).json() == gone.json()
+    assert running.entries("evaluation.cancelled") == cancelled + 1
+
+
+def test_a_broker_that_is_away_does_not_matter(
+    running: Any, explained: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runtime import broker  # noqa: PLC0415
+
+    def away(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(broker, "send", away)
+    response = _ask(running, explained)
+    assert response.status_code == 202
+    assert running.http.get(response.headers["location"]).json()["state"] == "queued"
+
+
+def test_what_cannot_be_asked(running: Any, explained: dict[str, Any]) -> None:
+    before = running.entries()
+    good = {"explanation_id": explained["explanation_id"]}
+    cases = [
+        ({"kind": "horoscope"}, 422, "evaluation-kind-unknown"),
+        ({"parameters": {}}, 422, "invalid-input"),
+        ({"parameters": {"explanation_id": 7}}, 422, "invalid-input"),
+        ({"parameters": {**good, "more": 1}}, 422, "invalid-input"),
+        ({"parameters": {"explanation_id": UNKNOWN}}, 404, "not-found"),
+        ({"model": "other"}, 404, "not-found"),
+        ({"version": "7"}, 422, "invalid-input"),
+        ({"kind": 7}, 422, "invalid-input"),
+    ]
+    for changes, status, name in cases:
+        response = _ask(running, explained, **changes)
+        assert (response.status_code, response.json()["type"]) == (status, f"/problems/{name}"), changes
+    assert running.entries() == before
