@@ -9,6 +9,7 @@ from celery import signals
 
 from runtime.broker import make_celery
 from runtime.settings import Settings
+from workers.acknowledging import steady_acknowledgements
 from workers.policy import Policy
 from workers.tasks import ProcessResources, register_tasks
 
@@ -43,6 +44,7 @@ def create_worker(settings: Settings, policy: Policy | None = None) -> Celery:
     policy = policy or Policy()
     stopping = SharedFlag()
     resources = ProcessResources(settings, policy, stopping.is_set)
+    steady_acknowledgements()
     app = make_celery(settings)
     register_tasks(app, resources, policy)
 

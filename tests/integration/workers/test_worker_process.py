@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,8 @@ import redis
 from records.evaluations import cancel_evaluation
 from runtime.broker import EVALUATE, make_celery, send
 from runtime.clock import SystemClock
+from runtime.embedded.state import locate
+from runtime.embedded.valkey import ValkeyServer
 from runtime.settings import Settings
 from workers import scheduling
 from workers.policy import Policy
@@ -176,3 +179,26 @@ def test_a_killed_worker_and_a_flushed_queue_lose_nothing(
     assert found.result["agrees"] is True
     for explanation in (explanation_id, *others):
         assert world.outcomes(explanation) == ["evaluation.completed"]
+
+
+def test_a_restarted_broker_is_found_again(
+    world: Any, settings: Settings, servers_folder: Path, until: Callable[..., Any]
+) -> None:
+    place = locate(servers_folder / "again", system_root=servers_folder / "again-system")
+    broker = ValkeyServer(place, password="test-only", log=servers_folder / "again.log")
+    broker.start()
+    settings = replace(settings, broker_url=broker.url)
+    explanation_id = world.explain("slow")
+    evaluation_id = world.request(explanation_id, "slow")
+    try:
+        with _schedulers(settings, 1), _worker(settings):
+            until(lambda: _running(world, evaluation_id))
+            broker.stop()
+            later = world.request(world.explain(subject="S-2"))
+            time.sleep(POLICY.unclaimed_seconds)
+            broker.start()
+            until(lambda: world.read(evaluation_id).finished and world.read(later).finished)
+    finally:
+        broker.stop()
+    assert world.read(evaluation_id).state == "completed"
+    assert world.outcomes(explanation_id) == ["evaluation.completed"]
