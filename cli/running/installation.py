@@ -57,6 +57,6 @@ def _describe(supervisor: Supervisor) -> None:
     screen.say(f"  logs           {folder.root / 'logs'}")
     if place:
         screen.say(f"  databases      {place.home}")
-    for unused in abandoned() if place and place.account else ():
+    for unused in abandoned(place.home.parent) if place and place.account else ():
         screen.say(f"  unused         {unused} (its data folder is gone; remove it if you like)")
     screen.say()

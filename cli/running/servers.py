@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from cli.rooms import keys_address
@@ -12,7 +13,7 @@ from cli.running.folder import DataFolder
 from runtime.addresses import with_password
 from runtime.embedded.postgres import PostgresServer
 from runtime.embedded.process import ChildProcess
-from runtime.embedded.state import Place, locate
+from runtime.embedded.state import SYSTEM_ROOT, Place, locate
 from runtime.embedded.valkey import ValkeyServer
 from runtime.settings import Settings
 
@@ -50,11 +51,18 @@ class Servers:
             server.stop()
 
 
+def system_root(env: Mapping[str, str]) -> Path:
+    """Return where root's servers keep their state; OFRECORD_STATE_DIR moves it."""
+    return Path(env.get("OFRECORD_STATE_DIR") or SYSTEM_ROOT)
+
+
 def choose_servers(folder: DataFolder, secrets: Credentials, env: Mapping[str, str]) -> Servers:
     """Use the servers named in the environment, and embedded ones for the rest; nothing is started yet."""
     given = Settings.from_env(env, needs=())
     own: list[Server] = []
-    place = None if given.database_url and given.broker_url else locate(folder.root)
+    place = (
+        None if given.database_url and given.broker_url else locate(folder.root, system_root=system_root(env))
+    )
     admin_url, keys_admin_url = given.database_url, given.keys_database_url
     if not admin_url and place:
         postgres = PostgresServer(

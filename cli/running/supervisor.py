@@ -19,6 +19,7 @@ from cli.running.folder import DataFolder
 from cli.running.listening import address_of, readiness
 from cli.running.screen import Screen
 from cli.running.servers import Servers, choose_servers
+from cli.starting import REFUSED
 from runtime.errors import OperationError
 from runtime.migrations import migrate
 from runtime.settings import SERVICE_NEEDS, Settings
@@ -137,7 +138,8 @@ class Supervisor:
                 raise Interrupted
             self.watch_once()
             for child in self.children:
-                if child.failures >= _FAILURES_BEFORE_READY:
+                refused = child.process.exit_code == REFUSED
+                if refused or child.failures >= _FAILURES_BEFORE_READY:
                     raise OperationError(f"{child.name} does not start:\n{child.process.log_tail()}")
             if self.children[0].process.running:
                 ready, reason = readiness(self.url)
