@@ -32,6 +32,7 @@ _TYPE = re.compile(r"[a-z]+(?:_[a-z]+)*(?:\.[a-z]+(?:_[a-z]+)*)+")
 _WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -105,7 +106,7 @@ def format_time(moment: datetime) -> str:
     """Write an aware moment in UTC with six digits of a second, always."""
     if moment.tzinfo is None:
         raise MalformedEntry("a time without a zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: object) -> datetime:
@@ -113,7 +114,7 @@ def parse_time(text: object) -> datetime:
     if not isinstance(text, str) or not _TIME.fullmatch(text):
         raise MalformedEntry("time is written as 2026-01-31T08:00:00.000000Z")
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError as error:
         raise MalformedEntry(str(error)) from error
 
@@ -148,17 +149,18 @@ def parse_entry(data: bytes) -> Entry:
         raise MalformedEntry("not JSON") from error
     if not isinstance(value, dict):
         raise MalformedEntry("not an object")
-    if value.get("v") != VERSION:
+    if type(value.get("v")) is not int or value["v"] != VERSION:
         raise MalformedEntry(f"entry version {value.get('v')!r} is not known")
     if value.keys() != MEMBERS:
         raise MalformedEntry("not the members of an entry")
-    entry = _from_members(value)
     try:
-        same = entry_bytes(entry) == data
+        same = canonical(value) == data
     except NotCanonical as error:
         raise MalformedEntry(str(error)) from error
     if not same:
         raise MalformedEntry("not canonical")
+    entry = _from_members(value)
+    _check(entry, data)
     return entry
 
 
@@ -189,12 +191,9 @@ def _private(digest: JsonValue, commitment: JsonValue, key_id: JsonValue) -> Pri
 
 
 def _uuid(text: JsonValue) -> UUID:
-    if not isinstance(text, str):
-        raise MalformedEntry("an id is a string")
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise MalformedEntry("not a UUID") from error
+    if not isinstance(text, str) or not _UUID.fullmatch(text):
+        raise MalformedEntry("an id is a UUID in lower case")
+    return UUID(text)
 
 
 def _check(entry: Entry, encoded: bytes) -> None:

@@ -87,7 +87,7 @@ class KeyStore:
         """Commit the keys of a batch of entries."""
         if not keys:
             return
-        with session(self._pool) as connection:
+        with session(self._pool) as connection, connection.pipeline():
             subjects = self._subject_keys(
                 connection, {key.subject for key in keys if key.subject is not None}
             )

@@ -140,6 +140,12 @@ def test_overlapping_batches_in_opposite_order_do_not_deadlock(rig):
     assert rig.count("entry") == 40
 
 
+def test_large_private_parts_fit_into_one_batch(rig):
+    large = Draft("a.b", "x", {}, private=b"p" * 300_000, subject="S")
+    appended = rig.log.append([large] * 40, NOW)
+    assert rig.log.open(rig.log.read(appended[-1].entry_id)) == b"p" * 300_000
+
+
 def test_an_append_in_the_callers_transaction_lives_and_dies_with_it(rig):
     with psycopg.connect(rig.database.url("service")) as connection:
         gone = rig.log.append_one(draft(), NOW, connection)

@@ -183,7 +183,7 @@ TAMPERING = {
     "a leaf right of the tiles": "update audit.leaf set leaf_hash = sha256('x') where index = 300",
     "a tile's root": "update audit.tile set root = sha256('x')",
     "a checkpoint's root": "update audit.checkpoint set root = sha256('x') where tree_size = 310",
-    "a checkpoint's note": "update audit.checkpoint set note = replace(note, '310', '311') where tree_size = 310",
+    "a checkpoint's note": "update audit.checkpoint set note = replace(note, '310', '311')",
     "a missing leaf": "delete from audit.leaf where index = 309",
     "a leaf too many": "insert into audit.leaf values (310, gen_random_uuid(), sha256('x'))",
     "a log cut back": "delete from audit.checkpoint where tree_size = 310",

@@ -20,8 +20,8 @@ def grown() -> tuple[Edge, dict[tuple[int, int], tiles.Tile]]:
 
 
 def test_the_shape_of_a_tree_of_70000(grown):
-    # "273 full level 0 tiles, one partial level 0 tile of width 112, one full level 1 tile, one partial level 1
-    # tile of width 17, and one partial level 2 tile of width 1"
+    # "273 full level 0 tiles, one partial level 0 tile of width 112, one full level 1 tile, one partial
+    # level 1 tile of width 17, and one partial level 2 tile of width 1"
     edge, stored = grown
     assert edge.size == 70_000
     assert sorted({level for level, _ in stored}) == [0, 1]
