@@ -15,6 +15,9 @@ from audit.log import AuditLog, Prepared
 
 _LOG = logging.getLogger(__name__)
 
+BATCH_LIMIT_BYTES = 8 << 20
+"""A transaction takes no further entry once its private parts are this large: it has two seconds."""
+
 Waiting = tuple[Prepared, "Future[Appended]"]
 
 
@@ -86,7 +89,10 @@ class GroupCommitter:
                 self._changed.wait()
             if not self._waiting:
                 return None
-            taken = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            taken, size = [], 0
+            while self._waiting and len(taken) < self._batch and size < BATCH_LIMIT_BYTES:
+                taken.append(self._waiting.popleft())
+                size += len(taken[-1][0].ciphertext or b"")
         return [item for item in taken if item[1].set_running_or_notify_cancel()]
 
     def _commit(self, batch: list[Waiting]) -> None:

@@ -169,6 +169,18 @@ def test_after_an_unknown_commit_the_retry_finds_out(rig, clock, monkeypatch):
     committer.close()
 
 
+def test_large_entries_share_fewer_transactions(rig, committer):
+    large = Draft("a.b", "x", {}, private=b"p" * (1 << 20), subject="S")
+    with blocked(rig):
+        futures = [committer.submit(DRAFT)]
+        wait_until_blocked(rig)
+        futures += [committer.submit(large) for _ in range(20)]
+    assert all(future.result(20) for future in futures)
+    with psycopg.connect(rig.database.admin_url) as connection:
+        (transactions,) = connection.execute("select count(distinct xmin::text) from audit.entry").fetchone()
+    assert transactions == 1 + 3
+
+
 def test_closing_commits_what_waits(rig, clock):
     committer = GroupCommitter(rig.log, clock)
     futures = [committer.submit(DRAFT) for _ in range(300)]
