@@ -89,7 +89,8 @@ class GroupCommitter:
                 self._changed.wait()
             if not self._waiting:
                 return None
-            taken, size = [], 0
+            taken: list[Waiting] = []
+            size = 0
             while self._waiting and len(taken) < self._batch and size < BATCH_LIMIT_BYTES:
                 taken.append(self._waiting.popleft())
                 size += len(taken[-1][0].ciphertext or b"")
