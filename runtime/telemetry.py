@@ -29,6 +29,8 @@ SAFE_FIELDS = frozenset(
 )  # fmt: skip
 _CONTEXT: ContextVar[dict[str, str] | None] = ContextVar("ofrecord_log_context", default=None)
 _FRAMES = 12
+# Their messages name settings, files, modules and attributes, never values.
+_QUOTABLE = (OperationError, OSError, ImportError, AttributeError)
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def describe_error(error: BaseException) -> dict[str, object]:
         "type": f"{type(error).__module__}.{type(error).__qualname__}",
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }
-    if isinstance(error, (OperationError, OSError)):
+    if isinstance(error, _QUOTABLE):
         told["detail"] = str(error)
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
