@@ -95,13 +95,19 @@ def finish_evaluation(
 
 
 def due_for_redelivery(
-    conn: Connection, now: datetime, *, unclaimed_for: timedelta, at_most: int
+    conn: Connection, now: datetime, *, queued_for: timedelta, expired_for: timedelta, at_most: int
 ) -> Sequence[UUID]:
-    """Mark as sent, and return, what no worker holds and nobody has sent for `unclaimed_for`.
+    """Mark as sent, and return, what no worker holds and nobody has sent for so long.
 
-    Rows another scheduler is taking at this moment are passed over.
+    `queued_for` is for what no worker ever took, `expired_for` for what a worker left behind. Rows another
+    scheduler is taking at this moment are passed over.
     """
-    values = {"now": now, "sent_before": now - unclaimed_for, "at_most": at_most}
+    values = {
+        "now": now,
+        "queued_before": now - queued_for,
+        "expired_before": now - expired_for,
+        "at_most": at_most,
+    }
     with conn.cursor(row_factory=scalar_row) as cursor:
         found: Sequence[UUID] = cursor.execute(queries("evaluations")["due"], values).fetchall()
     return found

@@ -11,7 +11,8 @@ class Policy:
     """The times and limits of evaluations; all have working values.
 
     A lease lasts many heartbeats, so that a slow moment loses none; what no worker has taken for
-    `unclaimed_seconds` is sent again.
+    `unclaimed_seconds` is sent again, or after `waiting_seconds` while the queue is not empty: then it more
+    likely waits for its turn than that it was lost.
     """
 
     lease_seconds: float = 30.0
@@ -20,6 +21,7 @@ class Policy:
     work_seconds: float = 1800.0  # afterwards the evaluation fails as `time-limit`
     hard_seconds: float = 2100.0  # afterwards the worker's child is killed; the lease runs out
     unclaimed_seconds: float = 15.0
+    waiting_seconds: float = 600.0
     redeliver_at_most: int = 100
     longest_pause_seconds: float = 60.0
     tick_seconds: float = 1.0
@@ -39,3 +41,8 @@ class Policy:
     def unclaimed_for(self) -> timedelta:
         """How long a message may go unanswered before it is sent again."""
         return timedelta(seconds=self.unclaimed_seconds)
+
+    @property
+    def waiting_for(self) -> timedelta:
+        """The same while there are messages that nobody has taken yet."""
+        return timedelta(seconds=self.waiting_seconds)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from records.leases import due_for_redelivery
 from records.reaching import transaction
@@ -13,29 +13,40 @@ from workers.policy import Policy
 
 _LOG = logging.getLogger(__name__)
 
-Send = Callable[[str], None]  # sends the task of one evaluation; raises SendFailed
+
+class QueueAway(Exception):
+    """The broker does not answer."""
 
 
-class SendFailed(Exception):
-    """The broker did not take the message."""
+class Queue(Protocol):
+    """What redelivery needs of the queue; both raise QueueAway."""
+
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet."""
+
+    def send(self, evaluation_id: str) -> None:
+        """Send the task of one evaluation."""
 
 
-def redeliver(pool: Pool, send: Send, now: datetime, policy: Policy) -> int:
-    """Send every evaluation that is due, and return how many were sent.
+def redeliver(pool: Pool, queue: Queue, now: datetime, policy: Policy) -> int:
+    """Send every evaluation that is due, and return how many were sent; QueueAway if the broker is away.
 
-    They are marked as sent before they are: if the broker is away, or this process dies in between, they are
-    due again after `unclaimed_seconds`; and no two schedulers send the same one at the same time.
+    They are marked as sent before they are: if the broker goes away now, or this process dies, they are due
+    again after `unclaimed_seconds`; and no two schedulers send the same one at the same time. While messages
+    are waiting, an evaluation that no worker took is most likely among them: sending it again and again would
+    only make a long queue longer.
     """
+    queued_for = policy.waiting_for if queue.waiting() else policy.unclaimed_for
     with transaction(pool) as conn:
         due = due_for_redelivery(
-            conn, now, unclaimed_for=policy.unclaimed_for, at_most=policy.redeliver_at_most
+            conn,
+            now,
+            queued_for=queued_for,
+            expired_for=policy.unclaimed_for,
+            at_most=policy.redeliver_at_most,
         )
-    for sent, evaluation_id in enumerate(due):
-        try:
-            send(str(evaluation_id))
-        except SendFailed:
-            _LOG.warning("the broker is away; redelivery waits", extra={"count": len(due) - sent})
-            return sent
+    for evaluation_id in due:
+        queue.send(str(evaluation_id))
     if due:
         _LOG.info("redelivered", extra={"count": len(due)})
     return len(due)

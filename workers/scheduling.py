@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from audit.partitions import ensure_partitions
 from records.reaching import transaction
-from runtime.broker import EVALUATE, make_celery, send
+from runtime.broker import EVALUATE, QUEUE, make_celery, send
 from runtime.clock import Clock, SystemClock
 from runtime.postgres import Pool
 from runtime.settings import Settings
 from workers.looping import loop, loop_pool
 from workers.policy import Policy
-from workers.redelivering import Send, SendFailed, redeliver
+from workers.redelivering import Queue, QueueAway, redeliver
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -34,37 +35,68 @@ def run(
     settings: Settings, stop: threading.Event, *, policy: Policy | None = None, clock: Clock | None = None
 ) -> None:
     """Run until `stop` is set; an absent database or broker is waited for."""
-    policy = policy or Policy()
-    app = make_celery(settings)
+    queue = BrokerQueue(make_celery(settings))
     with loop_pool(settings.database_url, "ofrecord-scheduler") as pool:
-        loop(pool, scheduler_step(pool, sender(app), policy, clock or SystemClock()), stop)
+        loop(pool, Scheduler(pool, queue, policy or Policy(), clock or SystemClock()).step, stop)
 
 
-def sender(app: Celery) -> Send:
-    """Send an evaluation's task; an absent broker becomes SendFailed."""
+class BrokerQueue:
+    """The queue as the broker has it."""
 
-    def send_evaluation(evaluation_id: str) -> None:
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet."""
+        with self._reaching(), self._app.pool.acquire(block=True) as connection:
+            try:
+                count: int = connection.default_channel.queue_declare(QUEUE, passive=True).message_count
+            except ChannelError:  # no message, no queue
+                return 0
+        return count
+
+    def send(self, evaluation_id: str) -> None:
+        """Send the task of one evaluation."""
+        with self._reaching():
+            send(self._app, EVALUATE, evaluation_id)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """The library's ways of saying "away" differ by how it was reached."""
         try:
-            send(app, EVALUATE, evaluation_id)
-        except (OperationalError, OSError) as error:
-            raise SendFailed from error
-
-    return send_evaluation
+            yield
+        except (OperationalError, *self._app.connection_for_write().connection_errors) as error:
+            raise QueueAway from error
 
 
-def scheduler_step(pool: Pool, send_one: Send, policy: Policy, clock: Clock) -> Callable[[], float]:
-    """One turn of the scheduler, as a function that returns the seconds to rest."""
-    partitioned_at: datetime | None = None
+class Scheduler:
+    """One turn after the other; each returns the seconds to rest."""
 
-    def step() -> float:
-        nonlocal partitioned_at
-        now = clock.now()
-        if partitioned_at is None or now - partitioned_at >= _PARTITIONS_EVERY:
-            with transaction(pool) as conn:
+    def __init__(self, pool: Pool, queue: Queue, policy: Policy, clock: Clock) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._policy = policy
+        self._clock = clock
+        self._partitioned_at: datetime | None = None
+        self._away = False
+
+    def step(self) -> float:
+        """Keep partitions ahead and send again what is due; a broker that is away is told of once."""
+        now = self._clock.now()
+        if self._partitioned_at is None or now - self._partitioned_at >= _PARTITIONS_EVERY:
+            with transaction(self._pool) as conn:
                 made = ensure_partitions(conn, now)
-            partitioned_at = now
+            self._partitioned_at = now
             _LOG.info("partitions are ahead", extra={"count": len(made)})
-        redeliver(pool, send_one, now, policy)
-        return policy.tick_seconds
+        try:
+            redeliver(self._pool, self._queue, now, self._policy)
+        except QueueAway:
+            self._tell(away=True)
+        else:
+            self._tell(away=False)
+        return self._policy.tick_seconds
 
-    return step
+    def _tell(self, *, away: bool) -> None:
+        if away != self._away:
+            _LOG.warning("the broker is away; redelivery waits" if away else "the broker is back")
+        self._away = away

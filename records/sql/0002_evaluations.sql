@@ -139,10 +139,11 @@ BEGIN
 END
 $$;
 
--- What a scheduler must send (again): queued and not sent since p_sent_before, or running under a lease that has run
--- out. Marks them as sent now; rows another scheduler is just taking are passed over, so any number is harmless.
+-- What a scheduler must send (again): queued and not sent since p_queued_before, or running under a lease that has run
+-- out and not sent since p_expired_before. Marks them as sent now; rows another scheduler is just taking are passed
+-- over, so any number is harmless.
 CREATE FUNCTION records.evaluations_due_for_redelivery_v1(
-    p_now timestamptz, p_sent_before timestamptz, p_at_most integer
+    p_now timestamptz, p_queued_before timestamptz, p_expired_before timestamptz, p_at_most integer
 ) RETURNS SETOF uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -151,8 +152,8 @@ AS $$
      WHERE evaluation_id IN (
             SELECT evaluation_id
               FROM records.evaluation
-             WHERE state IN ('queued', 'running') AND sent_at < p_sent_before
-               AND (state = 'queued' OR lease_until < p_now)
+             WHERE (state = 'queued' AND sent_at < p_queued_before)
+                OR (state = 'running' AND sent_at < p_expired_before AND lease_until < p_now)
              ORDER BY sent_at
              LIMIT p_at_most
                FOR UPDATE SKIP LOCKED)
@@ -170,6 +171,6 @@ GRANT EXECUTE ON FUNCTION
     records.heartbeat_evaluation_v1(uuid, text, timestamptz, double precision),
     records.release_evaluation_v1(uuid, text, timestamptz, text),
     records.finish_evaluation_v1(uuid, text, timestamptz, text, text, bytea),
-    records.evaluations_due_for_redelivery_v1(timestamptz, timestamptz, integer)
+    records.evaluations_due_for_redelivery_v1(timestamptz, timestamptz, timestamptz, integer)
 TO ofrecord_worker;
 GRANT EXECUTE ON FUNCTION records.outcome_evaluation_v1(uuid, uuid) TO ofrecord_service, ofrecord_worker;

@@ -26,4 +26,5 @@ SELECT records.cancel_evaluation_v1(%(evaluation_id)s, %(now)s)
 SELECT records.outcome_evaluation_v1(%(evaluation_id)s, %(entry_id)s)
 
 -- name: due
-SELECT records.evaluations_due_for_redelivery_v1(%(now)s, %(sent_before)s, %(at_most)s)
+SELECT records.evaluations_due_for_redelivery_v1(
+    %(now)s, %(queued_before)s, %(expired_before)s, %(at_most)s)

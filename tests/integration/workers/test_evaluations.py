@@ -35,7 +35,7 @@ from runtime.clock import FixedClock
 from runtime.postgres import Pool
 
 LEASE = timedelta(seconds=30)
-UNCLAIMED = timedelta(seconds=15)
+PATIENCE = {"queued_for": timedelta(seconds=15), "expired_for": timedelta(seconds=15)}
 EXPLANATION = "01936a3e-7c00-7000-8000-000000000001"
 REQUEST = EvaluationRequest("kernelshap", "m", "1", {"explanation_id": EXPLANATION}, "token:alice")
 
@@ -147,9 +147,9 @@ def test_a_released_lease_is_queued_again_and_names_what_was_met(
         claim_evaluation(conn, made.evaluation_id, "a", clock.now(), LEASE)
         assert release_evaluation(conn, made.evaluation_id, "a", clock.now(), "database-away")
         assert heartbeat_evaluation(conn, made.evaluation_id, "a", clock.now(), 0.1) == "lost"
-        assert due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9) == []
+        assert due_for_redelivery(conn, clock.now(), **PATIENCE, at_most=9) == []
         clock.advance(16)
-        due = due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9)
+        due = due_for_redelivery(conn, clock.now(), **PATIENCE, at_most=9)
         assert due == [made.evaluation_id]
     found = _read(service, made.evaluation_id)
     assert (found.state, found.failure) == ("queued", "database-away")
@@ -215,20 +215,25 @@ def test_what_is_due_is_sent_once_by_any_number_of_schedulers(
             claim_evaluation(conn, made.evaluation_id, "a", clock.now(), LEASE)
         finish_evaluation(conn, worker[1], (finished.evaluation_id, "a"), _outcome(finished), clock.now())
         clock.advance(10)
-        assert due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9) == []
+        assert due_for_redelivery(conn, clock.now(), **PATIENCE, at_most=9) == []
         clock.advance(21)
         until = clock.now() + LEASE
         heartbeat_evaluation(conn, held.evaluation_id, "a", until, 0.1)
     with worker[0].connection() as one, worker[0].connection() as other:
         now = clock.now()
-        (first,) = due_for_redelivery(one, now, unclaimed_for=UNCLAIMED, at_most=1)
-        (second,) = due_for_redelivery(other, now, unclaimed_for=UNCLAIMED, at_most=9)
-        assert due_for_redelivery(one, now, unclaimed_for=UNCLAIMED, at_most=9) == []
+        (first,) = due_for_redelivery(one, now, **PATIENCE, at_most=1)
+        (second,) = due_for_redelivery(other, now, **PATIENCE, at_most=9)
+        assert due_for_redelivery(one, now, **PATIENCE, at_most=9) == []
     assert {first, second} == {unclaimed.evaluation_id, expired.evaluation_id}
     with worker[0].connection() as conn:
-        assert due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9) == []
+        assert due_for_redelivery(conn, clock.now(), **PATIENCE, at_most=9) == []
         clock.advance(16)
-        again = due_for_redelivery(conn, clock.now(), unclaimed_for=UNCLAIMED, at_most=9)
+        patient = {**PATIENCE, "queued_for": timedelta(seconds=600)}
+        (left,) = due_for_redelivery(conn, clock.now(), **patient, at_most=9)
+        assert left == expired.evaluation_id
+        heartbeat_evaluation(conn, held.evaluation_id, "a", clock.now() + LEASE, 0.2)
+        clock.advance(16)
+        again = due_for_redelivery(conn, clock.now(), **PATIENCE, at_most=9)
     assert set(again) == {unclaimed.evaluation_id, expired.evaluation_id}
 
 

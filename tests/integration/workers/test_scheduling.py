@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from audit.keys import KeyStore
 from audit.log import AuditLog
@@ -16,7 +19,7 @@ from runtime.postgres import open_pool
 from runtime.settings import Settings
 from workers import scheduling
 from workers.policy import Policy
-from workers.redelivering import SendFailed
+from workers.redelivering import QueueAway
 
 POLICY = Policy(unclaimed_seconds=0.2, tick_seconds=0.02)
 
@@ -42,17 +45,46 @@ def test_schedulers_make_the_partitions_of_the_coming_months_once(
             future.result()
 
 
-def test_an_absent_broker_is_waited_for(world: Any, settings: Settings, until: Callable[..., Any]) -> None:
+class _Queue:
+    """A queue that is away at first, and then says how much is waiting."""
+
+    def __init__(self, *waiting: int | None) -> None:
+        self.answers = list(waiting)
+        self.sent: list[str] = []
+
+    def waiting(self) -> int:
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise QueueAway
+        return answer
+
+    def send(self, evaluation_id: str) -> None:
+        self.sent.append(evaluation_id)
+
+
+def test_a_broker_that_is_away_or_busy_is_not_sent_more(world: Any, settings: Settings) -> None:
     evaluation_id = world.request(world.explain())
-    sent: list[str] = []
-
-    def send_later(identifier: str) -> None:
-        if not sent:
-            sent.append("refused")
-            raise SendFailed
-        sent.append(identifier)
-
+    clock = FixedClock(SystemClock().now())
+    clock.advance(1.0)
+    queue = _Queue(None, 3, 0, 0)
     with open_pool(settings.database_url) as pool:
-        step = scheduling.scheduler_step(pool, send_later, POLICY, SystemClock())
-        until(lambda: step() and len(sent) == 2)
-    assert sent == ["refused", str(evaluation_id)]
+        scheduler = scheduling.Scheduler(pool, queue, POLICY, clock)
+        scheduler.step()  # away: nothing is marked as sent
+        scheduler.step()  # three messages are waiting, it is probably among them
+        assert queue.sent == []
+        scheduler.step()
+        scheduler.step()
+    assert queue.sent == [str(evaluation_id)]
+
+
+def test_the_broker_tells_how_many_messages_are_waiting(settings: Settings) -> None:
+    queue = scheduling.BrokerQueue(make_celery(settings))
+    before = queue.waiting()
+    for number in range(3):
+        queue.send(str(number))
+    assert queue.waiting() == before + 3
+    nowhere = replace(settings, broker_url="redis://127.0.0.1:1/0")
+    with pytest.raises(QueueAway):
+        scheduling.BrokerQueue(make_celery(nowhere)).waiting()
+    with pytest.raises(QueueAway):
+        scheduling.BrokerQueue(make_celery(nowhere)).send("x")
