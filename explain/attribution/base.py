@@ -31,6 +31,11 @@ class Attribution:
     tolerance: float
 
 
+def tolerance_for(expected: float, float_width: FloatWidth) -> float:
+    """Return how far from the native margin `expected` a total may lie."""
+    return RELATIVE_TOLERANCE[float_width] * max(1.0, abs(expected))
+
+
 def reconcile(
     base_value: float, phi: NDArray[np.float64], expected: float, float_width: FloatWidth, *, method: str
 ) -> Attribution:
@@ -40,7 +45,7 @@ def reconcile(
     beyond it, or where a number is not finite, AttributionUnreconciled is raised.
     """
     total = math.fsum([base_value, *phi.tolist()])
-    tolerance = RELATIVE_TOLERANCE[float_width] * max(1.0, abs(expected))
+    tolerance = tolerance_for(expected, float_width)
     error = abs(total - expected)
     if not error <= tolerance or not math.isfinite(expected):
         raise AttributionUnreconciled(expected, total, tolerance)

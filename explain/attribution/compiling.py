@@ -1,8 +1,8 @@
 """How kernels are compiled: GIL released, one thread, kept on disk only where a directory was named.
 
 Never numba's `parallel` (GNU OpenMP kills a forked child, the workqueue layer aborts under threads) and
-never `fastmath` (a row alone must equal the row in a batch, bit for bit). Without a named directory nothing is
-written: an install tree may be read-only, and its `__pycache__` is not ours to fill.
+never `fastmath` (a row alone must equal the row in a batch, bit for bit). Without a named directory nothing
+is written: an install tree may be read-only, and its `__pycache__` is not ours to fill.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def compiled(function: Function) -> Function:
 def keep_compiled_in(directory: Path) -> bool:
     """Keep what is compiled from now on in this directory, and take from it what is there already.
 
-    Returns False, and changes nothing, if the directory cannot be written or NUMBA_CACHE_DIR already names one.
+    Returns False, and changes nothing, if it cannot be written or NUMBA_CACHE_DIR already names another.
     The directory must be the service's own: what lies in it is executed.
     """
     if numba.config.CACHE_DIR:

@@ -41,15 +41,15 @@ from explain.attribution.structures import (
 
 
 @compiled
-def listed_side(nodes: Nodes, node: int, x: float) -> int:
-    """Return the side (1 for right) that a category code takes at a categorical split."""
+def listed_right(nodes: Nodes, node: int, x: float) -> bool:
+    """Tell whether a category code goes right at a categorical split."""
     code = int(x)
     word = code >> 5
     listed = False
     if 0 <= word < nodes.category_size[node]:
         bit = np.uint32(1) << np.uint32(code & 31)
         listed = nodes.category_words[nodes.category_start[node] + word] & bit != 0
-    return np.int64(listed != nodes.listed_left[0])
+    return bool(listed != nodes.listed_left[0])
 
 
 @compiled
@@ -64,7 +64,7 @@ def walk(nodes: Nodes, tree: int, x: Reals, masks: Ints, sides: Ints) -> None:
         flags = links[node, FLAGS]
         missing = value != value  # noqa: PLR0124  NaN alone differs from itself
         if flags & CATEGORICAL and not missing:
-            right = listed_side(nodes, node, value)
+            right = np.int64(listed_right(nodes, node, value))
         else:
             right = np.int64((value >= thresholds[node]) | (missing & (flags & DEFAULT_RIGHT != 0)))
         sides[i] = right
@@ -87,22 +87,23 @@ def explain_rows(nodes: Nodes, prepared: Prepared, listed: Listed, rows: Reals, 
     """Add each row's Shapley values to `phi`, tree by tree: the same sums for a row alone or among others."""
     widest = widest_tree(nodes)
     masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)
-    passed, out = np.zeros(widest + 1), np.zeros(64)
+    places, passed, out = np.zeros(widest + 1, np.int64), np.zeros(widest + 1), np.zeros(64)
     for t in range(len(nodes.offsets) - 1):
         for r in range(len(rows)):
             walk(nodes, t, rows[r], masks, sides)
-            collect(nodes, prepared, t, masks, sides, passed, out, phi[r])
+            collect(nodes, prepared, t, masks, sides, places, passed, out, phi[r])
             for leaf in range(listed.offsets[t], listed.offsets[t + 1]):
                 sum_patterns(listed, leaf, prepared, sides, phi[r])
 
 
 @compiled
-def collect(
+def collect(  # noqa: PLR0913
     nodes: Nodes,
     prepared: Prepared,
     tree: int,
     masks: Ints,
     sides: Ints,
+    places: Ints,
     passed: Reals,
     out: Reals,
     phi: Reals,
@@ -113,25 +114,21 @@ def collect(
     and is paid to a feature where its slot was first violated.
     """
     links, path_feature = nodes.links, nodes.path_feature
-    table_at, tables, ones, bits = prepared.table_at, prepared.tables, prepared.ones, prepared.bits
+    tables, ones, bits = prepared.tables, prepared.ones, prepared.bits
     first = nodes.offsets[tree]
+    look_up(nodes, prepared, tree, masks, sides, places, passed)
     for i in range(nodes.offsets[tree + 1] - first - 1, -1, -1):
         node = first + i
         mask = masks[i]
         common = passed[i]
-        passed[i] = 0.0
-        at = table_at[node]
+        at = places[i]
         if at >= 0:
-            slots, opens = links[node, SLOTS], (links[node, FLAGS] & OPENS) >> 1
-            free = ((1 << slots) - 1) & ~mask
-            start, end = ones[free], ones[free + 1]
-            at += 2 * (mask * (slots + 1 + opens) - ones[mask]) + sides[i] * (end - start + 1 + opens)
-            common += tables[at]
-            if opens:
+            free = ((1 << links[node, SLOTS]) - 1) & ~mask
+            if links[node, FLAGS] & OPENS:
                 at += 1
                 phi[links[node, FEATURE]] += tables[at]
             path = links[node, PATH]
-            for p in range(start, end):
+            for p in range(ones[free], ones[free + 1]):
                 at += 1
                 phi[path_feature[path + bits[p]]] += tables[at]
         elif prepared.count_at[node] >= 0:
@@ -141,6 +138,34 @@ def collect(
             passed[above] += common
             if mask != masks[above]:
                 phi[links[first + above, FEATURE]] += common
+
+
+@compiled
+def look_up(
+    nodes: Nodes, prepared: Prepared, tree: int, masks: Ints, sides: Ints, places: Ints, passed: Reals
+) -> None:
+    """Find each unit's table row and read its first number, the common one.
+
+    Tables are far larger than the caches. In a loop of its own, whose reads do not wait for each other, the
+    memory's latency is paid once for many units instead of once for each.
+    """
+    links, table_at, tables, ones = nodes.links, prepared.table_at, prepared.tables, prepared.ones
+    first = nodes.offsets[tree]
+    touched = 0.0
+    for i in range(nodes.offsets[tree + 1] - first):
+        node = first + i
+        at = table_at[node]
+        places[i] = at
+        passed[i] = 0.0
+        if at >= 0:
+            mask, opens = masks[i], (links[node, FLAGS] & OPENS) >> 1
+            length = links[node, SLOTS] + 1 + opens
+            violated = ones[mask + 1] - ones[mask]
+            at += 2 * (mask * length - ones[mask]) + sides[i] * (length - violated)
+            places[i] = at
+            passed[i] = tables[at]
+            touched += tables[at + length - violated - 1]
+    passed[nodes.offsets[tree + 1] - first] = touched
 
 
 @compiled
@@ -168,8 +193,8 @@ def add_unit(
 ) -> float:
     """Sum a unit's contributions in one state of the explained row over the reference's states.
 
-    `counts[at:]` are the unit's own, by state of the reference. `out` is set by slot for the slots that the row
-    satisfies and for the one that the unit opens; the number that each other slot takes is returned.
+    `counts[at:]` are the unit's own, by state of the reference. `out` is set by slot for the slots that the
+    row satisfies and for the one that the unit opens; the number that each other slot takes is returned.
     """
     mask, k = state >> 1, nodes.slots[node]
     own = np.int64(1) << nodes.slot[node]
@@ -228,34 +253,42 @@ def add_leaf(  # noqa: PLR0913
 
 
 @compiled
-def sum_patterns(listed: Listed, leaf: int, prepared: Prepared, sides: Ints, phi: Reals) -> None:
-    """Add one listed leaf's contributions, summed over its reference patterns."""
-    slot_at = listed.slot_at[leaf]
-    k = listed.slot_at[leaf + 1] - slot_at
-    violates = np.zeros(k, np.bool_)
+def violated_words(listed: Listed, leaf: int, sides: Ints) -> NDArray[np.uint64]:
+    """Return the explained row's mask of violated slots at a listed leaf."""
+    words = np.zeros(listed.pattern_words.shape[1], np.uint64)
     for step in range(listed.step_at[leaf], listed.step_at[leaf + 1]):
         if (sides[listed.step_node[step]] != 0) != listed.step_right[step]:
-            violates[listed.step_slot[step]] = True
-    mine = np.zeros(listed.pattern_words.shape[1], np.uint64)
+            slot = listed.step_slot[step]
+            words[slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
+    return words
+
+
+@compiled
+def bit_at(words: NDArray[np.uint64], slot: int) -> bool:
+    """Tell whether a mask of several words has a slot's bit set."""
+    return bool((words[slot >> 6] >> np.uint64(slot & 63)) & np.uint64(1))
+
+
+@compiled
+def sum_patterns(listed: Listed, leaf: int, prepared: Prepared, sides: Ints, phi: Reals) -> None:
+    """Add one listed leaf's contributions, summed over its reference patterns."""
+    mine = violated_words(listed, leaf, sides)
+    slot_at = listed.slot_at[leaf]
+    slots = listed.slot_at[leaf + 1] - slot_at
     b = 0
-    for s in range(k):
-        if violates[s]:
-            mine[s >> 6] |= np.uint64(1) << np.uint64(s & 63)
-            b += 1
+    for s in range(slots):
+        b += bit_at(mine, s)
     lost = 0.0
     for p in range(listed.pattern_at[leaf], listed.pattern_at[leaf + 1]):
-        shared = np.uint64(0)
-        for w in range(len(mine)):
-            shared |= mine[w] & listed.pattern_words[p, w]
-        if shared:
+        theirs = listed.pattern_words[p]
+        if np.any(mine & theirs):
             continue
         a = listed.pattern_ones[p]
         value = listed.value[leaf] * listed.pattern_count[p] / prepared.rows
         lost += value * prepared.weights[b, a]
-        gain = value * prepared.weights[a, b]
-        for s in range(k):
-            if (listed.pattern_words[p, s >> 6] >> np.uint64(s & 63)) & np.uint64(1):
-                phi[listed.slot_feature[slot_at + s]] += gain
-    for s in range(k):
-        if violates[s]:
+        for s in range(slots):
+            if bit_at(theirs, s):
+                phi[listed.slot_feature[slot_at + s]] += value * prepared.weights[a, b]
+    for s in range(slots):
+        if bit_at(mine, s):
             phi[listed.slot_feature[slot_at + s]] -= lost

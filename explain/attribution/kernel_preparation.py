@@ -1,5 +1,7 @@
 """The compiled half of preparation: paths and slots, the reference's states, the tables of each unit."""
 
+# ruff: noqa: PLR0917  compiled functions take positional arguments only
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,17 +9,15 @@ from numpy.typing import NDArray
 
 from explain.attribution.compiling import compiled
 from explain.attribution.kernel import add_unit, walk, widest_tree
-from explain.attribution.structures import Ints, Nodes, Prepared, Reals, Small
+from explain.attribution.structures import Ints, Nodes, Numbers, Prepared, Reals, Small
 
 Traced = tuple[Ints, Small, Small, Ints, Small]
 
 
 @compiled
-def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> Traced:
-    """Return per inner node the node above, the slots above it, its own slot, and where its path stands."""
-    n = len(left)
-    depth = np.zeros(n, np.int64)
-    above = np.full(n, -1, np.int64)
+def climb(offsets: Ints, left: Small, right: Small) -> tuple[Ints, Ints]:
+    """Return how deep each inner node lies and which one stands above it (-1 above a root)."""
+    depth, above = np.zeros(len(left), np.int64), np.full(len(left), -1, np.int64)
     for t in range(len(offsets) - 1):
         first, end = offsets[t], offsets[t + 1]
         for i in range(first, end):
@@ -25,6 +25,14 @@ def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> Tra
                 if child < end:
                     depth[child] = depth[i] + 1
                     above[child] = i
+    return depth, above
+
+
+@compiled
+def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> Traced:
+    """Return per inner node the node above, the slots above it, its own slot, and where its path stands."""
+    n = len(left)
+    depth, above = climb(offsets, left, right)
     path = np.zeros(n + 1, np.int64)
     for i in range(n):
         path[i + 1] = path[i] + depth[i]
@@ -83,7 +91,7 @@ def count_states(nodes: Nodes, rows: Reals, count_at: Ints, counts: NDArray[np.u
 
 @compiled
 def fill_table(
-    nodes: Nodes, node: int, prepared: Prepared, counts: NDArray[np.uint32], at: int, tables: Reals
+    nodes: Nodes, node: int, prepared: Prepared, counts: NDArray[np.uint32], at: int, tables: Numbers
 ) -> None:
     """Fill in one unit's table: per state the violated slots' common number, the own slot's, the others'."""
     k = nodes.slots[node]
@@ -102,7 +110,7 @@ def fill_table(
 
 
 @compiled
-def fill_tables(nodes: Nodes, rows: Reals, prepared: Prepared, tables: Reals) -> None:
+def fill_tables(nodes: Nodes, rows: Reals, prepared: Prepared, tables: Numbers) -> None:
     """Fill in the tables of all units that have one, tree by tree so that few counts are held at once."""
     widest = widest_tree(nodes)
     masks, sides = np.zeros(widest + 1, np.int64), np.zeros(widest + 1, np.int64)

@@ -1,4 +1,4 @@
-"""Laying trees out for the kernel: their inner nodes, the slots along each path, and how many states a unit has."""
+"""Laying trees out for the kernel: inner nodes, the slots along each path, the states of each unit."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def constant_part(trees: TreeEnsemble) -> float:
 def state_counts(nodes: Nodes) -> Ints:
     """Return how many states each node has if it is a unit of few enough slots, 0 otherwise."""
     few = (nodes.left_leaf | nodes.right_leaf) & (nodes.slots + nodes.opens <= STATE_SLOTS)
-    return np.where(few, np.left_shift(np.int64(2), np.minimum(nodes.slots, STATE_SLOTS)), 0)
+    states: Ints = np.where(few, np.left_shift(np.int64(2), np.minimum(nodes.slots, STATE_SLOTS)), 0)
+    return states
 
 
 def table_entries(nodes: Nodes) -> Ints:
@@ -79,4 +80,5 @@ def table_entries(nodes: Nodes) -> Ints:
     the k - |u| others and one for the slot that the node's own test opens.
     """
     states = state_counts(nodes)
-    return states * (1 + nodes.opens) + states // 2 * nodes.slots
+    entries: Ints = states * (1 + nodes.opens) + states // 2 * nodes.slots
+    return entries

@@ -1,7 +1,7 @@
 """Leaves whose path has too many distinct features for a table: their reference patterns, one by one.
 
-Such leaves are rare (they lie more than twelve levels deep), so plain numpy prepares them. Masks of any number of
-slots are kept as rows of 64-bit words.
+Such leaves are rare (they lie more than twelve levels deep), so plain numpy prepares them. Masks of any
+number of slots are kept as rows of 64-bit words.
 """
 
 from __future__ import annotations

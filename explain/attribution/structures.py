@@ -21,17 +21,20 @@ DEFAULT_RIGHT, OPENS, CATEGORICAL = 1, 2, 4
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 Reals = NDArray[np.float64]
+TableType = type[np.float64] | type[np.float32]
+Numbers = NDArray[np.float64 | np.float32]
 Flags = NDArray[np.bool_]
 
 
 class Nodes(NamedTuple):
     """The inner nodes of all trees, parents first; tree t has nodes `offsets[t]` to `offsets[t + 1] - 1`.
 
-    `left` and `right` count from the tree's first node and point past its last one where the child is a leaf,
-    whose margin is then `left_value` or `right_value`. `slots` is how many distinct features the path above a
-    node has, `slot` the slot of the node's own feature (equal to `slots` where `opens`: it is a new one), and
-    the path's features stand in `path_feature` from `path` on. `links` repeats what explaining a row reads of each node, side by side in
-    the order of the constants LEFT to PATH: one cache line instead of eight.
+    `left` and `right` count from the tree's first node and point past its last one where the child is a
+    leaf, whose margin is then `left_value` or `right_value`. `slots` is how many distinct features the path
+    above a node has, `slot` the slot of the node's own feature (equal to `slots` where `opens`: it is a new
+    one), and the path's features stand in `path_feature` from `path` on. `links` repeats what explaining a
+    row reads of each node, side by side in the order of the constants LEFT to PATH: one cache line instead
+    of eight.
     """
 
     offsets: Ints
@@ -59,12 +62,12 @@ class Nodes(NamedTuple):
 class Prepared(NamedTuple):
     """The reference as the kernel reads it.
 
-    Node i has its table at `tables[table_at[i]:]`, or its counts at `counts[count_at[i]:]`; -1 where it has none.
-    `ones[u]` is the number of set bits in all masks below u, so that the slots of mask u are
+    Node i has its table at `tables[table_at[i]:]`, or its counts at `counts[count_at[i]:]`; -1 where it has
+    none. `ones[u]` is the number of set bits in all masks below u, so that the slots of mask u are
     `bits[ones[u]:ones[u + 1]]`. `weights[a, b]` is (a-1)! b! / (a+b)!.
     """
 
-    tables: Reals
+    tables: Numbers
     table_at: Ints
     counts: NDArray[np.uint32]
     count_at: Ints

@@ -1,8 +1,8 @@
 """Prepared tables as files: one per (model, reference, layout), shared by all processes of a machine.
 
-A file is a 128-byte header (magic, number of values, SHA-256 of the values) and the values as little-endian
-float64. It is written beside its final name and moved there in one step, and it is believed only if the number
-and the digest are right; otherwise it is made again.
+A file is a 128-byte header (magic, number of values, SHA-256 of the values) and the values, little-endian
+float64 or float32. It is written beside its final name and moved there in one step, and it is believed only
+if the number and the digest are right; otherwise it is made again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-Reals = NDArray[np.float64]
+from explain.attribution.structures import Numbers, TableType
 
 MAGIC = b"ofrecord-tables/1\n"
 HEADER = struct.Struct("<18sQ32s70x")
@@ -32,33 +31,34 @@ def table_file(directory: Path, parts: tuple[bytes, ...]) -> Path:
     return directory / f"treeshap-{digest.hexdigest()}.tables"
 
 
-def map_tables(path: Path, count: int, fill: Callable[[Reals], None]) -> Reals:
+def map_tables(path: Path, count: int, dtype: TableType, fill: Callable[[Numbers], None]) -> Numbers:
     """Return the values in the file, read-only; make the file first if it is not there or not right.
 
     Where the directory cannot be written, the values are held in memory instead.
     """
-    mapped = _open(path, count)
+    mapped = _open(path, count, dtype)
     if mapped is not None:
         return mapped
-    values = np.zeros(count)
+    values = np.zeros(count, dtype=dtype)
     fill(values)
     with contextlib.suppress(OSError):
         _write(path, values)
-        mapped = _open(path, count)
+        mapped = _open(path, count, dtype)
         if mapped is not None:
             return mapped
     return read_only(values)
 
 
-def read_only(values: Reals) -> Reals:
+def read_only(values: Numbers) -> Numbers:
     """Freeze an array: the kernel is compiled for frozen tables, mapped or not."""
     values.setflags(write=False)
     return values
 
 
-def _open(path: Path, count: int) -> Reals | None:
+def _open(path: Path, count: int, dtype: TableType) -> Numbers | None:
+    size = np.dtype(dtype).itemsize * count
     try:
-        if path.stat().st_size != HEADER.size + 8 * count:
+        if path.stat().st_size != HEADER.size + size:
             return None
         raw = np.memmap(path, dtype=np.uint8, mode="r")
     except (OSError, ValueError):
@@ -67,10 +67,10 @@ def _open(path: Path, count: int) -> Reals | None:
     values = np.asarray(raw[HEADER.size :])
     if magic != MAGIC or stated != count or hashlib.sha256(values.data).digest() != digest:
         return None
-    return values.view("<f8")
+    return values.view(dtype)
 
 
-def _write(path: Path, values: Reals) -> None:
+def _write(path: Path, values: Numbers) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".treeshap-")
     try:

@@ -1,8 +1,8 @@
 """Exact interventional Shapley values of tree ensembles against a whole frozen reference.
 
-The value of a coalition S is the mean margin over the reference rows, each with the features of S taken from the
-explained row (Janzing et al. 2020; Lundberg et al. 2020, "interventional"). It is the mean of single-reference
-games, computed for all reference rows at once (see `kernel`).
+The value of a coalition S is the mean margin over the reference rows, each with the features of S taken
+from the explained row (Janzing et al. 2020; Lundberg et al. 2020, "interventional"). It is the mean of
+single-reference games, computed for all reference rows at once (see `kernel`).
 """
 
 from __future__ import annotations
@@ -32,11 +32,15 @@ BLOCK_ROWS = 128  # so many rows walk one tree's tables before the next tree's p
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How the reference is held: units with full tables, with counts only, and leaves listed one by one."""
+    """How the reference is held: units with full tables, with counts only, and leaves listed one by one.
+
+    `table_width` is the number of bits of a table entry: 64, or 32 where the cap leaves no room for more.
+    """
 
     table_units: int
     count_units: int
     listed_leaves: int
+    table_width: int
     table_bytes: int
     other_bytes: int
 
@@ -68,8 +72,8 @@ class TreeShap:
         With `cache_dir` the tables are files there, mapped by every process that prepares the same model
         and reference. Raises ModelUnsupported if even the reference's counts exceed the memory cap.
         """
-        # Importing the kernel imports numba: most of a second that a process which explains nothing saves.
-        from explain.attribution.preparation import TableCache, prepare_kernel
+        # numba takes most of a second to import: saved by a process that explains nothing.
+        from explain.attribution.preparation import TableCache, prepare_kernel  # noqa: PLC0415
 
         trees = model.trees()
         rows = np.ascontiguousarray(reference, dtype=np.float64)
@@ -83,6 +87,7 @@ class TreeShap:
             table_units=kernel.table_units,
             count_units=int(np.count_nonzero(kernel.prepared.count_at >= 0)),
             listed_leaves=kernel.listed_leaves,
+            table_width=8 * kernel.prepared.tables.itemsize,
             table_bytes=kernel.table_bytes,
             other_bytes=kernel.count_bytes + kernel.pattern_bytes,
         )
@@ -98,7 +103,7 @@ class TreeShap:
 
         Each row gets, bit for bit, what it would get alone. The GIL is released.
         """
-        from explain.attribution.kernel import explain_rows
+        from explain.attribution.kernel import explain_rows  # noqa: PLC0415  as above
 
         if rows.ndim != 2 or rows.shape[1] != self.features:
             raise ValueError(f"rows of shape (n, {self.features}) are needed, not {rows.shape}")

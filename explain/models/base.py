@@ -44,6 +44,9 @@ class Model(Protocol):
     def float_width(self) -> FloatWidth:
         """The width of the model's own floating-point numbers."""
 
+    def constructs(self) -> tuple[str, ...]:
+        """Name what the model is made of, for the capability report."""
+
     def predict(self, rows: FloatArray) -> Prediction:
         """Ask the native library for the margins and scores of rows of shape (n, features)."""
 

@@ -13,7 +13,7 @@ from explain.errors import ManifestContradiction
 from explain.features import Feature, FeatureSpace
 from explain.models.base import Prediction
 from explain.models.ensemble import TreeEnsemble
-from explain.models.xgboost_native import NativeBooster
+from explain.models.xgboost_native import NativeBooster, library_version
 from explain.models.xgboost_parse import XGBoostArtifact, parse_xgboost
 
 FloatArray = NDArray[np.float64]
@@ -40,6 +40,17 @@ class XGBoostModel:
     def margins(self, rows: FloatArray) -> FloatArray:
         """Ask the native library for the margins alone, shape (n,)."""
         return self.native.margins(rows)
+
+    def constructs(self) -> tuple[str, ...]:
+        """Name what the model is made of, and which of its rounds predict."""
+        parsed = self.artifact
+        named = [f"xgboost {library_version()}", "booster gbtree", f"objective {parsed.objective}"]
+        named.append(f"rounds {parsed.rounds} of {parsed.rounds_trained}")
+        if parsed.parallel_trees > 1:
+            named.append(f"num_parallel_tree {parsed.parallel_trees}")
+        if parsed.ensemble.categorical_features:
+            named.append("categorical splits")
+        return tuple(named)
 
     def trees(self) -> TreeEnsemble:
         """Return the trees that `predict` uses."""

@@ -1,0 +1,63 @@
+"""Compiling the kernels ahead of the first explanation: `python -m explain.attribution.warm DIRECTORY`.
+
+Compiling takes some ten seconds, loading what was compiled well under one. Run at install, into a directory
+that the service may write (or with NUMBA_CACHE_DIR naming one), and again by each process before it is
+ready.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from explain.attribution.compiling import keep_compiled_in
+from explain.attribution.kernel import explain_rows
+from explain.attribution.kernel_preparation import take_sides
+from explain.attribution.preparation import prepare_kernel
+from explain.models.ensemble import TreeEnsemble
+
+KERNELS = "kernels"
+
+
+def warm(cache_dir: Path | None) -> None:
+    """Compile every kernel, or load it from `cache_dir`/kernels if that can be written."""
+    if cache_dir is not None:
+        keep_compiled_in(cache_dir / KERNELS)
+    trees = _stump()
+    rows = np.array([[0.0], [1.0]])
+    for cap in (8, 16, 1 << 20):  # room for counts alone, for float32 tables, for float64 tables
+        kernel = prepare_kernel(trees, rows, cap, None)
+        explain_rows(kernel.nodes, kernel.prepared, kernel.listed, rows, np.zeros((2, 1)))
+        take_sides(kernel.nodes, 0, rows)
+
+
+def _stump() -> TreeEnsemble:
+    """Return the smallest ensemble: one tree with one split."""
+    return TreeEnsemble(
+        offsets=np.array([0, 3], dtype=np.int64),
+        left=np.array([1, -1, -1], dtype=np.int32),
+        right=np.array([2, -1, -1], dtype=np.int32),
+        feature=np.array([0, -1, -1], dtype=np.int32),
+        threshold=np.array([0.5, np.nan, np.nan]),
+        default_left=np.array([True, False, False]),
+        value=np.array([0.0, -1.0, 1.0]),
+        category_start=np.full(3, -1, dtype=np.int64),
+        category_size=np.zeros(3, dtype=np.int64),
+        category_words=np.zeros(0, dtype=np.uint32),
+        n_features=1,
+        base_margin=0.0,
+        comparison="<",
+        listed_goes="right",
+        float_width=32,
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Warm the directory named on the command line."""
+    warm(Path(arguments[0]) if arguments else None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

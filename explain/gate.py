@@ -1,0 +1,142 @@
+"""The registration gate: what would go wrong in production is to go wrong here.
+
+Every probe compares our attribution with the native library itself: totals with its margins (on reference
+rows, at thresholds and one unit in the last place beside them, with missing values, with every category),
+and values with brute force over all coalitions of a few features while the others are frozen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.attribution.base import tolerance_for
+from explain.attribution.treeshap import Storage, TreeShap, attribute
+from explain.brute_force import frozen_game
+from explain.errors import AttributionUnreconciled
+from explain.models.base import Model
+from explain.outcome import OutcomeRule
+from explain.probes import probe_rows
+from explain.reference import Reference
+
+Reals = NDArray[np.float64]
+
+GAMES = 6
+GAME_FEATURES = 6
+GAME_ROWS = 8
+TIMED_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityReport:
+    """What the gate found; all values are plain, errors are absolute and in margin space."""
+
+    family: str
+    constructs: tuple[str, ...]
+    features: int
+    trees: int
+    nodes: int
+    leaves: int
+    reference_rows: int
+    reference_favourable_rows: int
+    storage: Storage
+    probes: int
+    reconciliation_max_error: float
+    reconciliation_tolerance: float
+    brute_force_games: int
+    brute_force_max_error: float
+    latency_median_ms: float
+
+
+def examine(
+    model: Model,
+    rule: OutcomeRule,
+    reference: Reference,
+    shap: TreeShap,
+    *,
+    timer: Callable[[], float] = time.perf_counter,
+) -> CapabilityReport:
+    """Probe a prepared model; AttributionUnreconciled where it cannot be explained exactly.
+
+    The probes are drawn from the model's digest alone, so that a second examination makes the same ones.
+    """
+    generator = np.random.default_rng(list(model.digest.encode()))
+    rows = reference.rows
+    probes = probe_rows(model.trees(), model.space, rows, generator)
+    error, tolerance = _reconcile_all(model, shap, probes)
+    trees = model.trees()
+    return CapabilityReport(
+        family=model.family,
+        constructs=model.constructs(),
+        features=trees.n_features,
+        trees=trees.tree_count,
+        nodes=trees.node_count,
+        leaves=trees.leaf_count,
+        reference_rows=len(rows),
+        reference_favourable_rows=_favourable(model, rule, rows),
+        storage=shap.storage,
+        probes=len(probes),
+        reconciliation_max_error=error,
+        reconciliation_tolerance=tolerance,
+        brute_force_games=GAMES,
+        brute_force_max_error=max(_play(model, probes, rows, generator) for _ in range(GAMES)),
+        latency_median_ms=_latency(model, shap, probes[:TIMED_ROWS], timer),
+    )
+
+
+def _favourable(model: Model, rule: OutcomeRule, rows: Reals) -> int:
+    prediction = model.predict(rows)
+    return int(np.count_nonzero(rule.favourable_mask(rule.scores_of(prediction.margins, prediction.scores))))
+
+
+def _reconcile_all(model: Model, shap: TreeShap, probes: Reals) -> tuple[float, float]:
+    """Compare every probe's total with the native margin; return the largest error and its tolerance."""
+    base_value, phi = shap.explain_batch(probes)
+    totals = base_value + phi.sum(axis=1)
+    expected = model.margins(probes)
+    errors = np.abs(totals - expected)
+    tolerances = np.array([tolerance_for(margin, model.float_width) for margin in expected.tolist()])
+    failed = ~(errors <= tolerances)  # NaN fails too
+    worst = int(np.argmax(failed)) if failed.any() else int(np.argmax(errors))
+    if failed.any():
+        raise AttributionUnreconciled(float(expected[worst]), float(totals[worst]), float(tolerances[worst]))
+    return float(errors[worst]), float(tolerances[worst])
+
+
+def _play(model: Model, probes: Reals, rows: Reals, generator: np.random.Generator) -> float:
+    """Compare one game of a few features with brute force over native margins; return the error."""
+    used = _used(model)
+    players = np.sort(generator.choice(used, min(GAME_FEATURES, len(used)), replace=False))
+    row = probes[generator.integers(len(probes))]
+    reference = np.repeat(row[np.newaxis, :], GAME_ROWS, axis=0)
+    reference[:, players] = rows[generator.integers(len(rows), size=GAME_ROWS)][:, players]
+    shap = TreeShap.prepare(model, reference, cache_dir=None)
+    _, phi = shap.explain(row)
+    truth = frozen_game(model.margins, row, reference, players)
+    error = float(np.abs(phi - truth).max(initial=0.0))
+    tolerance = tolerance_for(float(np.abs(truth).sum()), model.float_width)
+    if not error <= tolerance:
+        worst = int(np.argmax(np.abs(phi - truth)))
+        raise AttributionUnreconciled(float(truth[worst]), float(phi[worst]), tolerance)
+    return error
+
+
+def _used(model: Model) -> NDArray[np.int64]:
+    """Return the features that some split tests, or the first feature of a model without splits."""
+    tested = np.unique(model.trees().feature).astype(np.int64)
+    used = tested[tested >= 0]
+    return used if len(used) else np.zeros(1, dtype=np.int64)
+
+
+def _latency(model: Model, shap: TreeShap, rows: Reals, timer: Callable[[], float]) -> float:
+    """Return the median time to explain and reconcile one row, in milliseconds."""
+    times = []
+    for row in rows:
+        started = timer()
+        attribute(model, shap, row)
+        times.append(timer() - started)
+    return 1e3 * float(np.median(times))
