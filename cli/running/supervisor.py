@@ -14,12 +14,13 @@ from cli.rooms import targets
 from cli.running.admitting import admit_administrator
 from cli.running.children import Child, stop_together
 from cli.running.credentials import Credentials, credentials
-from cli.running.environments import environments
+from cli.running.environments import environments, plain_environment
 from cli.running.folder import DataFolder
 from cli.running.listening import address_of, readiness
 from cli.running.screen import Screen
 from cli.running.servers import Servers, choose_servers
 from cli.starting import REFUSED
+from runtime.embedded.process import ChildProcess, Launch
 from runtime.errors import OperationError
 from runtime.migrations import migrate
 from runtime.settings import SERVICE_NEEDS, Settings
@@ -83,6 +84,7 @@ class Supervisor:
                 targets(self.servers.admin_url, self.servers.keys_admin_url), self.secrets.passwords()
             )
             details.append(f"{len(applied)} migrations applied" if applied else "nothing new")
+        self._warm()
         told = environments(self.folder, self.secrets, self.servers, self._env)
         with self.screen.step("checking the administrator's token") as details:
             if admit_administrator(self.folder, Settings.from_env(told["api"], needs=SERVICE_NEEDS)):
@@ -114,6 +116,22 @@ class Supervisor:
         with self.screen.step("stopping"):
             stop_together(self.children, _STOP_SECONDS)
             self.servers.stop()
+
+    def _warm(self) -> None:
+        """Compile the explanation kernels into the cache before the first API needs them."""
+        if any(self.folder.cache.iterdir()):
+            return
+        with self.screen.step("compiling the explanation kernels, this once"):
+            warming = ChildProcess("the kernels' compilation", self.folder.log("warm"))
+            command = (sys.executable, "-m", "explain.attribution.warm", str(self.folder.cache))
+            warming.spawn(Launch(command, signal.SIGKILL, environment=plain_environment(self._env)))
+            while warming.running:
+                if self.stopping.asked:
+                    warming.stop(signal.SIGKILL, 5.0, then=signal.SIGKILL)
+                    raise Interrupted
+                time.sleep(0.05)
+            if warming.exit_code != 0:
+                raise OperationError(f"the explanation kernels do not compile:\n{warming.log_tail()}")
 
     def _start_children(self, told: Mapping[str, Mapping[str, str]]) -> None:
         descriptor = self._taken.fileno()

@@ -68,7 +68,7 @@ class Running:
 
     def api_process(self) -> int:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(one) for one in children if b"serve" in Path(f"/proc/{one}/cmdline").read_bytes())
+        return next(int(one) for one in children if b"\0serve\0" in Path(f"/proc/{one}/cmdline").read_bytes())
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*OFRECORD, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
