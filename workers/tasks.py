@@ -32,9 +32,12 @@ class ProcessResources:
 
     def get(self) -> Resources:
         """This process's own; what a parent had opened is left to the parent."""
-        from workers.resources import open_resources  # noqa: PLC0415 - models and kernels load after the fork
+        from explain.attribution.compiling import keep_compiled_in  # noqa: PLC0415 - after the fork
+        from explain.attribution.warm import KERNELS  # noqa: PLC0415
+        from workers.resources import open_resources  # noqa: PLC0415
 
         if self._resources is None or self._process_id != os.getpid():
+            keep_compiled_in(self._settings.cache_dir / KERNELS)
             self._opened = ExitStack()
             opening = open_resources(self._settings, self._policy, stopping=self._stopping)
             self._resources = self._opened.enter_context(opening)

@@ -77,7 +77,6 @@ def _worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=ROOT,
-        env={**os.environ, "NUMBA_CACHE_DIR": str(settings.cache_dir / "kernels")},
         start_new_session=True,
     )
     try:
