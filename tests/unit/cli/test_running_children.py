@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.running.children import HALTED, Child, ending, stop_together
+from workers import integrating
 
 Make = Callable[[str], Child]
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -111,3 +112,7 @@ def test_stopping_asks_first_and_insists_later(make: Make) -> None:
 
 def test_endings_have_names() -> None:
     assert [ending(code) for code in (0, 2, -15, -9)] == ["exit code 0", "exit code 2", "SIGTERM", "SIGKILL"]
+
+
+def test_halting_is_said_with_one_exit_code() -> None:
+    assert integrating.HALTED == HALTED
