@@ -17,7 +17,7 @@ Traced = tuple[Ints, Small, Small, Ints, Small]
 @compiled
 def climb(offsets: Ints, left: Small, right: Small) -> tuple[Ints, Ints]:
     """Return how deep each inner node lies and which one stands above it (-1 above a root)."""
-    depth, above = np.zeros(len(left), np.int64), np.full(len(left), -1, np.int64)
+    depth, above = np.zeros(len(left), np.int64), np.zeros(len(left), np.int64) - 1
     for t in range(len(offsets) - 1):
         first, end = offsets[t], offsets[t + 1]
         for i in range(first, end):
@@ -42,7 +42,8 @@ def trace_paths(offsets: Ints, left: Small, right: Small, feature: Small) -> Tra
         parent = above[i]
         if parent >= 0:
             k = slots[parent]
-            path_feature[path[i] : path[i] + k] = path_feature[path[parent] : path[parent] + k]
+            for s in range(k):
+                path_feature[path[i] + s] = path_feature[path[parent] + s]
             if slot[parent] == k:
                 path_feature[path[i] + k] = feature[parent]
                 k += 1
@@ -141,5 +142,6 @@ def take_sides(nodes: Nodes, tree: int, rows: Reals) -> NDArray[np.bool_]:
     masks, sides = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for r in range(len(rows)):
         walk(nodes, tree, rows[r], masks, sides)
-        taken[r] = sides[:count] != 0
+        for i in range(count):
+            taken[r, i] = sides[i] != 0
     return taken

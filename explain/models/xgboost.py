@@ -86,7 +86,7 @@ def _check_feature(parsed: XGBoostArtifact, position: int, feature: Feature) -> 
     numeric = stated not in (None, "c") or len(parsed.ensemble.thresholds_of(position)) > 0
     if categorical and feature.type != "category":
         raise ManifestContradiction(
-            f"feature {feature.name!r} is a category in the artifact, not a {feature.type}"
+            f"feature {feature.name!r} is a category in the artifact, {feature.type} in the manifest"
         )
     if feature.type != "category":
         return

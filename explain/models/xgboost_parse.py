@@ -38,7 +38,7 @@ LINKS: dict[str, Literal["sigmoid", "identity"]] = {
     "reg:absoluteerror": "identity",
     "reg:pseudohubererror": "identity",
 }
-LOGIT_BASE = frozenset({"binary:logistic", "binary:logitraw", "reg:logistic"})
+LOGIT_BASE = frozenset({"binary:logistic", "reg:logistic"})
 LEARNER_MEMBERS = frozenset(
     {"attributes", "feature_names", "feature_types", "gradient_booster", "learner_model_param", "objective"}
 )
