@@ -34,7 +34,7 @@ def environments(
     common |= {
         "OFRECORD_LOG_ORIGIN": secrets.log_origin,
         "OFRECORD_LOG_VERIFIER_KEYS": " ".join(secrets.verifier_keys),
-        "OFRECORD_CACHE_DIR": str(folder.cache),
+        "OFRECORD_CACHE_DIR": str(cache_folder(folder, env)),
     }
     keys = {"OFRECORD_MASTER_KEY_FILE": str(secrets.file("master-key"))}
     queue = _queue(secrets, servers)
@@ -55,6 +55,11 @@ def environments(
         told = sorted(name for name in variables if name.startswith("OFRECORD_"))
         write_private(folder.environment(process), "".join(f"{name}={variables[name]}\n" for name in told))
     return made
+
+
+def cache_folder(folder: DataFolder, env: Mapping[str, str]) -> Path:
+    """Return where compiled kernels and tables are kept; OFRECORD_CACHE_DIR lets installations share them."""
+    return Path(env.get("OFRECORD_CACHE_DIR") or folder.cache)
 
 
 def plain_environment(env: Mapping[str, str]) -> dict[str, str]:

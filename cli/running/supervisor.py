@@ -14,7 +14,7 @@ from cli.rooms import targets
 from cli.running.admitting import admit_administrator
 from cli.running.children import Child, stop_together
 from cli.running.credentials import Credentials, credentials
-from cli.running.environments import environments, plain_environment
+from cli.running.environments import cache_folder, environments, plain_environment
 from cli.running.folder import DataFolder
 from cli.running.listening import address_of, readiness
 from cli.running.screen import Screen
@@ -23,6 +23,7 @@ from cli.starting import REFUSED
 from runtime.embedded.process import ChildProcess, Launch
 from runtime.errors import OperationError
 from runtime.migrations import migrate
+from runtime.postgres import require_durability
 from runtime.settings import SERVICE_NEEDS, Settings
 
 _READY_SECONDS = 120.0
@@ -84,6 +85,8 @@ class Supervisor:
                 targets(self.servers.admin_url, self.servers.keys_admin_url), self.secrets.passwords()
             )
             details.append(f"{len(applied)} migrations applied" if applied else "nothing new")
+            if not Settings.from_env(self._env, needs=()).allow_unsafe_durability:
+                require_durability(self.servers.admin_url)
         self._warm()
         told = environments(self.folder, self.secrets, self.servers, self._env)
         with self.screen.step("checking the administrator's token") as details:
@@ -119,11 +122,13 @@ class Supervisor:
 
     def _warm(self) -> None:
         """Compile the explanation kernels into the cache before the first API needs them."""
-        if any(self.folder.cache.iterdir()):
+        cache = cache_folder(self.folder, self._env)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(cache.iterdir()):
             return
         with self.screen.step("compiling the explanation kernels, this once"):
             warming = ChildProcess("the kernels' compilation", self.folder.log("warm"))
-            command = (sys.executable, "-m", "explain.attribution.warm", str(self.folder.cache))
+            command = (sys.executable, "-m", "explain.attribution.warm", str(cache))
             warming.spawn(Launch(command, signal.SIGKILL, environment=plain_environment(self._env)))
             while warming.running:
                 if self.stopping.asked:

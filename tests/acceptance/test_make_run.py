@@ -32,7 +32,11 @@ class Running:
     def __init__(self, base: Path) -> None:
         self.data_dir = base / "made-run"
         self.output = base / "made-run.out"
-        env = {**os.environ, "OFRECORD_STATE_DIR": str(base / "system")}
+        env = {
+            **os.environ,
+            "OFRECORD_STATE_DIR": str(base / "system"),
+            "OFRECORD_CACHE_DIR": str(base / "cache"),
+        }
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*OFRECORD, "run", "--port", "0", "--data-dir", str(self.data_dir)],

@@ -29,7 +29,9 @@ class Installation:
     def __init__(self, data_dir: Path, env: dict[str, str]) -> None:
         self.data_dir = data_dir
         self.output = data_dir.parent / f"{data_dir.name}.out"
-        env = {**os.environ, "OFRECORD_STATE_DIR": str(data_dir.parent / "system"), **env}
+        base = data_dir.parent  # installations of one session share what is compiled
+        shared = {"OFRECORD_STATE_DIR": str(base / "system"), "OFRECORD_CACHE_DIR": str(base / "cache")}
+        env = {**os.environ, **shared, **env}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*OFRECORD, "run", "--no-example", "--port", "0", "--data-dir", str(data_dir)],
