@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from runtime import broker
 
 if TYPE_CHECKING:
-    from celery import Celery
-
     from runtime.settings import Settings
 
 logger = logging.getLogger("service.tasks")
@@ -23,14 +23,15 @@ class TaskSender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._app: Celery | None = None
+        self._send: Callable[[str], None] | None = None
 
     def evaluate(self, evaluation_id: UUID) -> bool:
         """Sends one evaluation; False when the broker is away: the scheduler then sends it from its row."""
         try:
             with self._lock:
-                self._app = self._app or broker.make_celery(self._settings)
-                broker.send(self._app, broker.EVALUATE, str(evaluation_id))
+                if self._send is None:
+                    self._send = partial(broker.send, broker.make_celery(self._settings), broker.EVALUATE)
+                self._send(str(evaluation_id))
         except Exception as error:
             logger.warning(
                 "task not sent; the scheduler will",

@@ -35,8 +35,10 @@ Reader = Annotated[Principal, Depends(needs("read"))]
 )
 async def post_explanation(model: str, request: Request, principal: Explainer) -> Response:
     """Explain one decision; the same decision again returns its first answer."""
+    services = services_of(request)
+    services.warming.require()
     question = question_of(model, await read_object(request))
-    made = await explain(services_of(request), question, principal, started_at(request))
+    made = await explain(services, question, principal, started_at(request))
     if made.timings_ms is None:
         return answered(made.body, 201)
     for stage, milliseconds in made.timings_ms.items():

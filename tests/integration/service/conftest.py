@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import socket
@@ -11,10 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import numpy as np
+import pandas as pd
 import psycopg
 import pytest
 import uvicorn
@@ -36,8 +38,15 @@ from service.context import Services
 ORIGIN = "log.test/service"
 CHECKPOINT_KEY = Signer.generate(ORIGIN)
 RECEIPT_KEY = Signer.generate(receipt_key_name(ORIGIN))
-KINDS = ["single", "two_to_four", "condo"]
-FEATURES = ["income", "debt_ratio", "loan_amount", "dependents", "self_employed"]
+MANIFEST = Path(__file__).with_name("manifest.yaml")
+DECLINED: dict[str, object] = {
+    "income": 21.0,
+    "debt_ratio": 64.5,
+    "loan_amount": 260,
+    "dependents": 2,
+    "self_employed": True,
+    "property_type": "two_to_four",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,60 +68,21 @@ class Upload:
         return replace(self, manifest=yaml.safe_dump({**yaml.safe_load(self.manifest), **changes}).encode())
 
 
-def manifest(**changes: Any) -> dict[str, Any]:
-    """The manifest of a small lending model."""
-    return {
-        "manifest": "ofrecord/v1", "model": "loans", "version": "1", "family": "xgboost", "profile": "lending",
-        "purpose": "Approve or decline a loan",
-        "outcome": {"adverse": "decline", "favourable": "approve", "score": "probability_of_adverse", "threshold": 0.5},
-        "features": [
-            {"name": "income", "type": "number", "range": [0, 1000]},
-            {"name": "debt_ratio", "type": "number", "unit": "%", "nullable": True},
-            {"name": "loan_amount", "type": "number", "range": [0, 10000]},
-            {"name": "dependents", "type": "integer", "range": [0, 20]},
-            {"name": "self_employed", "type": "boolean"},
-        ],
-        "factors": [
-            {"name": "income", "features": ["income"], "reason": {"code": "R05", "text": "Income insufficient"}},
-            {"name": "debt", "features": ["debt_ratio"], "reason": {"code": "R07", "text": "Excessive obligations"}},
-            {"name": "amount", "features": ["loan_amount"], "reason": {"code": "R08", "text": "Loan amount too high"}},
-            {"name": "situation", "features": ["dependents", "self_employed"],
-             "reason": {"code": "R09", "text": "Number of dependents and kind of employment"}},
-        ],
-        "reference": {"kind": "near_cutoff_approved", "band": 0.2, "minimum_rows": 100},
-        "counterfactuals": {
-            "features": {
-                "income": {"mutable": True, "direction": "increase", "range": [0, 1000], "step": 0.1},
-                "loan_amount": {"mutable": True, "direction": "decrease", "range": [0, 10000], "step": 1},
-                "debt_ratio": {"mutable": True, "direction": "decrease", "range": [0, 100], "step": 0.1},
-                "dependents": {"mutable": False}, "self_employed": {"mutable": False},
-            },
-            "max_changes": 3,
-        },
-        "protected": ["race", "sex"],
-        "retention": {"kind": "consumer_credit"},
-        **changes,
-    }  # fmt: skip
-
-
-def _population(rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _population(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
     rng = np.random.default_rng(7)
-    table = np.column_stack(
-        [
-            np.round(rng.gamma(4, 15, rows), 1),
-            np.where(rng.random(rows) < 0.1, np.nan, np.round(rng.uniform(5, 80, rows), 1)),
-            np.round(rng.gamma(3, 60, rows)),
-            rng.integers(0, 5, rows).astype(float),
-            rng.integers(0, 2, rows).astype(float),
-        ]
+    table = pd.DataFrame(
+        {
+            "income": np.round(rng.gamma(4, 15, rows), 1),
+            "debt_ratio": np.where(rng.random(rows) < 0.1, np.nan, np.round(rng.uniform(5, 80, rows), 1)),
+            "loan_amount": np.round(rng.gamma(3, 60, rows)),
+            "dependents": rng.integers(0, 5, rows),
+            "self_employed": rng.random(rows) < 0.4,
+            "property_type": pd.Categorical(rng.choice(["condo", "single", "two_to_four"], rows)),
+        }
     )
-    pull = (
-        0.03 * np.nan_to_num(table[:, 1], nan=40)
-        + 0.01 * table[:, 2]
-        - 0.05 * table[:, 0]
-        + 0.3 * table[:, 4]
-    )
-    return table, (pull + rng.normal(0, 0.6, rows) > 0.3).astype(int)
+    pull = 0.03 * table.debt_ratio.fillna(40) + 0.01 * table.loan_amount - 0.05 * table.income
+    pull += 0.3 * table.self_employed + 0.4 * (table.property_type == "two_to_four")
+    return table, (pull + rng.normal(0, 0.6, rows) > 0.3).to_numpy().astype(int)
 
 
 @pytest.fixture(scope="session")
@@ -123,16 +93,11 @@ def upload() -> Upload:
     table, declined = _population(2000)
     booster = xgboost.train(
         {"objective": "binary:logistic", "max_depth": 4, "eta": 0.2, "nthread": 1, "seed": 1},
-        xgboost.DMatrix(table, label=declined, feature_names=FEATURES, nthread=1),
+        xgboost.DMatrix(table, label=declined, nthread=1, enable_categorical=True),
         num_boost_round=60,
     )
-    lines = io.StringIO()
-    lines.write(",".join(FEATURES) + "\n")
-    for row in table[:600]:
-        cells = [repr(float(row[0])), "" if np.isnan(row[1]) else repr(float(row[1])), repr(float(row[2]))]
-        lines.write(",".join([*cells, str(int(row[3])), "true" if row[4] else "false"]) + "\n")
-    artifact = bytes(booster.save_raw(raw_format="json"))
-    return Upload(yaml.safe_dump(manifest()).encode(), artifact, lines.getvalue().encode())
+    reference = table.head(600).to_csv(index=False).replace("True", "true").replace("False", "false")
+    return Upload(MANIFEST.read_bytes(), bytes(booster.save_raw(raw_format="json")), reference.encode())
 
 
 @dataclass(slots=True)
@@ -145,11 +110,7 @@ class Running:
     integrator_url: str
     vkeys: list[str]
     taken: int = 0
-    features: dict[str, object] = field(
-        default_factory=lambda: {
-            "income": 21.0, "debt_ratio": 64.5, "loan_amount": 260, "dependents": 2, "self_employed": True,
-        }
-    )  # fmt: skip
+    features: dict[str, object] = field(default_factory=lambda: dict(DECLINED))
 
     @property
     def services(self) -> Services:
@@ -167,9 +128,12 @@ class Running:
         """The request of a declined applicant, under a decision id of its own."""
         self.taken += 1
         return {
-            "decision_id": f"A-{self.taken}", "subject_ref": f"S-{self.taken}", "features": dict(self.features),
-            "budget_ms": 5000, **changes,
-        }  # fmt: skip
+            "decision_id": f"A-{self.taken}",
+            "subject_ref": f"S-{self.taken}",
+            "features": dict(self.features),
+            "budget_ms": 5000,
+            **changes,
+        }
 
     def explain(self, document: object, model: str = "loans") -> httpx.Response:
         return self.http.post(f"/v1/models/{model}/explanations", json=document)
@@ -192,6 +156,10 @@ class Running:
         finally:
             pool.close()
 
+    @staticmethod
+    def uuid(text: str) -> UUID:
+        return UUID(text)
+
     def register(self, upload: Upload) -> httpx.Response:
         return self.http.post("/v1/models", files=upload.files())
 
@@ -207,7 +175,7 @@ class Running:
 
 
 @contextmanager
-def listening(app: FastAPI) -> Iterator[httpx.Client]:
+def _listening(app: FastAPI) -> Iterator[httpx.Client]:
     """Serves the application on a socket of this machine, with its lifespan."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
@@ -228,9 +196,19 @@ Start = Callable[[Any], Any]
 
 
 @pytest.fixture(scope="session")
-def start_service(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Start:
+def listening() -> Start:
+    """Gives `listening(app)`: a context in which an application answers on a socket."""
+    return _listening
+
+
+@pytest.fixture(scope="session")
+def start_service(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, valkey_url: str
+) -> Start:
     """Gives `start(database)`: a context in which a service runs on this pair of databases."""
     cache_dir = tmp_path_factory.mktemp("cache")
+    # Compiled kernels are kept between sessions, as an installation keeps them; models and tables are not.
+    (cache_dir / "kernels").symlink_to(pytestconfig.cache.mkdir("ofrecord-kernels"))
 
     @contextmanager
     def start(database: Any) -> Iterator[Running]:
@@ -248,7 +226,7 @@ def start_service(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> 
         )
         app = create_app(settings)
         vkeys = [CHECKPOINT_KEY.verifier.vkey, RECEIPT_KEY.verifier.vkey]
-        with listening(app) as http:
+        with _listening(app) as http:
             running = Running(app, http, database.admin_url, database.url("integrator"), vkeys)
             running.until_ready()
             http.headers["authorization"] = f"Bearer {running.token('admin')[0]}"

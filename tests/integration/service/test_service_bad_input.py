@@ -22,7 +22,14 @@ def _without(features: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in features.items() if key != name}
 
 
-FEATURES = {"income": 21.0, "debt_ratio": 64.5, "loan_amount": 260, "dependents": 2, "self_employed": True}
+FEATURES = {
+    "income": 21.0,
+    "debt_ratio": 64.5,
+    "loan_amount": 260,
+    "dependents": 2,
+    "self_employed": True,
+    "property_type": "condo",
+}
 BAD_FEATURES = {
     "missing": (_without(FEATURES, "income"), "/features/income"),
     "extra": ({**FEATURES, "height": 180}, "/features/height"),
@@ -32,6 +39,8 @@ BAD_FEATURES = {
     "a fraction for an integer": ({**FEATURES, "dependents": 2.5}, "/features/dependents"),
     "a number for a boolean": ({**FEATURES, "self_employed": 1}, "/features/self_employed"),
     "null where it may not be": ({**FEATURES, "income": None}, "/features/income"),
+    "an unseen category": ({**FEATURES, "property_type": "castle"}, "/features/property_type"),
+    "a code for a category": ({**FEATURES, "property_type": 1}, "/features/property_type"),
     "beyond 32-bit numbers": ({**FEATURES, "income": 3.5e38}, "/features/income"),
     "an array": ({**FEATURES, "income": [21.0]}, "/features/income"),
     "an object": ({**FEATURES, "income": {"value": 21.0}}, "/features/income"),
@@ -148,8 +157,9 @@ def test_an_unapproved_version(running: Any, upload: Any) -> None:
 def test_ids_that_are_none(running: Any) -> None:
     before = running.entries()
     unknown = "0193b8a0-0000-7000-8000-000000000000"
-    for path in ("/v1/explanations/1", f"/v1/explanations/{unknown}", f"/v1/explanations/{unknown}/proof",
-                 f"/v1/explanations/{unknown.upper()}", "/v1/evaluations/x", f"/v1/evaluations/{unknown}"):  # fmt: skip
+    paths = [f"/v1/explanations/{given}" for given in ("1", unknown, f"{unknown}/proof", unknown.upper())]
+    paths += [f"/v1/evaluations/{given}" for given in ("x", unknown)]
+    for path in paths:
         assert _problem(running.http.get(path))["type"] == "/problems/not-found"
     assert running.entries() == before
 
@@ -163,8 +173,15 @@ def test_an_entry_that_is_no_explanation_is_not_read_as_one(running: Any) -> Non
 
 
 def test_addresses_of_later_releases_are_absent(running: Any) -> None:
-    for method, path in (("POST", "/v1/outcomes"), ("GET", "/v1/schedules"), ("POST", "/v1/erasures"), ("GET", "/console/"),
-                         ("POST", "/v1/models/loans/explanations/batch"), ("GET", "/v1/log/verifier")):  # fmt: skip
+    later = [
+        ("POST", "/v1/outcomes"),
+        ("GET", "/v1/schedules"),
+        ("POST", "/v1/erasures"),
+        ("GET", "/console/"),
+        ("POST", "/v1/models/loans/explanations/batch"),
+        ("GET", "/v1/log/verifier"),
+    ]
+    for method, path in later:
         assert _problem(running.http.request(method, path))["type"] == "/problems/not-found"
     assert _problem(running.http.put("/v1/models"))["type"] == "/problems/method-not-allowed"
 

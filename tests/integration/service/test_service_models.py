@@ -70,17 +70,18 @@ def test_the_same_version_with_other_content_is_refused(running: Any, upload: An
 
 def test_a_corrupt_artifact_is_refused_by_name(running: Any, upload: Any) -> None:
     fresh = upload.with_manifest(model="corrupt")
-    for artifact in (b"", fresh.artifact[: len(fresh.artifact) // 2]):
-        _refused(running, replace(fresh, artifact=artifact), "model-corrupt")
+    _refused(running, replace(fresh, artifact=fresh.artifact[: len(fresh.artifact) // 2]), "model-corrupt")
     cyclic = json.loads(fresh.artifact)
     tree = cyclic["learner"]["gradient_booster"]["model"]["trees"][0]
     tree["left_children"][0] = 0
     _refused(running, replace(fresh, artifact=json.dumps(cyclic).encode()), "model-corrupt")
+    for artifact in (b"", b"not a model"):
+        _refused(running, replace(fresh, artifact=artifact), "model-unsupported")
 
 
 def test_a_manifest_that_contradicts_its_artifact_is_refused_by_name(running: Any, upload: Any) -> None:
     manifest = running.http.get("/v1/models/loans/versions/1").json()["manifest"]
-    swapped = [manifest["features"][at] for at in (1, 0, 2, 3, 4)]
+    swapped = [manifest["features"][at] for at in (1, 0, 2, 3, 4, 5)]
     _refused(running, upload.with_manifest(model="swapped", features=swapped), "manifest-contradiction")
 
 
@@ -108,7 +109,7 @@ def test_a_bad_manifest_is_refused_with_pointers(running: Any, upload: Any) -> N
 def test_a_bad_reference_is_refused_with_its_row(running: Any, upload: Any) -> None:
     fresh = upload.with_manifest(model="bad-reference")
     lines = fresh.reference.splitlines()
-    lines[3] = b"x,1,1,1,true"
+    lines[3] = b"x,1,1,1,true,condo"
     problem = _refused(running, replace(fresh, reference=b"\n".join(lines)), "reference-invalid")
     assert problem["errors"][0]["pointer"].startswith("/reference/rows/3")
     few = b"\n".join(fresh.reference.splitlines()[:20])

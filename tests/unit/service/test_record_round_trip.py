@@ -147,6 +147,6 @@ def test_the_answer_is_what_the_schema_publishes(finding: Finding) -> None:
 def test_nothing_personal_is_in_the_clear(finding: Finding) -> None:
     body = clear_body(finding)
     assert set(body) == {
-        "model", "version", "model_digest", "manifest_digest", "reference_digest", "method", "catalogue", "outcome",
-        "favourable", "reason_codes", "counterfactual_status", "code_version",
+        "model", "version", "model_digest", "manifest_digest", "reference_digest", "method", "catalogue",
+        "outcome", "favourable", "reason_codes", "counterfactual_status", "code_version",
     }  # fmt: skip
