@@ -159,7 +159,7 @@ def versions() -> dict[str, Prepared]:
     artifact = bytes(booster.save_raw("json"))
     return {
         "quick": _prepare("quick", names, artifact, rows[:40]),
-        "slow": _prepare("slow", names, artifact, rows[:600]),
+        "slow": _prepare("slow", names, artifact, rows[:900]),
     }
 
 
