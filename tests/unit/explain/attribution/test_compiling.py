@@ -1,0 +1,63 @@
+"""Compiled kernels go where they are told, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from explain.attribution import compiling, kernel
+import numpy as np
+print(compiling.keep_compiled_in(Path(sys.argv[1])))
+assert kernel.bit_at(np.full(1, 4, np.uint64), 2)
+"""
+
+
+def run(directory: Path, **environment: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(directory)],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[4],
+    )
+    return done.stdout.strip()
+
+
+def test_compiled_code_is_kept_in_the_named_directory(tmp_path: Path) -> None:
+    assert run(tmp_path / "kernels") == "True"
+    assert list((tmp_path / "kernels").rglob("kernel.bit_at*.nbi"))
+
+
+def test_an_unusable_directory_is_no_error(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    assert run(blocked) == "False"
+
+
+def test_the_environment_rules(tmp_path: Path) -> None:
+    assert run(tmp_path / "ours", NUMBA_CACHE_DIR=str(tmp_path / "theirs")) == "False"
+    assert not (tmp_path / "ours").exists()
+    assert list((tmp_path / "theirs").rglob("kernel.bit_at*.nbi"))
+
+
+@pytest.mark.parametrize("module", ["explain.attribution.treeshap", "explain.models.xgboost"])
+def test_light_modules_stay_light(module: str) -> None:
+    heavy = "{'numba', 'xgboost', 'sklearn', 'pandas', 'scipy'}"
+    program = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[4],
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,112 @@
+"""The same values however the reference is held: tables, narrow tables, counts, listed leaves, files."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explain.attribution.treeshap import TreeShap
+from explain.errors import ModelUnsupported
+from tests.oracles.boosters import Trained, train
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(("q",) * 8 + ("c", "c"), max_depth=7, max_cat_to_onehot=2, rounds=20)
+
+
+def prepared(trained: Trained, cap: int = 1 << 28, cache: Path | None = None) -> TreeShap:
+    return TreeShap.prepare(trained.model(), trained.rows[:60], cache_dir=cache, memory_cap_bytes=cap)
+
+
+def test_a_row_alone_equals_the_row_in_a_batch(trained: Trained) -> None:
+    shap = prepared(trained)
+    rows = np.concatenate([trained.rows, trained.rows[::-1]])  # more than one block
+    _, batch = shap.explain_batch(rows)
+    assert all(
+        np.array_equal(shap.explain(row)[1], phi) for row, phi in zip(rows[::7], batch[::7], strict=True)
+    )
+    assert np.array_equal(batch, batch[::-1])
+
+
+def test_the_cap_changes_how_values_are_held_and_not_what_they_are(trained: Trained) -> None:
+    full = prepared(trained)
+    _, expected = full.explain_batch(trained.rows)
+    assert (full.storage.table_width, full.storage.count_units, full.storage.other_bytes) == (64, 0, 0)
+    narrow = prepared(trained, full.storage.table_bytes - 1)
+    assert (narrow.storage.table_width, narrow.storage.count_units) == (32, 0)
+    assert narrow.explain_batch(trained.rows)[1] == pytest.approx(expected, abs=1e-6)
+    for share in (3, 6):
+        mixed = prepared(trained, full.storage.table_bytes // share)
+        assert mixed.storage.count_units > 0
+        assert mixed.storage.table_bytes + mixed.storage.other_bytes <= full.storage.table_bytes // share
+        assert mixed.explain_batch(trained.rows)[1] == pytest.approx(expected, abs=1e-6)
+
+
+def test_below_the_counts_themselves_the_model_is_refused_by_name(trained: Trained) -> None:
+    with pytest.raises(ModelUnsupported, match="above the memory cap"):
+        prepared(trained, 100)
+
+
+def test_table_files_are_shared_and_give_the_same_values(trained: Trained, tmp_path: Path) -> None:
+    expected = prepared(trained).explain_batch(trained.rows)[1]
+    first = prepared(trained, cache=tmp_path)
+    (file,) = tmp_path.glob("treeshap-*.tables")
+    written = file.stat().st_mtime_ns
+    second = prepared(trained, cache=tmp_path)
+    assert file.stat().st_mtime_ns == written
+    assert list(tmp_path.iterdir()) == [file]
+    for shap in (first, second):
+        assert np.array_equal(shap.explain_batch(trained.rows)[1], expected)
+
+
+def test_each_reference_has_its_own_file(trained: Trained, tmp_path: Path) -> None:
+    prepared(trained, cache=tmp_path)
+    TreeShap.prepare(trained.model(), trained.rows[1:61], cache_dir=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["value", "header", "length", "empty"])
+def test_a_damaged_table_file_is_made_again(trained: Trained, tmp_path: Path, damage: str) -> None:
+    expected = prepared(trained, cache=tmp_path).explain_batch(trained.rows)[1]
+    (file,) = tmp_path.iterdir()
+    data = bytearray(file.read_bytes())
+    if damage == "value":
+        data[-5] ^= 1
+    elif damage == "header":
+        data[3] ^= 1
+    file.write_bytes({"length": bytes(data[:-8]), "empty": b""}.get(damage, bytes(data)))
+    assert np.array_equal(prepared(trained, cache=tmp_path).explain_batch(trained.rows)[1], expected)
+    assert np.array_equal(prepared(trained, cache=tmp_path).explain_batch(trained.rows)[1], expected)
+
+
+def test_where_nothing_can_be_written_tables_stay_in_memory(trained: Trained, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")  # a file where the directory should be refuses even root
+    expected = prepared(trained).explain_batch(trained.rows)[1]
+    assert np.array_equal(prepared(trained, cache=blocked).explain_batch(trained.rows)[1], expected)
+
+
+def test_threads_share_one_prepared_model(trained: Trained) -> None:
+    shap, model = prepared(trained), trained.model()
+    expected = shap.explain_batch(trained.rows)[1]
+    margins = model.predict(trained.rows).margins
+
+    def one(number: int) -> bool:
+        row = trained.rows[number % len(trained.rows)]
+        same_phi = np.array_equal(shap.explain(row)[1], expected[number % len(expected)])
+        return same_phi and model.margins(row[np.newaxis])[0] == margins[number % len(margins)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(1200)))
+
+
+@pytest.mark.parametrize("shape", [(0, 10), (5, 9), (10,)])
+def test_references_and_rows_of_another_shape_are_refused(trained: Trained, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="reference of shape"):
+        TreeShap.prepare(trained.model(), np.zeros(shape), cache_dir=None)
+    with pytest.raises(ValueError, match="rows of shape"):
+        prepared(trained).explain_batch(np.zeros((2, 9)))
