@@ -1,0 +1,96 @@
+"""Our door to the native library gives what its own Python package gives, and our trees are its trees."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import xgboost as xgb
+
+from explain.models.xgboost_native import library_version
+from explain.models.xgboost_parse import _base_score, parse_xgboost
+from tests.oracles.boosters import Trained, draw_rows, train
+
+KINDS: dict[str, dict] = {
+    "numeric": {"types": ("q",) * 5},
+    "categories": {"types": ("q", "c", "c"), "max_cat_to_onehot": 1},
+    "forest": {"types": ("q",) * 5, "num_parallel_tree": 3, "subsample": 0.5},
+    "regression": {"types": ("q",) * 5, "objective": "reg:squarederror"},
+}
+
+
+@pytest.fixture(params=KINDS)
+def trained(request: pytest.FixtureRequest) -> Trained:
+    return train(**KINDS[request.param])
+
+
+def test_the_library_is_the_installed_one() -> None:
+    assert library_version() == xgb.__version__
+
+
+@pytest.mark.parametrize("spelling", ["json", "ubj"])
+def test_margins_and_scores_are_the_packages_own(trained: Trained, spelling: str) -> None:
+    rows = draw_rows(3, 300, trained.types, 0.2)
+    prediction = trained.model(spelling).predict(rows)
+    matrix = trained.matrix(rows)
+    assert prediction.margins.tolist() == trained.booster.predict(matrix, output_margin=True).tolist()
+    assert prediction.scores.tolist() == trained.booster.predict(matrix).tolist()
+
+
+def test_a_row_alone_scores_as_in_a_batch(trained: Trained) -> None:
+    model = trained.model()
+    batch = model.predict(trained.rows)
+    for number in range(0, len(trained.rows), 37):
+        alone = model.predict(trained.rows[number : number + 1])
+        assert alone.margins[0] == batch.margins[number]
+        assert alone.scores[0] == batch.scores[number]
+
+
+def test_many_threads_ask_one_booster(trained: Trained) -> None:
+    model = trained.model()
+    expected = model.margins(trained.rows)
+
+    def one(number: int) -> bool:
+        position = number % len(expected)
+        return bool(model.margins(trained.rows[position : position + 1])[0] == expected[position])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(2000)))
+
+
+def test_both_spellings_are_the_same_trees(trained: Trained) -> None:
+    one, other = trained.model("json").trees(), trained.model("ubj").trees()
+    for name in type(one).__slots__:
+        assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "threshold")
+
+
+@pytest.mark.parametrize("spelling", ["3E-1", "[3E-1]", 0.3, "0.3"])
+def test_every_spelling_of_the_base_score_is_read(spelling: object) -> None:
+    assert _base_score(spelling) == pytest.approx(0.3)
+
+
+def test_a_file_without_what_older_versions_did_not_write_is_read() -> None:
+    trained = train(("q", "q"))
+    document = trained.document()
+    model = document["learner"]["gradient_booster"]["model"]
+    model.pop("cats", None)
+    model.pop("iteration_indptr", None)
+    for tree in model["trees"]:
+        tree["default_left"] = [bool(one) for one in tree["default_left"]]
+        for name in (
+            "split_type",
+            "categories",
+            "categories_nodes",
+            "categories_segments",
+            "categories_sizes",
+        ):
+            tree.pop(name)
+    document["learner"].pop("feature_types")
+    document["learner"]["learner_model_param"]["base_score"] = "5E-1"
+    parsed = parse_xgboost(json.dumps(document).encode())
+    trees = trained.model().trees()
+    assert np.array_equal(parsed.ensemble.left, trees.left)
+    assert np.array_equal(parsed.ensemble.threshold, trees.threshold, equal_nan=True)
+    assert parsed.ensemble.base_margin == 0.0
