@@ -11,4 +11,5 @@ from explain.attribution.warm import warm
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_kernels(request: pytest.FixtureRequest) -> None:
-    warm(Path(request.config.cache.mkdir("ofrecord")))
+    cache = getattr(request.config, "cache", None)
+    warm(None if cache is None else Path(cache.mkdir("ofrecord")))
