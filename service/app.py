@@ -54,7 +54,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             stop(services)
 
     app = FastAPI(
-        title="Ofrecord", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+        title="Ofrecord",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
     )
     for router in (health, models, explanations, evaluations, log):
         app.include_router(router.router)

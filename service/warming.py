@@ -45,10 +45,6 @@ class Warming:
         if not self._warm.is_set():
             raise NotReady(self._refused)
 
-    def wait(self, timeout_seconds: float) -> bool:
-        """Waits until the work is done; False when it was not in that time."""
-        return self._warm.wait(timeout_seconds)
-
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:

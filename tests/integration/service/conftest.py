@@ -208,7 +208,9 @@ def start_service(
     """Gives `start(database)`: a context in which a service runs on this pair of databases."""
     cache_dir = tmp_path_factory.mktemp("cache")
     # Compiled kernels are kept between sessions, as an installation keeps them; models and tables are not.
-    (cache_dir / "kernels").symlink_to(pytestconfig.cache.mkdir("ofrecord-kernels"))
+    kept = getattr(pytestconfig, "cache", None)
+    if kept is not None:
+        (cache_dir / "kernels").symlink_to(kept.mkdir("ofrecord-kernels"))
 
     @contextmanager
     def start(database: Any) -> Iterator[Running]:

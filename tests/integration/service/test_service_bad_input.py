@@ -180,6 +180,7 @@ def test_addresses_of_later_releases_are_absent(running: Any) -> None:
         ("GET", "/console/"),
         ("POST", "/v1/models/loans/explanations/batch"),
         ("GET", "/v1/log/verifier"),
+        ("GET", "/v1/models/"),
     ]
     for method, path in later:
         assert _problem(running.http.request(method, path))["type"] == "/problems/not-found"
