@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from fastapi import Request
-from registry.loading import VersionCache
 
 from audit.commit import GroupCommitter
 from audit.entry import Appended
 from audit.log import AuditLog
 from audit.note import Signer
 from audit.receipt import Receipt, issue_receipt
+from registry.loading import VersionCache
 from runtime.clock import Clock
 from runtime.postgres import Pool
 from runtime.settings import Settings

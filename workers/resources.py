@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from registry.loading import VersionCache
-
 from audit.keys import KeyStore
 from audit.log import AuditLog
+from registry.loading import VersionCache
 from runtime.clock import Clock, SystemClock
 from runtime.postgres import Pool, open_pool
 from runtime.settings import Settings
