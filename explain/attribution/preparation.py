@@ -50,7 +50,6 @@ class Kernel:
     table_bytes: int
     count_bytes: int
     pattern_bytes: int
-    units: int
     table_units: int
     listed_leaves: int
 
@@ -95,7 +94,6 @@ def prepare_kernel(
         table_bytes=prepared.tables.nbytes,
         count_bytes=counts.nbytes,
         pattern_bytes=pattern_bytes,
-        units=int(np.count_nonzero(nodes.left_leaf | nodes.right_leaf)),
         table_units=int(np.count_nonzero(plan.table_at != ABSENT)),
         listed_leaves=len(listed.value),
     )
