@@ -27,7 +27,6 @@ MONOTONE = {
     "liquid_assets": -1,
     "consumer_delinquency": 1,
     "thin_credit_file": 1,
-    "mortgage_delinquency": 1,
     "bankruptcy": 1,
     "unverified_information": 1,
 }
@@ -36,14 +35,13 @@ PARAMETERS = {
     "eta": 0.05,
     "subsample": 0.8,
     "colsample_bytree": 0.8,
-    "min_child_weight": 3,
+    "min_child_weight": 1,
     "reg_lambda": 2.0,
     "monotone_constraints": "(" + ",".join(map(str, MONOTONE.values())) + ")",
 }
 
-# The study's codes for how an applicant has paid; consumer code 4, too little history, is no delinquency.
+# The study's codes for how an applicant has paid; code 4, too little history, is no delinquency.
 CONSUMER_DELINQUENCY = {1: 0, 2: 1, 3: 2, 4: 0, 5: 3, 6: 4}
-MORTGAGE_DELINQUENCY = {1: 0, 2: 0, 3: 1, 4: 2}
 UNKNOWN_ASSETS = 100_000  # thousand dollars; the file writes 1,000,000 where it does not know
 
 # Three changes within an applicant's reach; someone they help is the applicant whose decision is explained.
@@ -84,7 +82,6 @@ def applications() -> tuple[DataFrame, NDArray[np.float64]]:
             "liquid_assets": raw["liq"].where(raw["liq"] < UNKNOWN_ASSETS).round(1),
             "consumer_delinquency": raw["cons"].map(CONSUMER_DELINQUENCY),
             "thin_credit_file": raw["cons"] == 4,
-            "mortgage_delinquency": raw["mortg"].map(MORTGAGE_DELINQUENCY),
             "bankruptcy": raw["pubrec"] == 1,
             "unverified_information": raw["unver"] == 1,
         }

@@ -106,6 +106,16 @@ def test_more_of_what_may_only_hurt_never_helps(bundles: Mapping[str, ExampleBun
         assert np.all(sign * (after - before) >= 0), name
 
 
+@pytest.mark.parametrize("name", ["boston-mortgage", "breast-mass"])
+def test_every_factor_is_scored(name: str, bundles: Mapping[str, ExampleBundle]) -> None:
+    import xgboost  # noqa: PLC0415
+
+    bundle = bundles[name]
+    scored = xgboost.Booster(model_file=bytearray(bundle.artifact)).get_score()
+    factors = parse_manifest(bundle.manifest_yaml, "application/yaml").manifest.factors
+    assert [factor.name for factor in factors if scored.keys().isdisjoint(factor.features)] == []
+
+
 def test_auc_by_the_pairs() -> None:
     adverse, scores = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.9, 0.5, 0.5, 0.1])
     pairs = [(1 if h > low else 0.5 if h == low else 0) for h in (0.9, 0.5) for low in (0.5, 0.1)]
