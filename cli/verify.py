@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.wording import in_words
+
 if TYPE_CHECKING:
     from audit.verify import Verified
 
@@ -42,7 +44,7 @@ def told(proved: Verified) -> list[str]:
     entry = proved.entry
     receipt = {True: "valid", False: "not checked: its key was not given"}[proved.receipt_checked]
     lines = [
-        "PROVED",
+        "PROVED: this entry is in the log, and nothing in it was changed since it was signed",
         f"  entry        {entry.entry_id}  {entry.type}",
         f"  time         {entry.time.isoformat()}",
         f"  actor        {entry.actor}",
@@ -81,7 +83,7 @@ def _decision(proved: Verified) -> list[str]:
         "  reasons",
     ]
     for reason in part["reasons"]:
-        seen = ", ".join(f"{item['feature']} {item['value']}" for item in reason["observed"])
+        seen = ", ".join(f"{item['feature']} {in_words(item['value'])}" for item in reason["observed"])
         lines.append(f"    {reason['rank']}. {reason['code']}  {reason['text']}  [{seen}]")
     return lines
 

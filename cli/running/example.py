@@ -71,7 +71,7 @@ def main(url: str, data_dir: Path) -> None:
         keys = folder.verifier_keys.read_text(encoding="utf-8").split()
         proved = verify_evidence(evidence, keys)
         write_private(shown / "evidence.json", evidence.decode())
-    tell_explanation(screen, request, answer)
+    tell_explanation(screen, request, answer, _units(client))
     tell_proof(screen, answer, proved)
     tell_commands(screen, url, folder, _MODEL)
 
@@ -109,6 +109,12 @@ def _train_and_register(client: Client, screen: Screen, *, register: bool) -> Ma
             version = made.get("version") if isinstance(made.get("version"), dict) else made
             details.append(f"{version.get('model', _MODEL)} version {version.get('version', _VERSION)}")
     return bundle.declined
+
+
+def _units(client: Client) -> Mapping[str, str]:
+    """Return the registered manifest's unit of each feature that has one."""
+    found = client.call("GET", f"/v1/models/{_MODEL}/versions/{_VERSION}", accept=(200,)).json()
+    return {row["name"]: row["unit"] for row in found["manifest"]["features"] if row.get("unit")}
 
 
 def _evidence(client: Client, explanation_id: str) -> bytes:

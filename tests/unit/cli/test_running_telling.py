@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from cli.running.folder import DataFolder
@@ -12,8 +13,13 @@ from cli.running.screen import Screen
 from cli.running.telling import tell_commands, tell_explanation
 
 ANSWER = {
-    "decision": {"outcome": "decline", "score": 0.71, "margin": 0.896, "threshold": 0.15},
-    "attribution": {"reconciliation": {"expected": 0.896, "sum": 0.8960001}},
+    "decision": {
+        "outcome": "decline", "favourable": False, "score": 0.71, "margin": 0.896, "threshold": 0.15,
+    },
+    "attribution": {
+        "reference": {"kind": "near_cutoff_approved"},
+        "reconciliation": {"expected": 0.896, "sum": 0.8960001},
+    },
     "reasons": [
         {"rank": 1, "code": "R02", "text": "Excessive [obligations]", "share": 0.41, "reference_value": 33.2,
          "observed": {"debt_ratio": 61.0, "bankruptcy": True}},
@@ -21,7 +27,7 @@ ANSWER = {
          "observed": {"assets": None}},
     ],
     "counterfactuals": {"status": "found", "items": [
-        {"changes": [{"feature": "loan_amount", "from": 89, "to": 74.25}], "score": 0.146,
+        {"changes": [{"feature": "loan_amount", "from": 89, "to": 74.25}], "score": 0.1499767,
          "outcome": "approve", "verified": True}]},
     "timings_ms": {"attribution": 0.41, "total": 44.9},
 }  # fmt: skip
@@ -34,27 +40,40 @@ def screen() -> tuple[Screen, io.StringIO]:
 
 def test_explanation() -> None:
     shown, out = screen()
-    tell_explanation(shown, {"decision_id": "A-1"}, ANSWER)
+    tell_explanation(
+        shown, {"decision_id": "A-1"}, ANSWER, {"debt_ratio": "%", "loan_amount": "thousand USD"}
+    )
     text = out.getvalue()
     for part in (
         "Application A-1: decline",
-        "score 0.710, where the line is 0.15",
+        "score 0.710, on the adverse side of the line at 0.15",
         "1. Excessive [obligations] (R02, 41 % of what told against it)",
-        "debt_ratio 61, bankruptcy yes; just approved, typically: 33.2",
+        "debt_ratio 61 (%); average of those just approved: 33.2",
+        "bankruptcy yes",
         "assets missing\n",
-        "loan_amount: 89 -> 74.25",
-        "then: approve, score 0.146, verified by the model itself",
+        "loan_amount 74.25 instead of 89 (thousand USD)",
+        "then: approve, score 0.149977, verified by the model itself",
         "attribution 0.4 · total 44.9",
     ):
         assert part in text
 
 
-def test_no_counterfactual_is_said() -> None:
+def test_the_first_answer_again_has_no_timings_of_its_own() -> None:
     shown, out = screen()
-    tell_explanation(
-        shown, {"decision_id": "A-1"}, {**ANSWER, "counterfactuals": {"status": "deferred", "items": []}}
-    )
-    assert "What would change it: deferred" in out.getvalue()
+    again = {**ANSWER, "timings_ms": None, "created_at": "2026-11-20T10:15:00.123456Z"}
+    tell_explanation(shown, {"decision_id": "A-1"}, again, {})
+    assert "On record     since 2026-11-20T10:15:00.123456Z" in out.getvalue()
+    assert "Milliseconds" not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("deferred", "still being searched"), ("no_recourse", "no permitted change would")]
+)
+def test_no_counterfactual_is_said(status: str, words: str) -> None:
+    shown, out = screen()
+    answer = {**ANSWER, "counterfactuals": {"status": status, "items": []}}
+    tell_explanation(shown, {"decision_id": "A-1"}, answer, {})
+    assert f"What would change it: {words}" in out.getvalue()
 
 
 def test_commands_name_files_not_secrets(tmp_path: Path) -> None:
