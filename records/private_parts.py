@@ -84,6 +84,7 @@ class ReasonPart(TypedDict):
     reference_value: float | None
     observed: list[ObservedRow]
     near_tie: bool
+    sensitive: NotRequired[bool]
 
 
 ChangeRow = TypedDict("ChangeRow", {"feature": str, "from": Value, "to": Value})

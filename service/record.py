@@ -188,6 +188,7 @@ def _reason(finding: Finding, at: int) -> ReasonPart:
         "reference_value": None if mean is None else _real(mean),
         "observed": [{"feature": name, "value": _value(value)} for name, value in reason.observed],
         "near_tie": reason.near_tie,
+        "sensitive": reason.sensitive,
     }
 
 

@@ -64,7 +64,7 @@ def findings(draw: st.DrawFn) -> Finding:
     )  # fmt: skip
     reasons = tuple(
         Reason(rank + 1, draw(texts), draw(texts), draw(texts), draw(reals), draw(st.floats(0, 1)),
-               draw(st.none() | reals), ((draw(names), None),), draw(st.booleans()), False)
+               draw(st.none() | reals), ((draw(names), None),), draw(st.booleans()), draw(st.booleans()))
         for rank in range(draw(st.integers(0, 4)))
     )  # fmt: skip
     reasons = tuple(
@@ -139,7 +139,9 @@ def test_the_answer_is_what_the_schema_publishes(finding: Finding) -> None:
         "entry_id": ID, "leaf_hash": "0" * 64, "log_origin": "o", "time": "2026-11-20T10:15:00.000000Z",
         "integrate_by": "2026-11-21T10:15:00.000000Z", "key_id": "k", "signature": "s", "index": None,
     }  # fmt: skip
-    Explanation.model_validate({**made, "receipt": receipt, "late": False})
+    published = Explanation.model_validate({**made, "receipt": receipt, "late": False})
+    # A client that reads the schema must not miss a reason at which a notice has to stop.
+    assert [reason.sensitive for reason in published.reasons] == [one.sensitive for one in finding.reasons]
 
 
 @settings(max_examples=30, deadline=None)
