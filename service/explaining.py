@@ -38,7 +38,9 @@ LARGEST_RESERVE_MS = 25.0
 class ProtectedAttributes(Wire):
     """The one member that is taken out before anything else looks at a request."""
 
-    protected: dict[InputName, JsonScalar] = Field(default_factory=dict, max_length=100)
+    protected: dict[InputName, JsonScalar] = Field(
+        default_factory=dict, max_length=100, description="attributes that are never inputs, by name"
+    )
 
 
 @dataclass(frozen=True, slots=True)
