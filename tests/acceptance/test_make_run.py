@@ -215,6 +215,8 @@ def test_a_second_run_is_fast_and_keeps_the_data(running: Running, servers_folde
     try:
         assert "training" not in again.told
         assert "nothing new" in again.told
+        assert "On record     since" in again.told
+        assert "checked without the service" in again.told
         with again.client() as client:
             assert comparable(client.post(EXPLANATIONS, json=before).json()) == first
     finally:
