@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ def tell_commands(screen: Screen, url: str, folder: DataFolder, model: str) -> N
     token, body = _short(folder.admin_token), _short(shown / "request.json")
     headers = f'-H "Authorization: Bearer $(cat {token})" -H "Content-Type: application/json"'
     screen.say(f"    curl -s {headers} -d @{body} {url}/v1/models/{model}/explanations")
-    screen.say(f"    ofrecord verify {_short(shown / 'evidence.json')} --key {_short(folder.verifier_keys)}")
+    program = _short(Path(sys.executable).with_name("ofrecord"))  # a virtual environment is not on the path
+    screen.say(f"    {program} verify {_short(shown / 'evidence.json')} --key {_short(folder.verifier_keys)}")
 
 
 def _tell_counterfactual(screen: Screen, found: Json, units: Mapping[str, str]) -> None:

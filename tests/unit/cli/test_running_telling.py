@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,8 @@ def test_commands_name_files_not_secrets(tmp_path: Path) -> None:
     tell_commands(shown, "http://127.0.0.1:8321", DataFolder(tmp_path), "boston-mortgage")
     assert f"$(cat {tmp_path}/admin-token)" in out.getvalue()
     assert "http://127.0.0.1:8321/v1/models/boston-mortgage/explanations" in out.getvalue()
+    program = out.getvalue().splitlines()[-1].split()[0]
+    assert Path(program).absolute() == Path(sys.executable).with_name("ofrecord")
 
 
 def test_steps_are_plain_lines_without_a_terminal() -> None:
