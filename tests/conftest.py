@@ -15,6 +15,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+# The kernels are compiled once per checkout, not once per test process; numba reads this when it is imported.
+os.environ.setdefault(
+    "NUMBA_CACHE_DIR", str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "kernels")
+)
+
 from runtime.clock import FixedClock
 from runtime.embedded.postgres import PostgresServer
 from runtime.embedded.state import locate

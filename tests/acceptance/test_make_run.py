@@ -37,6 +37,7 @@ class Running:
             "OFRECORD_STATE_DIR": str(base / "system"),
             "OFRECORD_CACHE_DIR": str(base / "cache"),
         }
+        env.pop("NUMBA_CACHE_DIR", None)  # a fresh machine compiles its own kernels
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*OFRECORD, "run", "--port", "0", "--data-dir", str(self.data_dir)],
