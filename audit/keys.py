@@ -54,16 +54,11 @@ class KeyStore:
         if len(master_key) != sealing.KEY_SIZE:
             raise ValueError("the master key has 32 bytes")
         self._pool = pool
-        self._master_key = master_key
         self._wrapping_key = sealing.derive(master_key, "wrapping")
         self._subject_index_key = sealing.derive(master_key, "subject-index")
         self._idempotency_key = sealing.derive(master_key, "idempotency")
         self._fingerprint_key = sealing.derive(master_key, "fingerprint")
         self.master_key_id = sealing.derive(master_key, "master-key-id")[:8].hex()
-
-    def keyed_digest(self, purpose: str, value: bytes) -> bytes:
-        """Return an HMAC under a key derived for one purpose, for an index that must not show its values."""
-        return _hmac(sealing.derive(self._master_key, purpose), value)
 
     def conceal(self, idempotency: Idempotency) -> Idempotency:
         """Return keyed HMACs of key and fingerprint: what the database may see of them."""

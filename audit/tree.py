@@ -28,12 +28,6 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint | None:
     return None if row is None else StoredCheckpoint(*row)
 
 
-def checkpoint_at(connection: Connection, tree_size: int) -> StoredCheckpoint | None:
-    """Return the checkpoint of exactly this size, if one was published."""
-    row = connection.execute(LOG["checkpoint_at"], {"tree_size": tree_size}).fetchone()
-    return None if row is None else StoredCheckpoint(*row)
-
-
 class StoredTree:
     """Proofs for any size up to the newest checkpoint's. One instance serves one request."""
 

@@ -21,11 +21,6 @@ class Deadline:
             raise ValueError("a budget is a number of milliseconds, zero or more")
 
     @classmethod
-    def starting_now(cls, budget_ms: float) -> Deadline:
-        """Start a budget at this moment of the monotonic clock."""
-        return cls(budget_ms, time.monotonic())
-
-    @classmethod
     def unlimited(cls) -> Deadline:
         """Return a deadline that never comes, for workers and replays that are bounded by effort."""
         return cls(math.inf, 0.0)

@@ -38,8 +38,3 @@ def database_of(url: str) -> str:
     """Return the name of the database in an address; libpq falls back to the user's name."""
     parts = urlsplit(url)
     return unquote(parts.path.lstrip("/")) or unquote(parts.username or "") or "postgres"
-
-
-def password_of(url: str) -> str:
-    """Return the password in an address, or nothing."""
-    return unquote(urlsplit(url).password or "")

@@ -32,9 +32,6 @@ select count(*), min(entry.time) from audit.pending join audit.entry entry using
 -- name: newest_checkpoint
 select tree_size, root, note, signed_at from audit.checkpoint order by tree_size desc limit 1;
 
--- name: checkpoint_at
-select tree_size, root, note, signed_at from audit.checkpoint where tree_size = %(tree_size)s;
-
 -- name: tile
 select hashes from audit.tile where level = %(level)s and index = %(index)s;
 
