@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+import examples.clinical
 from examples import registering
+from examples.__main__ import main
 from examples.bundle import ExampleBundle
 from examples.registering import ExampleRefused, register_and_explain
 
@@ -87,3 +90,17 @@ def test_a_refusal_names_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ExampleRefused, match="looking the model up: 401 who are you") as caught:
         register_and_explain("http://here", "secret", BUNDLE)
     assert caught.value.status == 401
+
+
+def test_from_the_command_line(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(examples.clinical, "build", lambda: BUNDLE)
+    (tmp_path / "token").write_text("secret\n")
+    assert main(["clinical", "http://here", str(tmp_path / "token")]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["explanation_id"] == "E-1"
+    assert "registering m 1" in printed.err
+    assert service.status == "approved"
+    assert main(["clinical", "http://here", str(tmp_path / "none")]) == 1
+    assert main(["text", "http://here", str(tmp_path / "token")]) == 2
