@@ -7,7 +7,7 @@ from pathlib import Path
 
 from explain.reference import select_reference
 from registry.catalogues import inline_catalogue
-from registry.conversions import band_of
+from registry.conversions import band_of, space_of
 from registry.digests import canonical_json, digest_of
 from registry.loaded_version import LoadedVersion, assemble, understand
 from registry.manifests import ParsedManifest
@@ -38,8 +38,10 @@ def prepare_version(
     ManifestContradiction, ReferenceTooSmall, ConstraintError or AttributionUnreconciled.
     """
     from explain.gate import examine  # noqa: PLC0415  pulls the compiler: seconds
+    from explain.models.rehearsal import rehearse  # noqa: PLC0415  likewise
 
     manifest = parsed.manifest
+    rehearse(manifest.family, artifact, space_of(manifest))
     understood = understand(parsed, artifact)
     reference = select_reference(
         understood.model,

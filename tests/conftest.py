@@ -71,10 +71,19 @@ def servers_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server(servers_folder: Path) -> Iterator[PostgresServer]:
     """One PostgreSQL for the session; it forgets durability, which these tests do not measure."""
-    place = locate(servers_folder / "data", system_root=servers_folder / "system")
-    server = PostgresServer(
-        place, password=secrets.token_hex(8), log=servers_folder / "postgresql.log", durable=False
-    )
+    yield from _server(servers_folder, "data")
+
+
+@pytest.fixture(scope="session")
+def other_server(servers_folder: Path) -> Iterator[PostgresServer]:
+    """A second PostgreSQL, for tests that change what belongs to a whole server: its roles' passwords."""
+    yield from _server(servers_folder, "other")
+
+
+def _server(folder: Path, name: str) -> Iterator[PostgresServer]:
+    place = locate(folder / name, system_root=folder / "system")
+    log = folder / f"{name}-postgresql.log"
+    server = PostgresServer(place, password=secrets.token_hex(8), log=log, durable=False)
     server.start()
     yield server
     server.stop()

@@ -197,10 +197,10 @@ def test_taken_port_is_named_at_once(servers_folder: Path) -> None:
 
 
 def test_servers_that_are_named_are_used(
-    servers_folder: Path, postgres_server: PostgresServer, valkey_url: str
+    servers_folder: Path, other_server: PostgresServer, valkey_url: str
 ) -> None:
     env = {
-        "OFRECORD_DATABASE_URL": postgres_server.url("brought_along"),
+        "OFRECORD_DATABASE_URL": other_server.url("brought_along"),
         "OFRECORD_BROKER_URL": valkey_url,
         "OFRECORD_ALLOW_UNSAFE_DURABILITY": "1",
     }
@@ -215,9 +215,9 @@ def test_servers_that_are_named_are_used(
 
 
 def test_unsafe_durability_is_refused(
-    servers_folder: Path, postgres_server: PostgresServer, valkey_url: str
+    servers_folder: Path, other_server: PostgresServer, valkey_url: str
 ) -> None:
-    env = {"OFRECORD_DATABASE_URL": postgres_server.url("unsafe"), "OFRECORD_BROKER_URL": valkey_url}
+    env = {"OFRECORD_DATABASE_URL": other_server.url("unsafe"), "OFRECORD_BROKER_URL": valkey_url}
     made = Installation(servers_folder / "unsafe", env)
     assert made.process.wait(60) == 2
     assert "Turn on: fsync, full_page_writes" in made.told

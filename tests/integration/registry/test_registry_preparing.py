@@ -142,3 +142,15 @@ def test_the_examples_are_prepared_and_their_decision_has_a_way_out(
     found = loaded.search.find(instance, count=1, deadline=Deadline(5000, time.monotonic()), seed=1)
     assert found.status == "found"
     assert all(item.verified for item in found.items)
+
+
+def test_a_native_library_that_crashes_takes_only_a_child_with_it(
+    upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashing = tmp_path / "crashing"
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crashing.chmod(0o755)
+    monkeypatch.setattr("explain.models.rehearsal.sys.executable", str(crashing))
+    refusal = upload.refusal()
+    assert isinstance(refusal, ModelCorrupt)
+    assert "crashed" in str(refusal)
