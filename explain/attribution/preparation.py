@@ -30,7 +30,7 @@ from explain.attribution.structures import (
     TableType,
     narrowed,
 )
-from explain.attribution.table_files import map_tables, read_only, table_file
+from explain.attribution.table_files import kept_tables, read_only, table_file
 from explain.errors import ModelUnsupported
 from explain.models.ensemble import TreeEnsemble
 
@@ -161,7 +161,7 @@ def _tables(
         fill(values)
         return read_only(values)
     chosen = np.packbits(prepared.table_at != ABSENT).tobytes()
-    return map_tables(table_file(cache.directory, (LAYOUT, *cache.parts, chosen)), count, dtype, fill)
+    return kept_tables(table_file(cache.directory, (LAYOUT, *cache.parts, chosen)), count, dtype, fill)
 
 
 def _ones_below(size: int) -> Ints:

@@ -3,6 +3,9 @@
 A file is a 128-byte header (magic, number of values, SHA-256 of the values) and the values, little-endian
 float64 or float32. It is written beside its final name and moved there in one step, and it is believed only
 if the number and the digest are right; otherwise it is made again.
+
+The values are read into memory rather than mapped: under a mapping, whoever changes the file later changes
+the answers of a running process, or kills it by making the file shorter, and neither is seen by the digest.
 """
 
 from __future__ import annotations
@@ -31,43 +34,41 @@ def table_file(directory: Path, parts: tuple[bytes, ...]) -> Path:
     return directory / f"treeshap-{digest.hexdigest()}.tables"
 
 
-def map_tables(path: Path, count: int, dtype: TableType, fill: Callable[[Numbers], None]) -> Numbers:
-    """Return the values in the file, read-only; make the file first if it is not there or not right.
+def kept_tables(path: Path, count: int, dtype: TableType, fill: Callable[[Numbers], None]) -> Numbers:
+    """Return the values in the file, read-only; make the file if it is not there or not right.
 
-    Where the directory cannot be written, the values are held in memory instead.
+    A directory that cannot be written costs the next process the making, and nothing else.
     """
-    mapped = _open(path, count, dtype)
-    if mapped is not None:
-        return mapped
+    kept = _read(path, count, dtype)
+    if kept is not None:
+        return kept
     values = np.zeros(count, dtype=dtype)
     fill(values)
     with contextlib.suppress(OSError):
         _write(path, values)
-        mapped = _open(path, count, dtype)
-        if mapped is not None:
-            return mapped
     return read_only(values)
 
 
 def read_only(values: Numbers) -> Numbers:
-    """Freeze an array: the kernel is compiled for frozen tables, mapped or not."""
+    """Freeze an array: the kernel is compiled for frozen tables."""
     values.setflags(write=False)
     return values
 
 
-def _open(path: Path, count: int, dtype: TableType) -> Numbers | None:
-    size = np.dtype(dtype).itemsize * count
+def _read(path: Path, count: int, dtype: TableType) -> Numbers | None:
+    values = np.empty(count, dtype=dtype)
     try:
-        if path.stat().st_size != HEADER.size + size:
-            return None
-        raw = np.memmap(path, dtype=np.uint8, mode="r")
-    except (OSError, ValueError):
+        with path.open("rb") as file:
+            header = file.read(HEADER.size)
+            whole = file.readinto(values.data.cast("B")) == values.nbytes and not file.read(1)
+    except OSError:
         return None
-    magic, stated, digest = HEADER.unpack(raw[: HEADER.size].tobytes())
-    values = np.asarray(raw[HEADER.size :])
+    if len(header) != HEADER.size or not whole:
+        return None
+    magic, stated, digest = HEADER.unpack(header)
     if magic != MAGIC or stated != count or hashlib.sha256(values.data).digest() != digest:
         return None
-    return values.view(dtype)
+    return read_only(values)
 
 
 def _write(path: Path, values: Numbers) -> None:

@@ -69,7 +69,7 @@ class TreeShap:
     ) -> TreeShap:
         """Reduce a reference of shape (n, features) to what explaining a row needs.
 
-        With `cache_dir` the tables are files there, mapped by every process that prepares the same model
+        With `cache_dir` the tables are files there, read by every process that prepares the same model
         and reference. Raises ModelUnsupported if even the reference's counts exceed the memory cap.
         """
         # numba takes most of a second to import: saved by a process that explains nothing.

@@ -83,6 +83,20 @@ def test_a_damaged_table_file_is_made_again(trained: Trained, tmp_path: Path, da
     assert np.array_equal(prepared(trained, cache=tmp_path).explain_batch(trained.rows)[1], expected)
 
 
+@pytest.mark.parametrize("change", ["value", "length"])
+def test_a_table_file_changed_later_changes_nothing(trained: Trained, tmp_path: Path, change: str) -> None:
+    made = prepared(trained, cache=tmp_path)
+    read = prepared(trained, cache=tmp_path)
+    expected = made.explain_batch(trained.rows)[1]
+    (file,) = tmp_path.iterdir()
+    changed = bytes(byte ^ 0x40 for byte in file.read_bytes())
+    with file.open("r+b") as tampered:  # in place: the very file that was read
+        tampered.write(changed if change == "value" else b"")
+        tampered.truncate(len(changed) if change == "value" else 200)
+    for shap in (made, read):
+        assert np.array_equal(shap.explain_batch(trained.rows)[1], expected)
+
+
 def test_where_nothing_can_be_written_tables_stay_in_memory(trained: Trained, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")  # a file where the directory should be refuses even root
