@@ -18,7 +18,8 @@ JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "Jso
 MAX_DEPTH = 32
 LARGEST_INTEGER = 2**53 - 1
 _LONGEST_INTEGER = 17
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# A text that is never closed runs to the end: were it no match, every quote in it would be tried as a start.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

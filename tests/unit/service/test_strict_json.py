@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -104,3 +105,10 @@ def test_whatever_is_strict_json_is_read_as_the_standard_library_reads_it(value:
 def test_any_bytes_are_read_or_refused_by_name(raw: bytes) -> None:
     with suppress(InvalidJson):
         read_json(raw)
+
+
+def test_an_open_text_full_of_escaped_quotes_is_refused_at_once() -> None:
+    started = time.perf_counter()
+    with pytest.raises(InvalidJson, match="Unterminated"):
+        read_json(b"[" + b"[]," * 40 + b'"' + b'\\"' * 500_000)
+    assert time.perf_counter() - started < 1.0  # a search that starts again at every quote takes hours
