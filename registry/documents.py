@@ -137,6 +137,16 @@ class _Composer:
         assert isinstance(event, yaml.ScalarEvent)  # noqa: S101  nothing else begins a node
         return _scalar(event, path)
 
+    def _key(self, event: yaml.Event, path: Path) -> str:
+        if isinstance(
+            event, yaml.CollectionStartEvent
+        ):  # not read: a key within a key adds nothing to the path
+            raise DocumentError(path, "has a key that is no text")
+        key = self._node(event, path)
+        if not isinstance(key, str):
+            raise DocumentError(path, f"has the key {str(key)[:40]}, which is no text; quote it")
+        return key
+
     def _sequence(self, path: Path) -> list[Plain]:
         items: list[Plain] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
@@ -146,9 +156,7 @@ class _Composer:
     def _mapping(self, path: Path) -> dict[str, Plain]:
         items: dict[str, Plain] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = self._node(event, path)
-            if not isinstance(key, str):
-                raise DocumentError(path, f"has the key {str(key)[:40]}, which is no text; quote it")
+            key = self._key(event, path)
             if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
                 raise DocumentError(path, "uses a merge key; write the values out")
             if key in items:

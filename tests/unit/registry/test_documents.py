@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 from registry.documents import DocumentError, Plain, read_json, read_yaml
 
 
+@pytest.mark.parametrize("text", ["? " * 3000, "? [a]\n: 1\n", "? {a: 1}\n: 1\n", "{[a]: 1}"])
+def test_keys_that_are_collections_are_refused_however_deep(text: str) -> None:
+    with pytest.raises(DocumentError, match="no text"):
+        read_yaml(text)
+
+
 @pytest.mark.parametrize(
     "word",
     [
