@@ -34,6 +34,7 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+_ZERO = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the six characters themselves behind a backslash
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def _check(entry: Entry, encoded: bytes) -> None:
     private = entry.private
     if private and not (_DIGEST.fullmatch(private.ciphertext_digest) and _HEX.fullmatch(private.commitment)):
         raise MalformedEntry("ciphertext_digest or commitment is not a SHA-256 value")
-    if b"\\u0000" in encoded:
+    if _ZERO.search(encoded):
         raise MalformedEntry("the character U+0000 is not allowed")  # jsonb cannot hold it
     if len(encoded) > ENTRY_LIMIT_BYTES:
         raise MalformedEntry(f"the clear part of an entry has at most {ENTRY_LIMIT_BYTES} bytes")

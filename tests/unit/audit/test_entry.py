@@ -147,6 +147,18 @@ def test_refuses_to_read_what_it_would_not_write(old, new, message):
         parse_entry(CLEAR_BYTES.replace(old, new, 1))
 
 
+@pytest.mark.parametrize("note", ["\\u0000", "a \\\\u0000 b"])
+def test_a_backslash_and_u0000_written_out_are_ordinary_text(note):
+    entry = replace(CLEAR, body={"note": note})
+    assert parse_entry(entry_bytes(entry)).body == {"note": note}
+
+
+@pytest.mark.parametrize("zero", ["\x00", "\\\x00", "\\\\\x00"])
+def test_a_zero_character_is_refused_behind_any_backslashes(zero):
+    with pytest.raises(MalformedEntry, match=r"U\+0000"):
+        entry_bytes(replace(CLEAR, body={"note": zero}))
+
+
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b'"v"', b"{", b"\xff", b"{}", CLEAR_BYTES + b"\n"])
 def test_refuses_what_is_no_entry(data):
     with pytest.raises(MalformedEntry):
