@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from explain.reference import select_reference
+from explain.reference import Reference, select_reference
 from registry.catalogues import inline_catalogue
 from registry.conversions import band_of, space_of
 from registry.digests import canonical_json, digest_of
-from registry.loaded_version import LoadedVersion, assemble, understand
+from registry.loaded_version import LoadedVersion, Understood, assemble, understand
 from registry.manifests import ParsedManifest
-from registry.references import read_reference
+from registry.references import FloatArray, read_reference
 from registry.version_row import VersionContent, VersionIdentity
 from schemas.manifest import Manifest
 
@@ -43,14 +43,7 @@ def prepare_version(
     manifest = parsed.manifest
     rehearse(manifest.family, artifact, space_of(manifest))
     understood = understand(parsed, artifact)
-    reference = select_reference(
-        understood.model,
-        understood.rule,
-        read_reference(uploaded, uploaded_type, manifest),
-        manifest.reference.kind,
-        band_of(manifest),
-        minimum_rows=manifest.reference.minimum_rows,
-    )
+    reference = _selected(understood, manifest, read_reference(uploaded, uploaded_type, manifest))
     identity = VersionIdentity(
         manifest.model, manifest.version, parsed.digest, digest_of(artifact), digest_of(uploaded)
     )
@@ -75,6 +68,19 @@ def prepare_version(
         blobs=(parsed.canonical, artifact, uploaded, reference.to_bytes()),
     )
     return PreparedVersion(content, loaded)
+
+
+def _selected(understood: Understood, manifest: Manifest, rows: FloatArray) -> Reference:
+    """Select the reference from the uploaded rows, of shape (rows, features), as the manifest says."""
+    wanted = manifest.reference
+    return select_reference(
+        understood.model,
+        understood.rule,
+        rows,
+        wanted.kind,
+        band_of(manifest),
+        minimum_rows=wanted.minimum_rows,
+    )
 
 
 def _unmapped(manifest: Manifest) -> list[str]:
