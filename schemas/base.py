@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 LARGEST_EXACT_INTEGER = 2**53
 SCALAR_TEXT_LIMIT = 512
+ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
+PROSE = (
+    r"^[^\x00-\x09\x0b-\x1f\x7f]*$"  # lines of text; no other control character means anything to a reader
+)
 
 Scalar = float | int | bool | str | None
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from schemas.base import Digest, Many, Moment, ResourceName, Wire
+from schemas.base import ONE_LINE, PROSE, Digest, Many, Moment, ResourceName, Wire
 from schemas.log import Receipt
 from schemas.manifest import Family, Profile, ReferenceKind
 
@@ -85,5 +85,5 @@ class ApprovalRequest(Wire):
     """Approve or retire a model version."""
 
     status: Literal["approved", "retired"] = Field(description="approval retires the version approved before")
-    by: str = Field(min_length=1, max_length=200, description="who takes the decision")
-    note: str | None = Field(default=None, max_length=2000, description="why")
+    by: str = Field(max_length=200, pattern=ONE_LINE, description="who takes the decision")
+    note: str | None = Field(default=None, max_length=2000, pattern=PROSE, description="why")

@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from schemas.base import Many, Wire
 
 DETAIL_LIMIT = 500
+LISTED_FAULTS = 1000
 
 
 class PointedError(Wire):
@@ -36,7 +37,12 @@ def pointer(parts: Iterable[str | int]) -> str:
 
 
 def pointed_errors(error: ValidationError, *, under: str = "") -> tuple[PointedError, ...]:
-    """Turn a schema failure into pointers, below the pointer `under`; input values are never repeated."""
+    """Turn a schema failure into pointers, below the pointer `under`; input values are never repeated.
+
+    A flood of them becomes one: listing a hundred thousand takes seconds and helps nobody.
+    """
+    if error.error_count() > LISTED_FAULTS:
+        return (PointedError(pointer=under, detail=f"has {error.error_count()} faults, too many to list"),)
     found = (
         PointedError(pointer=under + pointer(item["loc"]), detail=_detail(item["type"], item["msg"]))
         for item in error.errors(include_url=False, include_context=False, include_input=False)

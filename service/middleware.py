@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,8 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runtime.clock import Clock
 from runtime.ids import uuid7
 from runtime.telemetry import bound
-from service.errors import BodyTooLarge
+from service.errors import BodyTooLarge, InvalidInput, NotFound
 from service.problems import problem_of, render
+from service.strict_json import Flaw, escape
 
 logger = logging.getLogger("service.access")
 
@@ -62,6 +65,7 @@ class Gateway:
     async def _answer(self, scope: Scope, receive: Receive, exchange: _Exchange, started: float) -> None:
         limit = self._body_limits.get(scope["path"], self._default_limit)
         try:
+            _check_address(scope)
             _check_declared(scope, limit)
             await self._app(scope, _limited(receive, limit), exchange.send)
         except Exception as error:  # noqa: BLE001 - the one place where nothing may pass
@@ -114,6 +118,16 @@ class _Exchange:
                 (b"cache-control", b"no-store"),
             ]
         await self._send(message)
+
+
+def _check_address(scope: Scope) -> None:
+    """Refuses an address with two meanings: of a parameter given twice the last would silently count."""
+    if "\x00" in scope["path"]:
+        raise NotFound  # no name holds it, and the database could not even be asked
+    given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    repeated = sorted(name for name, times in Counter(name for name, _ in given).items() if times > 1)
+    if repeated:
+        raise InvalidInput(tuple(Flaw(f"/{escape(name)}", "is given more than once") for name in repeated))
 
 
 def _check_declared(scope: Scope, limit: int) -> None:

@@ -27,6 +27,9 @@ from service import errors as service
 from service.strict_json import Flaw, InvalidJson, escape
 
 MEDIA_TYPE = "application/problem+json"
+SHOWN_FLAWS = (
+    100  # more than anybody reads; without a limit a hostile body is answered with ten times its size
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,10 @@ def render(problem: Problem, instance: str, headers: Mapping[str, str] | None = 
         "instance": instance,
     }
     if problem.flaws:
-        body["errors"] = [{"pointer": flaw.pointer, "detail": flaw.detail} for flaw in problem.flaws]
+        shown = problem.flaws[:SHOWN_FLAWS]
+        body["errors"] = [{"pointer": flaw.pointer, "detail": flaw.detail} for flaw in shown]
+        if len(problem.flaws) > len(shown):
+            body["detail"] = f"{len(problem.flaws)} faults, of which the first {len(shown)} are listed."
     sent = {**problem.headers, **(headers or {})}
     retry_after = problem.retry_after_seconds or problem.kind.retry_after_seconds
     if retry_after is not None:

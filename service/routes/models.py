@@ -40,7 +40,7 @@ async def post_model(request: Request, principal: Registrar) -> Response:
 @router.get("", responses={200: {"model": ModelList}}, dependencies=[READING])
 async def list_models(
     request: Request,
-    cursor: Annotated[str, Query(max_length=64)] = "",
+    cursor: Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> Response:
     """The inventory, in order of name."""

@@ -170,3 +170,13 @@ def test_requests_are_counted_by_route_and_never_by_path(
 
 def test_answers_are_not_to_be_stored_by_anybody_between(client: httpx.Client) -> None:
     assert client.get("/number?n=1").headers["cache-control"] == "no-store"
+
+
+def test_a_parameter_given_twice_has_no_meaning(client: httpx.Client) -> None:
+    for query in ("n=1&n=2", "n=1&m=&n=1", "n=1&%6e=2"):
+        assert _problem(client.get(f"/number?{query}"))["errors"][0]["pointer"] == "/n"  # type: ignore[index]
+    assert client.get("/number?n=1&m=1").status_code == 200
+
+
+def test_an_address_with_a_zero_character_is_not_found(client: httpx.Client) -> None:
+    assert _problem(client.get("/number%00?n=1"))["type"] == "/problems/not-found"

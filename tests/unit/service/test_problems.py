@@ -21,8 +21,11 @@ import registry.errors
 import service.errors
 import service.strict_json
 from explain.errors import AttributionUnreconciled, FieldError, InvalidFeatures
+from schemas.explanation import ExplanationRequest
 from schemas.problem import PointedError, Problem
+from service.bodies import validated
 from service.problems import INTERNAL, TABLE, kind_of, problem_of, render
+from service.strict_json import Flaw
 
 PUBLIC = (
     audit.errors,
@@ -122,3 +125,13 @@ def test_a_subclass_of_a_known_error_takes_its_row() -> None:
         """A model that is unknown in a special way."""
 
     assert kind_of(Narrower("m")) is TABLE[registry.errors.ModelUnknown]
+
+
+def test_a_flood_of_faults_is_cut_short() -> None:
+    flaws = tuple(Flaw(f"/{number}", "is wrong") for number in range(5000))
+    body = orjson.loads(bytes(render(problem_of(service.errors.InvalidInput(flaws)), "r").body))
+    assert len(body["errors"]) == 100
+    assert body["detail"] == "5000 faults, of which the first 100 are listed."
+    with pytest.raises(service.errors.InvalidInput) as caught:
+        validated({"components": [1] * 100_000}, ExplanationRequest)
+    assert len(caught.value.flaws) == 1
