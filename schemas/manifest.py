@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Many, Number, Pair, ResourceName, Wire
+from schemas.base import PROSE, Many, Number, Pair, ResourceName, Wire
 from schemas.manifest_checks import contradictions
 from schemas.problem import refusal
 
@@ -25,7 +25,7 @@ FeatureName = Annotated[
     ),
 ]
 Label = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=PROSE)]
 Range = Annotated[Pair[Number], Field(description="least and greatest, both included")]
 
 

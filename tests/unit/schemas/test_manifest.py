@@ -90,6 +90,12 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put("profile", value="banking"), "/profile", "lending"),
     (put("purpose", value=""), "/purpose", "at least 1"),
     (put("purpose", value="x" * 2049), "/purpose", "at most 2048"),
+    (put("purpose", value="approve\x00"), "/purpose", "pattern"),
+    (
+        put("factors", 0, "reason", "text", value="Income\x1b[2J insufficient"),
+        "/factors/0/reason/text",
+        "pattern",
+    ),
     (put("colour", value="blue"), "/colour", "is not a known field"),
     (put(O, "treshold", value=0.5), "/outcome/treshold", "is not a known field"),
     (put(O, "threshold", value="0.3"), "/outcome/threshold", "must be a number"),
