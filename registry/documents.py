@@ -138,9 +138,8 @@ class _Composer:
         return _scalar(event, path)
 
     def _key(self, event: yaml.Event, path: Path) -> str:
-        if isinstance(
-            event, yaml.CollectionStartEvent
-        ):  # not read: a key within a key adds nothing to the path
+        # Left unread: a key within a key would go deeper without a longer path.
+        if isinstance(event, yaml.CollectionStartEvent):
             raise DocumentError(path, "has a key that is no text")
         key = self._node(event, path)
         if not isinstance(key, str):

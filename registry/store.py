@@ -172,6 +172,11 @@ def _require_model(conn: Conn, model: str) -> None:
         raise ModelUnknown(model)
 
 
+def lock_model(conn: Conn, model: str) -> None:
+    """Wait until no other transaction that asked for this is changing this model."""
+    conn.execute(queries()["lock_model"], {"model": model})
+
+
 def set_status(
     conn: Conn,
     model: str,

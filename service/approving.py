@@ -15,11 +15,9 @@ from schemas.model_version import ApprovalRequest
 from service.context import Services
 from service.recalling import receipt_of
 
-_ATTEMPTS = 5
-
 
 class _Overtaken(Exception):
-    """Another change of the same model came first: the entry just written is not true and must not stay."""
+    """The model changed between looking and writing: the entry just written is not true and must not stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +32,16 @@ class Change:
 
 def decide_status(services: Services, change: Change) -> Receipt:
     """Sets the status and returns its entry's receipt; that of the first if it has the status already."""
-    for _ in range(_ATTEMPTS):
-        try:
-            with transaction(services.pool) as conn:
-                entry_id = _decide(services, conn, change)
-        except _Overtaken:
-            continue
-        services.versions.forget_approved(change.model)
-        return receipt_of(services, services.log.read(entry_id))
-    raise _Overtaken
+    with transaction(services.pool) as conn:
+        entry_id = _decide(services, conn, change)
+    services.versions.forget_approved(change.model)
+    return receipt_of(services, services.log.read(entry_id))
 
 
 def _decide(services: Services, conn: Connection, change: Change) -> UUID:
+    store.lock_model(
+        conn, change.model
+    )  # changes follow each other, so each entry says what it really retired
     row = store.get_version(conn, change.model, change.version)
     if row.status == change.wanted.status:
         return store.status_history(conn, change.model, change.version)[-1].entry_id

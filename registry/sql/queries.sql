@@ -60,6 +60,9 @@ join registry.catalogue c on c.name = v.catalogue_name and c.version = v.catalog
 where v.model = any(%(models)s)
 order by v.model, v.created_at desc, v.version desc
 
+-- name: lock_model
+select pg_advisory_xact_lock(hashtextextended('registry.model/' || %(model)s, 0))
+
 -- name: set_status
 select version, status
 from registry.set_status_v1(%(model)s, %(version)s, %(status)s, %(at)s, %(by)s, %(note)s, %(entry_id)s)

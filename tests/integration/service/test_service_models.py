@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -129,8 +130,18 @@ def test_the_parts_must_be_the_three(running: Any, upload: Any) -> None:
     ):
         response = running.http.post("/v1/models", files=wrong)
         assert response.status_code == 422
-        pointers = [error["pointer"] for error in response.json().get("errors", [])]
-        assert pointer in pointers or response.json()["type"] == "/problems/invalid-input"
+        assert response.json()["type"] == "/problems/invalid-input"
+        assert pointer in [error["pointer"] for error in response.json()["errors"]]
+    for part in (
+        "artifact",
+        "reference",
+    ):  # without a filename a part is text, and other bytes than were sent
+        texts = {**files, part: (None, files[part][1])}
+        assert running.http.post("/v1/models", files=texts).json()["errors"][0]["pointer"] == f"/{part}"
+    unbounded = running.http.post(
+        "/v1/models", content=b"--x--", headers={"content-type": "multipart/form-data"}
+    )
+    assert "boundary" in unbounded.json()["errors"][0]["detail"]
     assert running.http.post("/v1/models", json={}).status_code == 415
     assert running.entries() == before
 
@@ -166,12 +177,29 @@ def test_approval_retires_the_one_before(running: Any, upload: Any) -> None:
     assert running.explain(running.request(), "succession").json()["type"] == "/problems/model-not-approved"
 
 
+def test_changes_of_one_model_at_once_follow_each_other(running: Any, upload: Any) -> None:
+    for version in ("1", "2", "3"):
+        assert running.register(upload.with_manifest(model="hurried", version=version)).status_code == 201
+
+    def change(number: int) -> int:
+        body = {"status": "approved" if number % 3 else "retired", "by": "risk"}
+        path = f"/v1/models/hurried/versions/{1 + number % 3 if number % 2 else 1}/approval"
+        return int(running.http.post(path, json=body).status_code)
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(change, range(48))) == {200}
+    statuses = [version["status"] for version in running.http.get("/v1/models/hurried").json()["versions"]]
+    assert statuses.count("approved") <= 1
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
         ({"status": "registered", "by": "x"}, "/status"),
         ({"status": "approved"}, "/by"),
         ({"status": "approved", "by": ""}, "/by"),
+        ({"status": "approved", "by": "a\x00b"}, "/by"),
+        ({"status": "approved", "by": "x", "note": "a\x00b"}, "/note"),
         ({"status": "approved", "by": "x", "extra": 1}, "/extra"),
     ],
 )
@@ -188,3 +216,23 @@ def test_an_unknown_version_cannot_be_approved(running: Any) -> None:
     assert running.approve("loans", "99").status_code == 404
     assert running.approve("nothing", "1").status_code == 404
     assert running.entries() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models/%00"),
+        ("GET", "/v1/models/loans/versions/a%00b"),
+        ("POST", "/v1/models/%00/explanations"),
+        ("POST", "/v1/models/loans/versions/%00/approval"),
+    ],
+)
+def test_a_name_with_a_zero_character_is_unknown(running: Any, method: str, path: str) -> None:
+    document = running.request() if path.endswith("explanations") else {"status": "approved", "by": "x"}
+    response = running.http.request(method, path, json=document if method == "POST" else None)
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/not-found")
+
+
+def test_a_cursor_that_is_no_name_is_refused(running: Any) -> None:
+    for cursor in ("%00", "%ff", "a/b"):
+        assert running.http.get(f"/v1/models?cursor={cursor}").status_code == 422
