@@ -22,6 +22,8 @@ from schemas.manifest import Manifest
 if TYPE_CHECKING:
     from explain.attribution.treeshap import TreeShap
 
+TABLE_BYTES = 256 << 20  # what the prepared tables of one version may take, unless said otherwise
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Understood:
@@ -82,6 +84,7 @@ def assemble(
     uploaded_digest: str,
     catalogue: Catalogue,
     cache_dir: Path | None,
+    table_bytes: int,
 ) -> LoadedVersion:
     """Prepare the attribution over the whole reference and put everything together."""
     from explain.attribution.treeshap import TreeShap  # noqa: PLC0415  pulls the compiler: seconds
@@ -98,7 +101,9 @@ def assemble(
         catalogue=catalogue,
         model=understood.model,
         reference=reference,
-        shap=TreeShap.prepare(understood.model, reference.rows, cache_dir=cache_dir),
+        shap=TreeShap.prepare(
+            understood.model, reference.rows, cache_dir=cache_dir, memory_cap_bytes=table_bytes
+        ),
         space=understood.space,
         rule=understood.rule,
         factors=understood.factors,

@@ -15,7 +15,7 @@ from explain.reference import Reference
 from registry import store
 from registry.disk_cache import DiskCache
 from registry.errors import NotApproved
-from registry.loaded_version import LoadedVersion, assemble, understand
+from registry.loaded_version import TABLE_BYTES, LoadedVersion, assemble, understand
 from registry.manifests import read_stored_manifest
 from registry.preparing import PreparedVersion, prepare_version
 from registry.version_row import ServingRow, VersionKey
@@ -31,9 +31,12 @@ class VersionCache:
     Driver errors of the database pass through as they are.
     """
 
-    def __init__(self, pool: Pool, *, cache_dir: Path, capacity: int = 16) -> None:
+    def __init__(
+        self, pool: Pool, *, cache_dir: Path, table_bytes: int = TABLE_BYTES, capacity: int = 16
+    ) -> None:
         self._pool = pool
         self._cache_dir = cache_dir
+        self._table_bytes = table_bytes
         self._disk = DiskCache(cache_dir)
         self._capacity = capacity
         self._lock = threading.Lock()
@@ -121,6 +124,7 @@ class VersionCache:
             uploaded_digest=row.uploaded_digest,
             catalogue=catalogue,
             cache_dir=self._cache_dir,
+            table_bytes=self._table_bytes,
         )
 
     def _fetch(self, digest: str) -> bytes:

@@ -9,7 +9,7 @@ from explain.reference import Reference, select_reference
 from registry.catalogues import inline_catalogue
 from registry.conversions import band_of, space_of
 from registry.digests import canonical_json, digest_of
-from registry.loaded_version import LoadedVersion, Understood, assemble, understand
+from registry.loaded_version import TABLE_BYTES, LoadedVersion, Understood, assemble, understand
 from registry.manifests import ParsedManifest
 from registry.references import FloatArray, read_reference
 from registry.version_row import VersionContent, VersionIdentity
@@ -31,6 +31,7 @@ def prepare_version(
     uploaded_type: str | None,
     *,
     cache_dir: Path | None,
+    table_bytes: int = TABLE_BYTES,
 ) -> PreparedVersion:
     """Load the model, select its reference, and let the gate examine both. Slow: seconds.
 
@@ -53,6 +54,7 @@ def prepare_version(
         uploaded_digest=identity.uploaded_digest,
         catalogue=inline_catalogue(manifest),
         cache_dir=cache_dir,
+        table_bytes=table_bytes,
     )
     report = examine(understood.model, understood.rule, reference, loaded.shap)
     content = VersionContent(

@@ -93,7 +93,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     async def find(secret: str) -> Principal | None:
         return await desk.run(_find_token, pool, secret, clock)
 
-    versions = VersionCache(pool, cache_dir=settings.cache_dir)
+    versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
     signer = Signer.parse(settings.receipt_key)
     return Services(
         settings=settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from audit.canonical import canonical
 from audit.entry import Draft
 from audit.receipt import Receipt
 from records.reaching import transaction
@@ -39,9 +40,7 @@ def decide_status(services: Services, change: Change) -> Receipt:
 
 
 def _decide(services: Services, conn: Connection, change: Change) -> UUID:
-    store.lock_model(
-        conn, change.model
-    )  # changes follow each other, so each entry says what it really retired
+    store.lock_model(conn, change.model)  # one change at a time: each entry says what it really retired
     row = store.get_version(conn, change.model, change.version)
     if row.status == change.wanted.status:
         return store.status_history(conn, change.model, change.version)[-1].entry_id
@@ -51,11 +50,14 @@ def _decide(services: Services, conn: Connection, change: Change) -> UUID:
         "model": change.model,
         "version": change.version,
         "manifest_digest": row.manifest_digest,
-        "by": change.wanted.by,
-        "note": change.wanted.note,
         "retires": list(retires),
     }
-    draft = Draft(type=f"model.{change.wanted.status}", actor=change.actor, body=body)
+    draft = Draft(
+        type=f"model.{change.wanted.status}",
+        actor=change.actor,
+        body=body,
+        private=canonical({"by": change.wanted.by, "note": change.wanted.note}),  # names and free text
+    )
     appended = services.log.append_one(draft, now, conn)
     done = store.set_status(
         conn,

@@ -74,6 +74,7 @@ def _prepare(services: Services, parsed: ParsedManifest, upload: Upload) -> Prep
             upload.reference,
             upload.reference_type,
             cache_dir=services.settings.cache_dir,
+            table_bytes=services.settings.table_memory_bytes,
         )
     except AttributionUnreconciled as error:
         # In service this is our failure; at the gate it is the model that cannot be explained exactly.

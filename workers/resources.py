@@ -43,5 +43,5 @@ def open_resources(
         open_pool(settings.keys_database_url, max_size=2, name="ofrecord-worker-keys") as keys_pool,
     ):
         log = AuditLog(pool, KeyStore(keys_pool, settings.master_key), origin=settings.log_origin)
-        versions = VersionCache(pool, cache_dir=settings.cache_dir)
+        versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
         yield Resources(pool, log, versions, clock or SystemClock(), policy, stopping)

@@ -154,3 +154,17 @@ def test_a_native_library_that_crashes_takes_only_a_child_with_it(
     refusal = upload.refusal()
     assert isinstance(refusal, ModelCorrupt)
     assert "crashed" in str(refusal)
+
+
+def test_tables_keep_to_the_memory_they_are_given(upload: Upload, prepared: PreparedVersion) -> None:
+    tight = prepare_version(
+        parse_manifest(upload.manifest),
+        upload.artifact,
+        upload.reference,
+        None,
+        cache_dir=None,
+        table_bytes=prepared.loaded.shap.storage.other_bytes + prepared.loaded.shap.storage.table_bytes // 2,
+    )
+    assert 0 < tight.loaded.shap.storage.table_bytes <= prepared.loaded.shap.storage.table_bytes // 2
+    row = prepared.loaded.reference.rows[0]
+    assert tight.loaded.shap.explain(row)[1] == pytest.approx(prepared.loaded.shap.explain(row)[1], abs=1e-6)

@@ -174,6 +174,9 @@ def test_approval_retires_the_one_before(running: Any, upload: Any) -> None:
         "/v1/models/succession/versions/2/approval", json={"status": "retired", "by": "risk", "note": "drift"}
     )
     assert retired.json()["status"] == "retired"
+    stored = running.services.log.read(UUID(retired.json()["receipt"]["entry_id"]))
+    assert b"drift" not in stored.canonical
+    assert json.loads(running.services.log.open(stored)) == {"by": "risk", "note": "drift"}
     assert running.explain(running.request(), "succession").json()["type"] == "/problems/model-not-approved"
 
 

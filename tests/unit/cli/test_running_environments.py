@@ -24,7 +24,7 @@ ENV = {
     "HOME": "/home/x",
     "AWS_SECRET_ACCESS_KEY": "leak",
     "OFRECORD_DATABASE_URL": "leak",
-    "OFRECORD_BATCH_LIMIT": "7",
+    "OFRECORD_TABLE_MEMORY_BYTES": "7",
 }
 SERVERS = Servers(
     admin_url="postgresql://postgres:adminpw@/ofrecord?host=%2Frun%2Fx",
@@ -82,7 +82,7 @@ def test_no_secret_and_nothing_of_the_administrators_is_in_any_environment(
     }
     for variables in told.values():
         assert not any(value in repr(variables) for value in values)
-        assert variables["OFRECORD_BATCH_LIMIT"] == "7"
+        assert variables["OFRECORD_TABLE_MEMORY_BYTES"] == "7"
     assert "OFRECORD_DATABASE_URL" not in plain_environment(ENV)
 
 

@@ -45,7 +45,7 @@ def test_repr_hides_every_secret() -> None:
         ("OFRECORD_RECEIPT_KEY", "hidden"),
         ("OFRECORD_LOG_ORIGIN", "two words"),
         ("OFRECORD_BODY_LIMIT_BYTES", "12"),
-        ("OFRECORD_BATCH_LIMIT", "-1"),
+        ("OFRECORD_TABLE_MEMORY_BYTES", "-1"),
         ("OFRECORD_THREADS", "many"),
         ("OFRECORD_LOG_LEVEL", "loud"),
         ("OFRECORD_ALLOW_UNSAFE_DURABILITY", "yes"),
