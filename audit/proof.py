@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ class Evidence:
             value = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             raise MalformedProof("not JSON") from error
+        _check_names(data)
         if not isinstance(value, dict) or value.get("format") != EVIDENCE_FORMAT:
             raise MalformedProof(f"the format is not {EVIDENCE_FORMAT}")
         opening = _object(value, "opening")
@@ -111,6 +113,20 @@ class Evidence:
             else Opening(_base64(_string(opening, "blind")), _base64(_string(opening, "plaintext"))),
             receipt=None if receipt is None else Receipt.from_json(receipt),
         )
+
+
+def _check_names(data: bytes) -> None:
+    """Refuse a name that occurs twice in one object: another reader may take the other value."""
+
+    def once(members: list[tuple[str, object]]) -> object:
+        if len({name for name, _ in members}) != len(members):
+            raise MalformedProof("a name occurs twice in one object")
+        return None
+
+    try:
+        json.loads(data, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise MalformedProof("not JSON") from error
 
 
 def _base64(text: str) -> bytes:

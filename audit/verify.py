@@ -14,7 +14,7 @@ from audit.errors import AuditError, VerificationFailed
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.note import Verifier
 from audit.proof import Evidence, TlogProof
-from audit.receipt import Receipt, verify_receipt
+from audit.receipt import Receipt, receipt_key_name, verify_receipt
 from audit.sealing import opens
 
 Result = TypeVar("Result")
@@ -100,6 +100,8 @@ def _receipt_checked(
     valid = verify_receipt(receipt, verifiers)
     if valid is False:
         raise VerificationFailed("receipt", "the signature is wrong")
+    if valid is None and any(given.name == receipt_key_name(receipt.log_origin) for given in verifiers):
+        raise VerificationFailed("receipt", f"{receipt.key_id[:200]!r} is none of the receipt keys given")
     return valid is True
 
 

@@ -135,6 +135,7 @@ BROKEN = {
         "receipt",
         {"receipt": {**RECEIPT_JSON, "integrate_by": "2027-11-20T10:15:00.000000Z"}},
     ),
+    "a receipt that names another key": ("receipt", {"receipt": {**RECEIPT_JSON, "key_id": "x+00000000"}}),
     "a receipt with a forged signature": (
         "receipt",
         {"receipt": {**RECEIPT_JSON, "signature": encoded(bytes(64))}},
@@ -190,3 +191,10 @@ def test_a_plaintext_that_is_no_json_is_shown_as_bytes():
         Evidence(TlogProof(0, (), checkpoint).to_text(), data, opening, None).to_bytes(), VKEYS
     )
     assert (verified.plaintext, verified.private) == (b"\xffraw", None)
+
+
+@pytest.mark.parametrize("twice", [b'"entry":"",', b'"receipt":null,', b'"x":{"y":1,"y":2},'])
+def test_a_name_that_occurs_twice_is_refused(twice):
+    data = json.dumps(EVIDENCE).encode()
+    with pytest.raises(VerificationFailed, match=r"file: .*twice"):
+        verify_evidence(data[:1] + twice + data[1:], VKEYS)
