@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ OFRECORD = (sys.executable, "-m", "cli")
 EXPLANATIONS = "/v1/models/boston-mortgage/explanations"
 PATIENCE_SECONDS = 180.0
 LOAD = 500
+README_XGBOOST = "3.2.0"  # the release whose numbers README.md shows
 
 
 class Running:
@@ -145,6 +147,33 @@ def test_the_printed_file_is_verified_offline(running: Running) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("PROVED")
     assert running.request["decision_id"] in done.stdout
+
+
+def test_the_request_in_the_readme_gets_the_answer_in_the_readme(running: Running) -> None:
+    request, answer = re.findall(r"```(?:sh|json)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[
+        -2:
+    ]
+    asked = orjson.loads(request.partition("<<'REQUEST'\n")[2].partition("\nREQUEST")[0])
+    with running.client() as client:
+        given = client.post(EXPLANATIONS, json=asked).json()
+    told = orjson.loads(answer)
+    # Another release of XGBoost trains a slightly different model of the same data: the numbers differ.
+    same_model = given["attribution"]["reference"]["digest"] == told["attribution"]["reference"]["digest"]
+    assert same_model == (version("xgboost-cpu") == README_XGBOOST)
+    assert outline(given) == outline(told)
+    assert given["decision"]["outcome"] == told["decision"]["outcome"]
+    if same_model:
+        for member in ("decision_id", "decision", "attribution", "reasons", "counterfactuals", "warnings"):
+            assert given[member] == told[member]
+
+
+def outline(answer: object) -> object:
+    """The members and the kinds of their values; a list stands for its first item."""
+    if isinstance(answer, dict):
+        return {name: outline(value) for name, value in answer.items() if name not in ("observed", "values")}
+    if isinstance(answer, list):
+        return [outline(answer[0])] if answer else []
+    return "number" if isinstance(answer, int | float) else type(answer).__name__
 
 
 def test_a_cross_check_runs_through_the_worker(running: Running) -> None:
