@@ -29,6 +29,7 @@ def serve(
             require_durability(settings.database_url)
         import uvicorn  # noqa: PLC0415
 
+        from cli.connections import BoundedHttp  # noqa: PLC0415
         from service.app import create_app  # noqa: PLC0415
 
         config = uvicorn.Config(
@@ -36,7 +37,7 @@ def serve(
             host=host,
             port=port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             log_config=None,
             access_log=False,  # paths may hold the caller's decision ids
