@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from audit import errors as audit
@@ -99,6 +100,7 @@ STORE_DAMAGED = Kind(
 TABLE: Mapping[type[Exception], Kind] = {
     InvalidJson: INVALID_INPUT,
     service.InvalidInput: INVALID_INPUT,
+    ClientDisconnect: Kind("body-incomplete", 400, "The body did not arrive", detail="The connection ended."),
     service.UnsupportedMediaType: Kind("unsupported-media-type", 415, "The content type is not taken here"),
     service.BodyTooLarge: Kind("body-too-large", 413, "The body is too large"),
     service.Unauthenticated: Kind("unauthenticated", 401, "A valid bearer token is needed"),

@@ -9,6 +9,7 @@ from types import ModuleType
 import orjson
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 import audit.errors
 import audit.sealing
@@ -135,3 +136,7 @@ def test_a_flood_of_faults_is_cut_short() -> None:
     with pytest.raises(service.errors.InvalidInput) as caught:
         validated({"components": [1] * 100_000}, ExplanationRequest)
     assert len(caught.value.flaws) == 1
+
+
+def test_a_client_that_leaves_is_no_failure_of_ours() -> None:
+    assert problem_of(ClientDisconnect()).kind.status == 400
