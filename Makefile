@@ -10,7 +10,7 @@ UV     ?= uv
 run: $(VENV)/.run
 	@$(BIN)/ofrecord run
 
-test: check
+test: lint types imports
 	@$(BIN)/python -m pytest -m "not prove"
 
 # The same set for a developer in a hurry: everything but the tests that start servers.
@@ -28,6 +28,12 @@ imports: $(VENV)/.dev
 
 prove: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m prove
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.attribution
+
+openapi: $(VENV)/.dev
+	@OFRECORD_WRITE_OPENAPI=1 $(BIN)/python -m pytest -q tests/unit/service/test_openapi.py
 
 lock:
 	@$(UV) lock --upgrade
