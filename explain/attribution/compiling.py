@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from explain.attribution.kernel_files import KernelFiles
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 _kernels: list[Any] = []  # numba's dispatchers have no public type
@@ -21,7 +23,9 @@ _kernels: list[Any] = []  # numba's dispatchers have no public type
 
 def compiled(function: Function) -> Function:
     """Compile a function to machine code on its first call."""
-    kernel: Any = numba.njit(nogil=True, error_model="numpy", cache=bool(numba.config.CACHE_DIR))(function)
+    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if numba.config.CACHE_DIR:
+        _keep(kernel)
     _kernels.append(kernel)
     wrapped: Function = kernel
     return wrapped
@@ -43,5 +47,10 @@ def keep_compiled_in(directory: Path) -> bool:
         return False
     numba.config.CACHE_DIR = str(directory)
     for kernel in _kernels:
-        kernel.enable_caching()
+        _keep(kernel)
     return True
+
+
+def _keep(kernel: Any) -> None:
+    """What `enable_caching` does, with files that are checked."""
+    kernel._cache = KernelFiles(kernel.py_func)  # noqa: SLF001 - numba has no other door for it

@@ -37,6 +37,20 @@ def test_compiled_code_is_kept_in_the_named_directory(tmp_path: Path) -> None:
     assert list((tmp_path / "kernels").rglob("kernel.bit_at*.nbi"))
 
 
+def test_damaged_files_are_compiled_anew(tmp_path: Path) -> None:
+    run(tmp_path)
+    (data,) = tmp_path.rglob("kernel.bit_at*.nbc")
+    (index,) = tmp_path.rglob("kernel.bit_at*.nbi")
+    for file, cut in ((data, False), (index, False), (index, True)):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0x40
+        file.write_bytes(content[: len(content) // 3] if cut else content)
+        assert run(tmp_path) == "True"
+    written = data.stat().st_mtime_ns
+    assert run(tmp_path) == "True"
+    assert data.stat().st_mtime_ns == written  # taken from disk again
+
+
 def test_an_unusable_directory_is_no_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
