@@ -11,6 +11,7 @@ import ctypes
 import functools
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from explain.errors import ModelCorrupt
 
 FloatArray = NDArray[np.float64]
 Counts = ctypes.POINTER(ctypes.c_uint64)
+
+_SOURCE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")  # when, and where in its authors' source: not for a reader
 
 VALUE, MARGIN = 0, 1  # XGBoosterPredictFromDense: prediction types
 
@@ -112,4 +115,4 @@ class NativeBooster:
     def _check(self, status: int) -> None:
         if status != 0:
             reason = (self._library.XGBGetLastError() or b"").decode("utf-8", "replace").partition("\n")[0]
-            raise ModelCorrupt(f"the native library refused it: {reason}")
+            raise ModelCorrupt(f"the native library refused it: {_SOURCE.sub('', reason)}")
