@@ -176,6 +176,26 @@ def outline(answer: object) -> object:
     return "number" if isinstance(answer, int | float) else type(answer).__name__
 
 
+def test_a_second_domain_is_registered_beside_the_first(running: Running) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples", "clinical", running.url, str(running.data_dir / "admin-token")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer = orjson.loads(done.stdout)
+    assert (answer["model"], answer["decision"]["favourable"]) == ("breast-mass", False)
+    assert {item["verified"] for item in answer["counterfactuals"]["items"]} == {True}
+    with running.client() as client:
+        listed = client.get("/v1/models").json()["models"]
+        proved = verify_evidence(evidence(client, answer["explanation_id"]), running.keys)
+    assert {(one["model"], one["approved_version"]) for one in listed} == {
+        ("boston-mortgage", "1"),
+        ("breast-mass", "1"),
+    }
+    assert proved.private is not None
+    assert proved.private["decision_id"] == answer["decision_id"]
+
+
 def test_a_cross_check_runs_through_the_worker(running: Running) -> None:
     with running.client() as client:
         explained = client.post(EXPLANATIONS, json=running.request).json()
