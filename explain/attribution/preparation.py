@@ -173,4 +173,5 @@ def _ones_below(size: int) -> Ints:
 def _bits_of(size: int) -> NDArray[np.uint8]:
     """Return the set bits of each u < size, ascending, one mask after the other."""
     masks, positions = np.nonzero(np.arange(size)[:, np.newaxis] >> np.arange(size.bit_length()) & 1)
-    return positions[np.argsort(masks, kind="stable")].astype(np.uint8)
+    ascending: NDArray[np.uint8] = positions[np.argsort(masks, kind="stable")].astype(np.uint8)
+    return ascending
