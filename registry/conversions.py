@@ -7,8 +7,9 @@ from explain.errors import ModelUnsupported
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.outcome import OutcomeRule
 from explain.reasons import Factor
-from schemas.manifest import FeatureFreedom, Manifest, ManifestFeature
+from schemas.manifest import Manifest
 from schemas.manifest_checks import PROBABILITIES
+from schemas.manifest_sections import FeatureFreedom, ManifestFeature
 
 DEFAULT_BAND = 0.05  # of a probability, either side of the threshold
 

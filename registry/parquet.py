@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from registry.references import (
+from registry.cells import (
     BYTES_LIMIT,
     ROWS_LIMIT,
     Faults,
@@ -22,7 +22,8 @@ from registry.references import (
     refuse,
     whole,
 )
-from schemas.manifest import Manifest, ManifestFeature
+from schemas.manifest import Manifest
+from schemas.manifest_sections import ManifestFeature
 
 
 def read_parquet(data: bytes, manifest: Manifest) -> FloatArray:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from explain.reference import Reference, select_reference
 from registry.catalogues import inline_catalogue
+from registry.cells import FloatArray
 from registry.conversions import band_of, space_of
 from registry.digests import canonical_json, digest_of
 from registry.loaded_version import TABLE_BYTES, LoadedVersion, Understood, assemble, understand
 from registry.manifests import ParsedManifest
-from registry.references import FloatArray, read_reference
+from registry.references import read_reference
 from registry.version_row import VersionContent, VersionIdentity
 from schemas.manifest import Manifest
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.base import Digest, Identifier, JsonScalar, Many, Moment, ResourceName, Wire
 from schemas.log import Receipt
-from schemas.manifest import ReferenceKind
+from schemas.manifest_sections import ReferenceKind
 from schemas.problem import Problem
 
 CounterfactualStatus = Literal[

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from schemas.manifest import FeatureFreedom, Manifest, ManifestFeature, Outcome
+from schemas.manifest_sections import FeatureFreedom, ManifestFeature, ManifestSections, Outcome
 
 Location = tuple[str | int, ...]
 Finding = tuple[Location, str]
@@ -15,7 +13,7 @@ Finding = tuple[Location, str]
 PROBABILITIES = ("probability_of_adverse", "probability_of_favourable")
 
 
-def contradictions(manifest: Manifest) -> tuple[Finding, ...]:
+def contradictions(manifest: ManifestSections) -> tuple[Finding, ...]:
     """List everything in which a manifest disagrees with itself."""
     return (
         *_outcome(manifest.outcome),
@@ -70,7 +68,7 @@ def _multiclass(outcome: Outcome) -> Iterator[Finding]:
         yield ("outcome", "adverse_classes"), "must leave at least one favourable class"
 
 
-def _features(manifest: Manifest) -> Iterator[Finding]:
+def _features(manifest: ManifestSections) -> Iterator[Finding]:
     for (_, index), detail in _repeated((feature.name for feature in manifest.features), ("features",)):
         yield ("features", index, "name"), detail
     for index, feature in enumerate(manifest.features):
@@ -90,7 +88,7 @@ def _feature(feature: ManifestFeature, at: Location) -> Iterator[Finding]:
     yield from _repeated(feature.categories or (), (*at, "categories"))
 
 
-def _factors(manifest: Manifest) -> Iterator[Finding]:
+def _factors(manifest: ManifestSections) -> Iterator[Finding]:
     for (_, index), detail in _repeated((factor.name for factor in manifest.factors), ("factors",)):
         yield ("factors", index, "name"), detail
     known = {feature.name for feature in manifest.features}
@@ -111,13 +109,13 @@ def _factors(manifest: Manifest) -> Iterator[Finding]:
             )
 
 
-def _reference(manifest: Manifest) -> Iterator[Finding]:
+def _reference(manifest: ManifestSections) -> Iterator[Finding]:
     reference, score = manifest.reference, manifest.outcome.score
     if reference.kind == "near_cutoff_approved" and reference.band is None and score not in PROBABILITIES:
         yield ("reference", "band"), f"is required for near_cutoff_approved with the score {score}"
 
 
-def _counterfactuals(manifest: Manifest) -> Iterator[Finding]:
+def _counterfactuals(manifest: ManifestSections) -> Iterator[Finding]:
     by_name = {feature.name: feature for feature in manifest.features}
     for name, freedom in manifest.counterfactuals.features.items():
         at = ("counterfactuals", "features", name)
@@ -144,7 +142,7 @@ def _freedom(feature: ManifestFeature, freedom: FeatureFreedom, at: Location) ->
         yield (*at, "step"), "must be a whole number for an integer"
 
 
-def _protected(manifest: Manifest) -> Iterator[Finding]:
+def _protected(manifest: ManifestSections) -> Iterator[Finding]:
     yield from _repeated(manifest.protected, ("protected",))
     folded = {feature.name.casefold() for feature in manifest.features}
     for index, name in enumerate(manifest.protected):

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from schemas.base import ONE_LINE, PROSE, Digest, Many, Moment, ResourceName, Wire
 from schemas.log import Receipt
-from schemas.manifest import Family, Profile, ReferenceKind
+from schemas.manifest_sections import Family, Profile, ReferenceKind
 
 VersionStatus = Literal["registered", "approved", "retired"]
 

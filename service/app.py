@@ -22,11 +22,11 @@ from runtime.metrics import EXPLANATIONS, REQUESTS
 from runtime.postgres import Pool, open_pool
 from runtime.settings import Settings
 from service import openapi
+from service.authentication import Authenticator
 from service.context import Services
 from service.executor import BoundedExecutor
 from service.middleware import Gateway, pass_on
 from service.routes import evaluations, explanations, health, log, models
-from service.security import Authenticator
 from service.starting import start_up
 from service.tasks import TaskSender
 from service.warming import Warming

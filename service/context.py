@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from fastapi import Request
@@ -17,12 +16,10 @@ from registry.loading import VersionCache
 from runtime.clock import Clock
 from runtime.postgres import Pool
 from runtime.settings import Settings
+from service.authentication import Authenticator
 from service.executor import BoundedExecutor
 from service.tasks import TaskSender
 from service.warming import Warming
-
-if TYPE_CHECKING:
-    from service.security import Authenticator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from registry import references
+from registry import cells, references
 from registry.errors import ReferenceInvalid
 from registry.references import read_reference
 from schemas.manifest import Manifest
@@ -102,7 +102,7 @@ def test_documents_that_are_no_reference() -> None:
 
 def test_faults_are_told_together_up_to_a_number_worth_reading() -> None:
     assert len(refused((HEADER + "x,y,z,w,v\n" * 2).encode())) == 10
-    assert len(refused((HEADER + "x,y,z,w,v\n" * 100).encode())) == references.SHOWN_ERRORS
+    assert len(refused((HEADER + "x,y,z,w,v\n" * 100).encode())) == cells.SHOWN_ERRORS
 
 
 def test_limits_on_bytes_and_rows(monkeypatch: pytest.MonkeyPatch) -> None:

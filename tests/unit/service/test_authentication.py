@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from records.tokens import Principal
-from service import security
+from service import authentication
+from service.authentication import Authenticator
 from service.errors import Unauthenticated
-from service.security import Authenticator
 
 GOOD = "ofr_good"
 
@@ -38,7 +38,7 @@ class _Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> _Time:
     made = _Time()
-    monkeypatch.setattr(security, "time", made)
+    monkeypatch.setattr(authentication, "time", made)
     return made
 
 
@@ -49,7 +49,7 @@ def test_a_good_token_is_asked_for_once_in_a_while(time: _Time) -> None:
         for _ in range(10):
             assert (await authenticator.principal_of(GOOD)).name == "los"
         assert tokens.asked == 1
-        time.now += security.REMEMBERED_SECONDS
+        time.now += authentication.REMEMBERED_SECONDS
         await authenticator.principal_of(GOOD)
         assert tokens.asked == 2
 
@@ -62,11 +62,11 @@ def test_a_revoked_token_is_refused_within_seconds(time: _Time) -> None:
         authenticator = Authenticator(tokens.find)
         await authenticator.principal_of(GOOD)
         tokens.valid.clear()
-        time.now += security.REMEMBERED_SECONDS
+        time.now += authentication.REMEMBERED_SECONDS
         with pytest.raises(Unauthenticated):
             await authenticator.principal_of(GOOD)
 
-    assert security.REMEMBERED_SECONDS <= 5
+    assert authentication.REMEMBERED_SECONDS <= 5
     asyncio.run(scenario())
 
 

@@ -1,0 +1,189 @@
+"""The parts of a manifest, version 1, each checked by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import PROSE, Many, Number, Pair, ResourceName, Wire
+
+Family = Literal["xgboost", "lightgbm", "sklearn", "catboost", "mlp", "text"]
+Profile = Literal["lending", "clinical", "general"]
+ReferenceKind = Literal["near_cutoff_approved", "all_applicants", "given"]
+TEXT_LIMIT = 2048
+
+FeatureName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="the feature, as the model knows it",
+    ),
+]
+Label = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=PROSE)]
+Range = Annotated[Pair[Number], Field(description="least and greatest, both included")]
+
+
+class Outcome(Wire):
+    """What the model decides and where the line runs."""
+
+    adverse: Label = Field(description="the outcome that needs reasons, for instance `decline`")
+    favourable: Label = Field(description="the other outcome, for instance `approve`")
+    score: Literal["probability_of_adverse", "probability_of_favourable", "margin", "value"] = Field(
+        description="what the model's score means"
+    )
+    threshold: Number | None = Field(
+        default=None,
+        description="probability_of_adverse: adverse when score >= threshold; probability_of_favourable: "
+        "adverse when score < threshold; margin and value: see direction",
+    )
+    direction: Literal["high_is_adverse", "low_is_adverse"] | None = Field(
+        default=None, description="which side of the threshold is adverse; for margin and value only"
+    )
+    classes: Many[Label] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=1000,
+        description="multiclass: every class, in the model's order",
+    )
+    adverse_classes: Many[Label] | None = Field(
+        default=None, min_length=1, max_length=1000, description="multiclass: the classes that are adverse"
+    )
+
+
+class ManifestFeature(Wire):
+    """One input of the model."""
+
+    name: FeatureName
+    type: Literal["number", "integer", "boolean", "category"] = Field(description="what a request must send")
+    unit: Label | None = Field(default=None, description="the unit, in plain words")
+    range: Range | None = Field(
+        default=None, description="usual values; what lies outside is flagged, not refused"
+    )
+    categories: Many[Label] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=10_000,
+        description="every category, in the artifact's own order",
+    )
+    nullable: bool = Field(default=False, description="whether it may be missing")
+    sensitive: bool = Field(
+        default=False, description="may be scored, but blocks a notice when it is principal"
+    )
+
+
+class ReasonText(Wire):
+    """The reason given when a factor is principal."""
+
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")] = Field(
+        description="the reason code"
+    )
+    text: Text = Field(description="the reason in words an applicant understands")
+
+
+class ManifestFactor(Wire):
+    """A group of features that is one reason; its contribution is the sum of theirs."""
+
+    name: Label = Field(description="the factor")
+    features: Many[FeatureName] = Field(
+        min_length=1, description="its features; every feature is in exactly one factor"
+    )
+    reason: ReasonText | None = Field(
+        default=None,
+        description="without one, a decision in which the factor is principal gets no explanation",
+    )
+
+
+class ManifestReference(Wire):
+    """How the rows that attributions compare with are chosen from the uploaded ones."""
+
+    kind: ReferenceKind = Field(
+        description="near_cutoff_approved, all_applicants, or given: the rows as they are"
+    )
+    band: Number | None = Field(
+        default=None,
+        gt=0,
+        description="near_cutoff_approved: how far from the threshold, in the score's own unit; "
+        "0.05 for a probability when left out",
+    )
+    minimum_rows: int = Field(
+        default=100, ge=1, le=1_000_000, description="fewer widen the band, which is recorded"
+    )
+
+
+class FeatureFreedom(Wire):
+    """What a counterfactual may do with one feature."""
+
+    mutable: bool = Field(description="whether it may change at all")
+    direction: Literal["increase", "decrease"] | None = Field(
+        default=None, description="the only way it may move"
+    )
+    range: Range | None = Field(default=None, description="where it must stay")
+    step: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="the grain of a change")
+
+
+class DerivedLink(Wire):
+    """A feature that is computed from others, and recomputed when they change."""
+
+    feature: FeatureName
+    equals: Annotated[str, Field(min_length=1, max_length=256)] = Field(
+        description='for instance "loan / value"'
+    )
+
+
+class ManifestCounterfactuals(Wire):
+    """What may be suggested to an applicant. A feature that is not named keeps its value."""
+
+    features: dict[FeatureName, FeatureFreedom] = Field(
+        default_factory=dict, description="freedom by feature"
+    )
+    max_changes: int = Field(default=3, ge=1, le=100, description="how many features may change together")
+    links: Many[DerivedLink] = Field(default=(), max_length=100, description="derived features")
+
+
+class Retention(Wire):
+    """Which clock decides how long entries are kept."""
+
+    kind: Literal["consumer_credit", "business_credit", "clinical", "general"] = Field(
+        description="the clock"
+    )
+
+
+class Notice(Wire):
+    """What every adverse-action notice carries."""
+
+    creditor: Text = Field(description="name of the creditor")
+    address: Text = Field(description="address of the creditor")
+    agency: Text = Field(description="name and address of the federal agency")
+
+
+class ManifestSections(Wire):
+    """All parts side by side, before they are compared with each other."""
+
+    manifest: Literal["ofrecord/v1"] = Field(description="the format of this document")
+    model: ResourceName = Field(description="the model")
+    version: ResourceName = Field(description='the version, a text: write "1", not 1')
+    family: Family = Field(description="the kind of artifact")
+    profile: Profile = Field(description="the rules the model lives under")
+    purpose: Text = Field(description="what it decides, in plain words")
+    outcome: Outcome = Field(description="what it decides and where the line runs")
+    features: Many[ManifestFeature] = Field(
+        min_length=1, max_length=4096, description="in the model's own order"
+    )
+    factors: Many[ManifestFactor] = Field(
+        min_length=1, max_length=4096, description="every feature in exactly one"
+    )
+    reference: ManifestReference = Field(description="what attributions compare with")
+    counterfactuals: ManifestCounterfactuals = Field(
+        default=ManifestCounterfactuals(), description="what may be suggested; without it, nothing"
+    )
+    protected: Many[FeatureName] = Field(
+        default=(),
+        max_length=100,
+        description="never inputs; carried beside the decision for fairness audits",
+    )
+    retention: Retention | None = Field(default=None, description="how long entries are kept")
+    notice: Notice | None = Field(default=None, description="what a notice carries")
