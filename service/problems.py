@@ -7,7 +7,7 @@ them one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from fastapi.exceptions import RequestValidationError
@@ -114,7 +114,9 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.TooBusy: OVERLOADED,
     service.StillCommitting: AUDIT_UNAVAILABLE,
     service.NotReady: Kind("not-ready", 503, "The service is starting", retry_after_seconds=1),
-    explain.InvalidFeatures: INVALID_INPUT,
+    explain.InvalidFeatures: replace(
+        INVALID_INPUT, detail="Features are not valid; `errors` says which and why."
+    ),
     explain.ModelUnsupported: Kind("model-unsupported", 422, "The model cannot be explained exactly"),
     explain.ModelCorrupt: Kind("model-corrupt", 422, "The artifact is damaged"),
     explain.ManifestContradiction: Kind(

@@ -107,6 +107,7 @@ def _refused(running: Any, raw: bytes, pointer: str) -> None:
     problem = _problem(response)
     assert (problem["type"], problem["status"]) == ("/problems/invalid-input", 422), response.text
     assert pointer in [error["pointer"] for error in problem["errors"]]
+    assert not problem["detail"].startswith("/")  # places are named in `errors`, and only there
     assert running.entries() == before
 
 
