@@ -101,10 +101,12 @@ def test_neither_log_nor_numbers_nor_clear_entry_say_who_was_decided_about(
     running: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret_id, secret_subject = "decision-zq81", "subject-zq82"
+    income, other_income = 518273645.5, 918273645.5  # more digits than a time or a duration has
     with caplog.at_level(logging.DEBUG):
-        request = running.request(decision_id=secret_id, subject_ref=secret_subject)
+        features = {**running.features, "income": income}
+        request = running.request(decision_id=secret_id, subject_ref=secret_subject, features=features)
         answer = running.explain(request).json()
-        running.explain({**request, "features": {**running.features, "income": 9181.27}})
+        running.explain({**request, "features": {**features, "income": other_income}})
         running.explain({**request, "features": {"zq83": 1}})
         running.http.get("/v1/explanations", params={"model": "loans", "decision_id": secret_id})
         running.http.get(f"/v1/explanations/{answer['explanation_id']}")
@@ -114,5 +116,5 @@ def test_neither_log_nor_numbers_nor_clear_entry_say_who_was_decided_about(
     assert '"route":"/v1/explanations"' in told
     stored = running.services.log.read(UUID(answer["explanation_id"]))
     for text in (told, running.http.get("/metrics").text, stored.canonical.decode()):
-        for secret in (secret_id, secret_subject, "9181", "zq83", "64.5"):
+        for secret in (secret_id, secret_subject, "518273645", "918273645", "zq83"):
             assert secret not in text
