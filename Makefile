@@ -38,11 +38,14 @@ openapi: $(VENV)/.dev
 lock:
 	@$(UV) lock --upgrade
 	@$(UV) $(EXPORT) --only-group build -o requirements/build.txt
-	@$(UV) $(EXPORT) --no-dev -o requirements/image.txt
-	@$(UV) $(EXPORT) --no-dev --group build --all-extras -o requirements/run.txt
-	@$(UV) $(EXPORT) --all-groups --all-extras -o requirements/dev.txt
+	@$(UV) $(EXPORT) --no-dev $(FAMILIES) -o requirements/image.txt
+	@$(UV) $(EXPORT) --no-dev --group build $(FAMILIES) --extra embedded --extra examples -o requirements/run.txt
+	@$(UV) $(EXPORT) --group build --group dev --all-extras -o requirements/dev.txt
+	@$(UV) $(EXPORT) --no-dev --group bench --all-extras -o requirements/bench.txt
 	@rm -f uv.lock
 
+# CatBoost pulls matplotlib, plotly and pandas: it is installed where a deployment asks for it.
+FAMILIES := --extra lightgbm --extra sklearn
 EXPORT := export --quiet --format requirements-txt --no-emit-project --no-header --no-annotate
 
 $(VENV)/bin/python:

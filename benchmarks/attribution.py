@@ -134,7 +134,7 @@ def measure(size: Size, artifact: bytes, rows: np.ndarray, cap: int) -> Result:
     return Result(
         size=size.name,
         cap_mib=cap >> 20,
-        leaves=model.trees().leaf_count,
+        leaves=model.form().leaf_count,
         storage=asdict(shap.storage),
         prepare_seconds=prepared,
         ours=ours,

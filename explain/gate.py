@@ -18,7 +18,7 @@ from explain.attribution.base import tolerance_for
 from explain.attribution.treeshap import Storage, TreeShap, attribute
 from explain.brute_force import frozen_game
 from explain.errors import AttributionUnreconciled
-from explain.models.base import Model
+from explain.models.base import Model, tree_form
 from explain.outcome import OutcomeRule
 from explain.probes import probe_rows
 from explain.reference import Reference
@@ -66,9 +66,9 @@ def examine(
     """
     generator = np.random.default_rng(list(model.digest.encode()))
     rows = reference.rows
-    probes = probe_rows(model.trees(), model.space, rows, generator)
+    probes = probe_rows(tree_form(model), model.space, rows, generator)
     error, tolerance = _reconcile_all(model, shap, probes)
-    trees = model.trees()
+    trees = tree_form(model)
     return CapabilityReport(
         family=model.family,
         constructs=model.constructs(),
@@ -127,7 +127,7 @@ def _play(model: Model, probes: Reals, rows: Reals, generator: np.random.Generat
 
 def _used(model: Model) -> NDArray[np.int64]:
     """Return the features that some split tests, or the first feature of a model without splits."""
-    tested = np.unique(model.trees().feature).astype(np.int64)
+    tested = np.unique(tree_form(model).feature).astype(np.int64)
     used = tested[tested >= 0]
     return used if len(used) else np.zeros(1, dtype=np.int64)
 

@@ -37,7 +37,7 @@ def probe_rows(
 def _thresholds(trees: TreeEnsemble, generator: np.random.Generator) -> list[tuple[int, float]]:
     nodes = np.flatnonzero(np.isfinite(trees.threshold))
     nodes = generator.choice(nodes, min(THRESHOLDS, len(nodes)), replace=False)
-    width = np.float32 if trees.float_width == 32 else np.float64
+    width = np.float32 if trees.input_width == 32 else np.float64
     changes = []
     for node in nodes.tolist():
         threshold = width(trees.threshold[node])

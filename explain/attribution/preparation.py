@@ -67,7 +67,7 @@ def prepare_kernel(
 ) -> Kernel:
     """Lay the trees out and reduce the reference to tables, counts and patterns within the cap."""
     nodes = lay_out(trees)
-    rows = narrowed(reference, trees.float_width)
+    rows = narrowed(reference, trees.input_width)
     listed = list_leaves(nodes, rows, memory_cap_bytes)
     pattern_bytes = listed.pattern_words.nbytes + listed.pattern_count.nbytes + listed.pattern_ones.nbytes
     plan = _plan(nodes, memory_cap_bytes - pattern_bytes)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from explain.attribution.base import Attribution, reconcile
 from explain.attribution.structures import narrowed
 from explain.features import FloatWidth
-from explain.models.base import Model
+from explain.models.base import Model, tree_form
 
 if TYPE_CHECKING:
     from explain.attribution.preparation import Kernel
@@ -55,7 +55,7 @@ class TreeShap:
     base_value: float
     storage: Storage
     features: int
-    float_width: FloatWidth
+    input_width: FloatWidth
     kernel: Kernel = field(repr=False)
 
     @classmethod
@@ -75,7 +75,7 @@ class TreeShap:
         # numba takes most of a second to import: saved by a process that explains nothing.
         from explain.attribution.preparation import TableCache, prepare_kernel  # noqa: PLC0415
 
-        trees = model.trees()
+        trees = tree_form(model)
         rows = np.ascontiguousarray(reference, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != trees.n_features or not len(rows):
             raise ValueError(f"a reference of shape (n, {trees.n_features}) is needed, not {rows.shape}")
@@ -91,7 +91,7 @@ class TreeShap:
             table_bytes=kernel.table_bytes,
             other_bytes=kernel.count_bytes + kernel.pattern_bytes,
         )
-        return cls(kernel.base_value, storage, trees.n_features, trees.float_width, kernel)
+        return cls(kernel.base_value, storage, trees.n_features, trees.input_width, kernel)
 
     def explain(self, row: Reals) -> tuple[float, Reals]:
         """Return the base value and the Shapley values, shape (features,), of one float64 row."""
@@ -107,7 +107,7 @@ class TreeShap:
 
         if rows.ndim != 2 or rows.shape[1] != self.features:
             raise ValueError(f"rows of shape (n, {self.features}) are needed, not {rows.shape}")
-        given = narrowed(rows, self.float_width)
+        given = narrowed(rows, self.input_width)
         phi = np.zeros((len(given), self.features))
         kernel = self.kernel
         for start in range(0, len(given), BLOCK_ROWS):

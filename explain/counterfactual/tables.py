@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.features import FeatureSpace
-from explain.models.base import Model
+from explain.models.base import Model, tree_form
 from explain.models.ensemble import LEAF, NUMERIC, TreeEnsemble
 
 FloatArray = NDArray[np.float64]
@@ -91,7 +91,7 @@ class SplitTables:
     @classmethod
     def prepare(cls, model: Model) -> SplitTables:
         """Read the model's trees; costs tens of milliseconds on hundreds of trees, so do it once."""
-        return prepare_tables(model.trees(), model.space)
+        return prepare_tables(tree_form(model), model.space)
 
     def cell(self, feature: int, values: FloatArray) -> IntArray:
         """Return the cell numbers of values of one feature, as the model itself would compare them."""
@@ -138,13 +138,13 @@ def prepare_tables(trees: TreeEnsemble, space: FeatureSpace) -> SplitTables:
         edges=tuple(_edges(trees, thresholds) for thresholds in cuts),
         coded=coded,
         upper_side=trees.comparison == "<",
-        width32=trees.float_width == 32,
+        width32=trees.input_width == 32,
     )
 
 
 def _edges(trees: TreeEnsemble, cuts: FloatArray) -> FloatArray:
     """Return the numbers halfway between each threshold and the float32 on its other side."""
-    if trees.float_width == 64:
+    if trees.input_width == 64:
         return cuts
     toward = np.float32(-np.inf if trees.comparison == "<" else np.inf)
     beside = np.nextafter(cuts.astype(np.float32), toward).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What every model family offers: the native library's own prediction, and the trees in one common form."""
+"""What every model family offers: the native library's own prediction, and the model in a common form."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.errors import ModelUnsupported
 from explain.features import FeatureSpace, FloatWidth
 from explain.models.ensemble import TreeEnsemble
+from explain.models.linear import LinearForm
 
 FloatArray = NDArray[np.float64]
+Form = TreeEnsemble | LinearForm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """The native library's margins and scores of n rows, each of shape (n,), widened to float64.
+    """The native library's margins and scores of n rows, widened to float64.
 
-    The score is the probability for a classifier and the predicted value for a regression.
+    Each has shape (n,), or (n, outputs) for a model with several outputs. The score is the probability for a
+    classifier and the predicted value for a regression; where a library knows no other number, the margin.
     """
 
     margins: FloatArray
@@ -51,7 +55,15 @@ class Model(Protocol):
         """Ask the native library for the margins and scores of rows of shape (n, features)."""
 
     def margins(self, rows: FloatArray) -> FloatArray:
-        """Ask the native library for the margins alone, shape (n,)."""
+        """Ask the native library for the margins alone, shape (n,) or (n, outputs)."""
 
-    def trees(self) -> TreeEnsemble:
-        """Return the intermediate form of the trees that `predict` uses."""
+    def form(self) -> Form:
+        """Return the intermediate form of what `predict` uses: trees, or a linear function."""
+
+
+def tree_form(model: Model) -> TreeEnsemble:
+    """Return the trees of a model that consists of trees; ModelUnsupported for any other."""
+    form = model.form()
+    if not isinstance(form, TreeEnsemble):
+        raise ModelUnsupported("a linear model where trees are needed")
+    return form

@@ -52,7 +52,7 @@ class XGBoostModel:
             named.append("categorical splits")
         return tuple(named)
 
-    def trees(self) -> TreeEnsemble:
+    def form(self) -> TreeEnsemble:
         """Return the trees that `predict` uses."""
         return self.artifact.ensemble
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.errors import ModelCorrupt, ModelUnsupported
-from explain.models.ensemble import LEAF, NUMERIC, TreeEnsemble
+from explain.models.ensemble import LEAF, MISSING_NAN, NUMERIC, TreeEnsemble
 from explain.models.xgboost_trees import CategorySets, Ints, RawForest, Reals, read_trees
 
 DEPTH_LIMIT = 1024
@@ -30,6 +30,7 @@ class Forest:
     feature: Ints
     default_left: Ints
     condition: Reals
+    cover: Reals
     sets: CategorySets
     order: Ints
 
@@ -61,15 +62,19 @@ class Forest:
             right=renumbered[self.right[live]].astype(np.int32),
             feature=np.where(inner, self.feature[live], LEAF).astype(np.int32),
             threshold=np.where(inner & (starts == NUMERIC), self.condition[live], np.nan),
+            missing=np.full(len(live), MISSING_NAN, dtype=np.uint8),
             default_left=inner & (self.default_left[live] == 1),
             value=np.where(inner, 0.0, self.condition[live]),
+            cover=self.cover[live] if len(self.cover) else self.cover,
             category_start=starts,
             category_size=sizes,
             category_words=words,
             n_features=n_features,
-            base_margin=base_margin,
+            tree_output=np.zeros(tree_count, dtype=np.int32),
+            base_margins=np.array([base_margin]),
             comparison="<",
             listed_goes="right",
+            input_width=32,
             float_width=32,
         )
 
@@ -86,7 +91,17 @@ def read_forest(model: dict[str, object], n_features: int) -> Forest:
     order = _walk(raw.offsets, left, right)
     _check_reached(raw, order, tree_of)
     _check_sets(raw, inner, tree_of)
-    return Forest(raw.offsets, left, right, raw.feature, raw.default_left, raw.condition, raw.sets, order)
+    return Forest(
+        offsets=raw.offsets,
+        left=left,
+        right=right,
+        feature=raw.feature,
+        default_left=raw.default_left,
+        condition=raw.condition,
+        cover=raw.cover,
+        sets=raw.sets,
+        order=order,
+    )
 
 
 def _fault(broken: NDArray[np.bool_], tree_of: Ints, offsets: Ints, what: str) -> None:

@@ -46,6 +46,7 @@ class RawForest:
     default_left: Ints
     split_type: Ints
     condition: Reals
+    cover: Reals
     sets: CategorySets
 
 
@@ -66,6 +67,7 @@ def read_trees(model: dict[str, object], n_features: int) -> RawForest:
         default_left=_joined([tree.integers("default_left") for tree in trees]),
         split_type=_joined([tree.integers("split_type", optional=True) for tree in trees]),
         condition=np.concatenate([np.zeros(0), *(tree.conditions() for tree in trees)]),
+        cover=_covers(trees),
         sets=_joined_sets([tree.category_sets() for tree in trees], offsets),
     )
 
@@ -109,6 +111,12 @@ class _Tree:
             raise ModelCorrupt(f"{self.where}: {name} has {len(column)} entries for {self.count} nodes")
         return column
 
+    def cover(self) -> Reals | None:
+        """Return the training weight (sum of hessians) of each node, None where the file does not say."""
+        if "sum_hessian" not in self.members:
+            return None
+        return self.sized(reals(self.members, "sum_hessian", self.where), "sum_hessian")
+
     def category_sets(self) -> CategorySets:
         """Return the categorical splits, every range inside the tree's own list of codes."""
         if "categories" not in self.members:  # files before 1.5
@@ -128,6 +136,12 @@ class _Tree:
         if np.any((codes < 0) | (codes >= CATEGORY_LIMIT)):
             raise ModelCorrupt(f"{self.where}: a category code is out of range")
         return CategorySets(node, start, size, codes)
+
+
+def _covers(trees: list[_Tree]) -> Reals:
+    """All trees' covers, or nothing at all where one tree has none."""
+    covers = [cover for tree in trees if (cover := tree.cover()) is not None]
+    return np.concatenate([np.zeros(0), *covers]) if len(covers) == len(trees) else np.zeros(0)
 
 
 def _joined(columns: list[Ints]) -> Ints:

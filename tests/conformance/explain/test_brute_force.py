@@ -86,7 +86,7 @@ def least_bytes(model: Model, reference: np.ndarray) -> int:
 
 def test_values_at_thresholds_and_one_unit_beside_them() -> None:
     trained = train(NUMBERS, missing=0.0, seed=5)
-    trees = trained.model().trees()
+    trees = trained.model().form()
     rows = []
     for node in np.flatnonzero(np.isfinite(trees.threshold))[:12]:
         threshold = np.float32(trees.threshold[node])
@@ -107,7 +107,7 @@ def test_values_at_thresholds_and_one_unit_beside_them() -> None:
 
 def test_a_float64_value_is_rounded_before_it_is_compared() -> None:
     trained = train(NUMBERS, missing=0.0, seed=5)
-    trees = trained.model().trees()
+    trees = trained.model().form()
     node = int(np.flatnonzero(np.isfinite(trees.threshold))[0])
     row = trained.rows[0].copy()
     row[trees.feature[node]] = np.nextafter(

@@ -61,7 +61,7 @@ def test_many_threads_ask_one_booster(trained: Trained) -> None:
 
 
 def test_both_spellings_are_the_same_trees(trained: Trained) -> None:
-    one, other = trained.model("json").trees(), trained.model("ubj").trees()
+    one, other = trained.model("json").form(), trained.model("ubj").form()
     for name in type(one).__slots__:
         assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "threshold")
 
@@ -90,7 +90,7 @@ def test_a_file_without_what_older_versions_did_not_write_is_read() -> None:
     document["learner"].pop("feature_types")
     document["learner"]["learner_model_param"]["base_score"] = "5E-1"
     parsed = parse_xgboost(json.dumps(document).encode())
-    trees = trained.model().trees()
+    trees = trained.model().form()
     assert np.array_equal(parsed.ensemble.left, trees.left)
     assert np.array_equal(parsed.ensemble.threshold, trees.threshold, equal_nan=True)
     assert parsed.ensemble.base_margin == 0.0

@@ -23,7 +23,7 @@ class Bare:
     ensemble: TreeEnsemble
     digest: str = "sha256:none"
 
-    def trees(self) -> TreeEnsemble:
+    def form(self) -> TreeEnsemble:
         return self.ensemble
 
 
@@ -59,15 +59,19 @@ def random_trees(seed: int, comparison: str, listed_goes: str, count: int = 3) -
         right=np.array(columns["right"], dtype=np.int32),
         feature=np.array(columns["feature"], dtype=np.int32),
         threshold=np.array(columns["threshold"]),
+        missing=np.zeros(len(starts), dtype=np.uint8),
         default_left=np.array(columns["default"], dtype=np.bool_),
         value=np.array(columns["value"]),
+        cover=np.zeros(0),
         category_start=np.array(starts, dtype=np.int64),
         category_size=np.where(np.array(starts) >= 0, 1, 0).astype(np.int64),
         category_words=np.array(words, dtype=np.uint32),
         n_features=FEATURES,
-        base_margin=0.5,
+        tree_output=np.zeros(count, dtype=np.int32),
+        base_margins=np.array([0.5]),
         comparison=comparison,
         listed_goes=listed_goes,
+        input_width=64,
         float_width=64,
     )
 

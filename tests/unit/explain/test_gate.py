@@ -51,7 +51,7 @@ def test_the_same_probes_are_made_again(trained: Trained) -> None:
 
 def test_probes_lie_on_thresholds_in_gaps_and_in_every_category(trained: Trained) -> None:
     model = trained.model()
-    trees = model.trees()
+    trees = model.form()
     probes = probe_rows(trees, model.space, trained.rows[:150], np.random.default_rng(0))
     feature = 0
     on = np.isin(probes[:, feature], trees.thresholds_of(feature))
@@ -70,18 +70,18 @@ class Misread:
 
     def __init__(self, model: Model, **changes: np.ndarray) -> None:
         self._model = model
-        self._trees = replace(model.trees(), **changes)
+        self._trees = replace(model.form(), **changes)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._model, name)
 
-    def trees(self) -> object:
+    def form(self) -> object:
         return self._trees
 
 
 def test_a_misread_threshold_is_noticed(trained: Trained) -> None:
     model = trained.model()
-    moved = np.nextafter(model.trees().threshold.astype(np.float32), np.float32(9)).astype(np.float64)
+    moved = np.nextafter(model.form().threshold.astype(np.float32), np.float32(9)).astype(np.float64)
     with pytest.raises(AttributionUnreconciled):
         examined(Misread(model, threshold=moved), trained)
 
@@ -89,13 +89,13 @@ def test_a_misread_threshold_is_noticed(trained: Trained) -> None:
 def test_a_misread_default_direction_is_noticed(trained: Trained) -> None:
     model = trained.model()
     with pytest.raises(AttributionUnreconciled):
-        examined(Misread(model, default_left=~model.trees().default_left), trained)
+        examined(Misread(model, default_left=~model.form().default_left), trained)
 
 
 def test_misread_categories_are_noticed(trained: Trained) -> None:
     model = trained.model()
     with pytest.raises(AttributionUnreconciled):
-        examined(Misread(model, category_words=~model.trees().category_words), trained)
+        examined(Misread(model, category_words=~model.form().category_words), trained)
 
 
 def test_a_model_without_splits_passes() -> None:

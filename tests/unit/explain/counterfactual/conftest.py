@@ -69,7 +69,7 @@ class Forest:
             node = node.left if left else node.right
         return node.value
 
-    def trees(self) -> TreeEnsemble:
+    def form(self) -> TreeEnsemble:
         nodes: list[Split] = []
         lefts: list[int] = []
         rights: list[int] = []
@@ -100,15 +100,19 @@ class Forest:
             right=np.array(rights, dtype=np.int32),
             feature=np.array([max(node.feature, 0) for node in nodes], dtype=np.int32),
             threshold=np.array([node.threshold for node in nodes]),
+            missing=np.zeros(len(nodes), dtype=np.uint8),
             default_left=np.array([node.default_left for node in nodes]),
             value=np.array([node.value for node in nodes]),
+            cover=np.zeros(0),
             category_start=np.array(starts, dtype=np.int64),
             category_size=np.array([int(start != NUMERIC) for start in starts], dtype=np.int64),
             category_words=np.array(words, dtype=np.uint32),
             n_features=len(self.space.features),
-            base_margin=self._base,
+            tree_output=np.zeros(len(self._trees), dtype=np.int32),
+            base_margins=np.array([self._base]),
             comparison="<" if self._comparison == "<" else "<=",
             listed_goes="right",
+            input_width=self.float_width,
             float_width=self.float_width,
         )
 
