@@ -1,4 +1,4 @@
-"""What every model family shows of itself: artifacts that are explained exactly, and artifacts that are refused.
+"""What a model family shows of itself: artifacts that are explained exactly, artifacts that are refused.
 
 A family's file under tests/conformance/explain/families lists them; the same tests run over all of them, and
 the capability matrix in the documentation is drawn from them.
@@ -45,7 +45,7 @@ class Construct:
 
 @dataclass(frozen=True)
 class Refused:
-    """One row of the capability matrix: a construct that is refused, and what the refusal says (a pattern)."""
+    """One row of the capability matrix: a construct that is refused; `says` is a pattern of its message."""
 
     family: str
     name: str
