@@ -1,189 +1,217 @@
-"""Attribution of single rows and batches beside xgboost: `python -m benchmarks.attribution [JSON-FILE]`.
+"""Attribution of single rows and of batches beside the libraries people use today (P1, P2).
 
-Every figure is taken in turns (ours, theirs, ours, ...) in one run on one thread, and printed as a ratio.
-Ours is exact and interventional over 1,000 reference rows; xgboost's `pred_contribs` is path-dependent and
-has no reference. What every answer pays on top, the native margin, is shown too.
+`python -m benchmarks.attribution [JSON-FILE] [--sizes S,M,L]`. Ours is exact and interventional over 1,000
+reference rows. Every ratio is of medians taken in turns in this run, on one thread.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import platform
-import sys
+import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
-import xgboost as xgb
 
+from benchmarks import peers
+from benchmarks.machine import machine
+from benchmarks.peers import Peer, Rows
+from benchmarks.sizes import SIZES, Data, Size, catboost_model, draw, lightgbm_model, xgboost_model
+from benchmarks.timing import Timing, in_turns, medians_of
 from explain.attribution.treeshap import MEMORY_CAP_BYTES, TreeShap
 from explain.attribution.warm import warm
 from explain.features import Feature, FeatureSpace
 from explain.models import load_model
 from explain.models.base import Model
 
-REFERENCE_ROWS = 1000
-BATCH_ROWS = 1000
 SECONDS = 6.0
+SLOW_TURNS = 5
+OURS = "ofrecord"
 
 
 @dataclass(frozen=True)
-class Size:
-    """A model size of the house."""
+class Line:
+    """One peer beside ours: milliseconds of one row, rows a second of a batch, and the ratios to ours."""
 
-    name: str
-    trees: int
-    depth: int
-    features: int
-    training_rows: int
-
-
-SIZES = (
-    Size("S", 100, 4, 20, 5_000),
-    Size("M", 500, 6, 50, 10_000),
-    Size("L", 1_000, 8, 100, 20_000),
-)
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Milliseconds."""
-
-    median: float
-    p99: float
+    peer: str
+    what: str
+    single: Timing
+    single_ratio: float
+    batch_rows: int | None
+    batch_rows_per_second: float | None
+    batch_ratio: float | None
 
 
 @dataclass(frozen=True)
 class Result:
-    """One size under one memory cap."""
+    """One model under one memory cap."""
 
+    family: str
     size: str
     cap_mib: int
     leaves: int
     storage: dict[str, int]
     prepare_seconds: float
-    ours: Timing
-    margin: Timing
-    pred_contribs: Timing
-    single_ratio: float
+    single: Timing
     batch_rows_per_second: float
-    batch_pred_contribs_per_second: float
-    batch_ratio: float
+    lines: list[Line]
 
 
-def trained(size: Size) -> tuple[bytes, np.ndarray]:
-    """Train a model of this size on noisy interactions; return its file and unseen rows."""
-    generator = np.random.default_rng(1)
-    rows = generator.normal(size=(size.training_rows, size.features)).astype(np.float32)
-    weights = generator.normal(size=size.features) / np.sqrt(size.features)
-    signal = rows @ weights + 0.6 * np.sin(2 * rows[:, 0]) * rows[:, 1] + 0.5 * rows[:, 2] * rows[:, 3]
-    labels = signal + 0.7 * generator.normal(size=size.training_rows) > 0
-    matrix = xgb.DMatrix(rows, label=labels.astype(int), nthread=1)
-    settings = {"objective": "binary:logistic", "max_depth": size.depth, "eta": 0.05, "nthread": 1}
-    booster = xgb.train(settings, matrix, size.trees)
-    unseen = generator.normal(size=(REFERENCE_ROWS + BATCH_ROWS, size.features))
-    return bytes(booster.save_raw("ubj")), unseen
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A model of a size, ours prepared, and the peers that explain the very same file."""
+
+    family: str
+    size: Size
+    cap: int
+    artifact: bytes
+    data: Data
+
+    def prepared(self, folder: Path) -> tuple[Model, TreeShap, float]:
+        """Load and prepare as a registration does; the tables are mapped files."""
+        space = FeatureSpace(tuple(Feature(f"f{i}", "number") for i in range(self.size.features)))
+        model = load_model(self.family, self.artifact, space)
+        started = time.perf_counter()
+        shap = TreeShap.prepare(model, self.data.reference, cache_dir=folder, memory_cap_bytes=self.cap)
+        return model, shap, time.perf_counter() - started
 
 
-def in_turns(calls: list[Callable[[int], object]]) -> list[Timing]:
-    """Time the calls one after the other, again and again, on a new row each time."""
-    times: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call(0)
-    end = time.perf_counter() + SECONDS
-    number = 0
-    while time.perf_counter() < end:
-        number = (number + 1) % BATCH_ROWS
-        for call, taken in zip(calls, times, strict=True):
-            started = time.perf_counter()
-            call(number)
-            taken.append(1e3 * (time.perf_counter() - started))
-    return [Timing(float(np.median(taken)), float(np.quantile(taken, 0.99))) for taken in times]
+def measure(case: Case, fast: tuple[Peer, ...], slow: tuple[Peer, ...], batch_rows: dict[str, int]) -> Result:
+    """Take single rows of the fast peers, then of the slow ones, then batches, each in turns with ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, shap, seconds = case.prepared(Path(folder))
+        unseen = case.data.unseen
+        ours = Peer(OURS, "interventional", lambda rows: shap.explain(rows[0]))
+        quick = _singles((ours, *fast), unseen, SECONDS)
+        slowly = _singles((ours, *slow), unseen, 0.0) if slow else {}
+        batch = Peer(OURS, "interventional", shap.explain_batch)
+        lines = []
+        for peer in (*fast, *slow):
+            table = quick if peer in fast else slowly
+            count = batch_rows.get(peer.name + peer.what, batch_rows[""])
+            rates = _batch(batch, peer, unseen, count) if count else None
+            lines.append(_line(peer, table, count, rates))
+        mine = medians_of({OURS: lambda: shap.explain_batch(unseen)}, 3)[OURS]
+        return Result(
+            family=case.family,
+            size=case.size.name,
+            cap_mib=case.cap >> 20,
+            leaves=model.form().leaf_count,  # type: ignore[union-attr]
+            storage=asdict(shap.storage),
+            prepare_seconds=seconds,
+            single=quick[OURS],
+            batch_rows_per_second=len(unseen) / mine,
+            lines=lines,
+        )
 
 
-def once(call: Callable[[], object]) -> float:
-    """Return the seconds of one call."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
+def _singles(all_peers: tuple[Peer, ...], rows: Rows, seconds: float) -> dict[str, Timing]:
+    calls = {
+        peer.name + ("" if peer.name == OURS else peer.what): (
+            lambda number, peer=peer: peer.explain(rows[number : number + 1])
+        )
+        for peer in all_peers
+    }
+    return in_turns(calls, seconds=seconds, rows=len(rows), fewest=SLOW_TURNS)
 
 
-def measure(size: Size, artifact: bytes, rows: np.ndarray, cap: int) -> Result:
-    """Measure one size under one cap."""
-    space = FeatureSpace(tuple(Feature(f"f{i}", "number") for i in range(size.features)))
-    model: Model = load_model("xgboost", artifact, space)
-    reference, unseen = rows[:REFERENCE_ROWS], rows[REFERENCE_ROWS:]
-    started = time.perf_counter()
-    shap = TreeShap.prepare(model, reference, cache_dir=None, memory_cap_bytes=cap)
-    prepared = time.perf_counter() - started
-    booster = xgb.Booster(model_file=bytearray(artifact))
-    booster.set_param({"nthread": 1})
+def _batch(ours: Peer, peer: Peer, rows: Rows, count: int) -> tuple[float, float]:
+    """Return rows a second of the peer over `count` rows, and how many times as many ours explains."""
+    part = rows[:count]
+    taken = medians_of({OURS: lambda: ours.explain(part), "peer": lambda: peer.explain(part)}, 2)
+    return count / taken["peer"], taken["peer"] / taken[OURS]
 
-    def contribs(number: int) -> object:
-        return booster.predict(xgb.DMatrix(unseen[number : number + 1], nthread=1), pred_contribs=True)
 
-    ours, margin, theirs = in_turns(
-        [lambda n: shap.explain(unseen[n]), lambda n: model.margins(unseen[n : n + 1]), contribs]
+def _line(peer: Peer, table: dict[str, Timing], count: int, rates: tuple[float, float] | None) -> Line:
+    single = table[peer.name + peer.what]
+    return Line(
+        peer=peer.name,
+        what=peer.what,
+        single=single,
+        single_ratio=single.median / table[OURS].median,
+        batch_rows=count or None,
+        batch_rows_per_second=rates[0] if rates else None,
+        batch_ratio=rates[1] if rates else None,
     )
-    batch = min(once(lambda: shap.explain_batch(unseen)) for _ in range(3))
-    matrix = xgb.DMatrix(unseen, nthread=1)
-    batch_theirs = min(once(lambda: booster.predict(matrix, pred_contribs=True)) for _ in range(2))
-    return Result(
-        size=size.name,
-        cap_mib=cap >> 20,
-        leaves=model.form().leaf_count,
-        storage=asdict(shap.storage),
-        prepare_seconds=prepared,
-        ours=ours,
-        margin=margin,
-        pred_contribs=theirs,
-        single_ratio=theirs.median / ours.median,
-        batch_rows_per_second=len(unseen) / batch,
-        batch_pred_contribs_per_second=len(unseen) / batch_theirs,
-        batch_ratio=batch_theirs / batch,
-    )
+
+
+def xgboost_results(size: Size) -> list[Result]:
+    """All peers that explain an XGBoost file; L also with room for all of its tables."""
+    data = draw(size)
+    artifact = xgboost_model(size, data)
+    native = peers.xgboost_peers(artifact)
+    fast = (*native, peers.fasttreeshap_peer(artifact))
+    interventional, dependent = peers.shap_peers(artifact, data.reference)
+    slow: tuple[Peer, ...] = (interventional, dependent)
+    # What a peer needs seconds a row for is measured on fewer rows of a batch, or on none.
+    batches = {"": 10_000 if size.name == "S" else 1_000, interventional.name + interventional.what: 0}
+    batches[native[0].name + native[0].what] = 10_000
+    if size.name == "S":
+        woodelf = peers.woodelf_peer(artifact, data.reference)
+        slow = (*slow, woodelf)
+        batches[woodelf.name + woodelf.what] = 10_000
+    caps = (MEMORY_CAP_BYTES, 4 * MEMORY_CAP_BYTES) if size.name == "L" else (MEMORY_CAP_BYTES,)
+    results = [measure(Case("xgboost", size, caps[0], artifact, data), fast, slow, batches)]
+    results += [measure(Case("xgboost", size, cap, artifact, data), native, (), batches) for cap in caps[1:]]
+    return results
+
+
+def other_results(size: Size) -> list[Result]:
+    """LightGBM's and CatBoost's own models beside their own contributions."""
+    data = draw(size)
+    results = []
+    for family, train, peer in (
+        ("lightgbm", lightgbm_model, peers.lightgbm_peer),
+        ("catboost", catboost_model, peers.catboost_peer),
+    ):
+        artifact = train(size, data)
+        case = Case(family, size, MEMORY_CAP_BYTES, artifact, data)
+        results.append(measure(case, (peer(artifact),), (), {"": 1_000}))
+    return results
 
 
 def report(result: Result) -> None:
-    """Print one line for a person."""
+    """Print one model for a person."""
+    storage = result.storage
     print(
-        f"{result.size} cap {result.cap_mib} MiB, {result.leaves} leaves, "
-        f"{result.storage['table_bytes'] / 2**20:.1f} MiB tables ({result.storage['table_width']} bits), "
-        f"prepared in {result.prepare_seconds:.2f} s\n"
-        f"   one row: ours {result.ours.median:.3f} ms (p99 {result.ours.p99:.3f}), native margin "
-        f"{result.margin.median:.3f}, pred_contribs {result.pred_contribs.median:.3f} "
-        f"(p99 {result.pred_contribs.p99:.3f}): {result.single_ratio:.1f}x\n"
-        f"   batch: ours {result.batch_rows_per_second:.0f} rows/s, pred_contribs "
-        f"{result.batch_pred_contribs_per_second:.0f}: {result.batch_ratio:.1f}x",
-        flush=True,
+        f"{result.family} {result.size}, cap {result.cap_mib} MiB, {result.leaves} leaves, "
+        f"{storage['table_bytes'] / 2**20:.1f} MiB tables, prepared in {result.prepare_seconds:.1f} s: "
+        f"one row {result.single.median:.3f} ms (p99 {result.single.p99:.3f}), "
+        f"batch {result.batch_rows_per_second:,.0f} rows/s"
     )
+    for line in result.lines:
+        batch = "" if line.batch_ratio is None else f"; batch {line.batch_rows_per_second:,.1f} rows/s"
+        ratio = "" if line.batch_ratio is None else f", ours {line.batch_ratio:.1f}x"
+        print(
+            f"   {line.peer}, {line.what}: {line.single.median:.3f} ms (p99 {line.single.p99:.3f}), "
+            f"ours {line.single_ratio:.1f}x{batch}{ratio}",
+            flush=True,
+        )
 
 
-def main(arguments: list[str]) -> None:
-    """Measure all sizes; L also with room for all of its tables."""
-    machine = {
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "xgboost": xgb.__version__,
-        "numba": numba.__version__,
-        "numpy": np.__version__,
-    }
-    print(", ".join(f"{name} {version}" for name, version in machine.items()))
+def main() -> None:
+    """Measure the sizes that are asked for and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", nargs="?", type=Path)
+    parser.add_argument("--sizes", default="S,M,L")
+    arguments = parser.parse_args()
+    facts = machine()
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
     warm(None)
-    results = []
+    results: list[Result] = []
     for size in SIZES:
-        artifact, rows = trained(size)
-        caps = (MEMORY_CAP_BYTES, 4 * MEMORY_CAP_BYTES) if size.name == "L" else (MEMORY_CAP_BYTES,)
-        for cap in caps:
-            results.append(measure(size, artifact, rows, cap))
-            report(results[-1])
-    if arguments:
-        document = {"machine": machine, "results": [asdict(result) for result in results]}
-        Path(arguments[0]).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        if size.name in arguments.sizes.split(","):
+            found = [*xgboost_results(size), *(other_results(size) if size.name != "L" else [])]
+            results += found
+            for result in found:
+                report(result)
+    if arguments.output is not None:
+        document = {"machine": facts, "results": [asdict(result) for result in results]}
+        arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    np.seterr(all="warn")
+    main()

@@ -1,0 +1,1 @@
+"""What PERFORMANCE asks, measured side by side in one run: `make bench`."""
