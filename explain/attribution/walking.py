@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.compiling import compiled
-from explain.models.ensemble import LEAF, MISSING_NONE, MISSING_ZERO, ZERO_WINDOW, TreeEnsemble
+from explain.models.ensemble import (
+    BELOW_ZERO,
+    LEAF,
+    MISSING_NONE,
+    MISSING_ZERO,
+    ZERO_WINDOW,
+    TreeEnsemble,
+)
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -73,7 +80,7 @@ def goes_right(trees: Walked, node: int, given: float) -> bool:
     kind = trees.missing[node]
     if missing and kind == MISSING_NONE:
         x = 0.0
-    elif missing or (kind == MISSING_ZERO and -ZERO_WINDOW < x <= ZERO_WINDOW):
+    elif missing or (kind == MISSING_ZERO and BELOW_ZERO < x <= ZERO_WINDOW):
         return bool(not trees.default_left[node])
     if trees.equal_goes_left:
         return bool(x > trees.threshold[node])

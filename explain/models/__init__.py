@@ -10,7 +10,11 @@ from explain.errors import ModelUnsupported
 from explain.features import FeatureSpace
 from explain.models.base import Model
 
-ADAPTERS = {"xgboost": "explain.models.xgboost"}
+ADAPTERS = {
+    "catboost": "explain.models.catboost",
+    "lightgbm": "explain.models.lightgbm",
+    "xgboost": "explain.models.xgboost",
+}
 
 
 def load_model(family: str, artifact: bytes, space: FeatureSpace) -> Model:

@@ -14,6 +14,7 @@ LEAF = -1
 NUMERIC = -1
 MISSING_NAN, MISSING_ZERO, MISSING_NONE = 0, 1, 2
 ZERO_WINDOW = float(np.float32(1e-35))  # LightGBM's kZeroThreshold: what it takes for zero
+BELOW_ZERO = float(np.nextafter(-ZERO_WINDOW, -np.inf))  # the largest number below that window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class TreeEnsemble:
     whose leaves are vectors stands here once per output.
 
     An inner node tests `feature`, after x has been rounded to `input_width` bits. What counts as missing is
-    the node's own: MISSING_NAN, a NaN; MISSING_ZERO, a NaN or a number in (-ZERO_WINDOW, ZERO_WINDOW];
+    the node's own: MISSING_NAN, a NaN; MISSING_ZERO, a NaN or a number in (BELOW_ZERO, ZERO_WINDOW];
     MISSING_NONE, nothing, a NaN being the number 0. What is missing follows `default_left`; at a categorical
     split that is always a NaN. A numeric split (`category_start` is NUMERIC, -1) goes left when
     `x < threshold` or `x <= threshold`, as `comparison` says. A categorical split looks code x up in a bit

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.models.ensemble import (
+    BELOW_ZERO,
     LEAF,
     MISSING_NAN,
     MISSING_NONE,
@@ -39,7 +40,7 @@ def goes_left(trees: TreeEnsemble, node: int, x: float) -> bool:
     kind = int(trees.missing[node])
     if kind == MISSING_NONE and math.isnan(x):
         x = 0.0
-    if math.isnan(x) or (kind == MISSING_ZERO and -ZERO_WINDOW < x <= ZERO_WINDOW):
+    if math.isnan(x) or (kind == MISSING_ZERO and BELOW_ZERO < x <= ZERO_WINDOW):
         return default
     threshold = float(trees.threshold[node])
     return x < threshold if trees.comparison == "<" else x <= threshold
@@ -67,7 +68,7 @@ class Growing:
         self.nodes: list[dict[str, float]] = []
 
     def grow(self, depth: int) -> None:
-        """Add one tree: thresholds on a coarse grid, a third of them by category, some leaves without cover."""
+        """Add one tree: thresholds on a coarse grid, a third of them by category, some leaves uncovered."""
         root = self._leaf(cover=float(self.generator.integers(20, 60)))
         pending = [(root, 0)]
         for node, level in pending:
