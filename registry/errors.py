@@ -10,7 +10,9 @@ RegistryError
 ├── VersionConflict    this version is registered with other content
 ├── StatusRefused      a change of status that cannot be
 ├── BlobMissing        stored bytes are not there
-└── BlobDamaged        stored bytes are not what their digest says
+├── BlobDamaged        stored bytes are not what their digest says
+├── ExaminationStopped the service stopped while a registration was examined
+└── ExaminationFailed  a registration could not be examined, through no fault of its own
 
 Where an error carries no detail of its own, the first line of its docstring is its message.
 """
@@ -108,3 +110,11 @@ class BlobDamaged(RegistryError):
     def __init__(self, digest: str) -> None:
         self.digest = digest
         super().__init__(f"the stored bytes do not have the digest {digest}")
+
+
+class ExaminationStopped(RegistryError):
+    """The examination of the registration was stopped with the service; nothing was stored."""
+
+
+class ExaminationFailed(RegistryError):
+    """The registration could not be examined, through no fault of its own."""

@@ -17,10 +17,9 @@ from registry.disk_cache import DiskCache
 from registry.errors import NotApproved
 from registry.loaded_version import TABLE_BYTES, LoadedVersion, assemble, understand
 from registry.manifests import read_stored_manifest
-from registry.preparing import PreparedVersion, prepare_version
 from registry.version_row import ServingRow, VersionKey
 
-__all__ = ["LoadedVersion", "PreparedVersion", "VersionCache", "prepare_version"]
+__all__ = ["LoadedVersion", "VersionCache"]
 
 Pool = ConnectionPool[Connection[TupleRow]]
 
@@ -60,13 +59,14 @@ class VersionCache:
             row = store.serving_row(conn, model, version)
         return self._load(row)
 
-    def load_all_approved(self) -> None:
-        """Load every version that serves and never was loaded; the first that cannot be loaded raises."""
+    def load_all_approved(self) -> tuple[LoadedVersion, ...]:
+        """Load every version that serves and never was loaded; the first that cannot be loaded raises.
+
+        Returns those that it loaded.
+        """
         with self._pool.connection() as conn:
             rows = store.serving_rows(conn)
-        for row in rows:
-            if row.key not in self._proved:
-                self._load(row)
+        return tuple(self._load(row) for row in rows if row.key not in self._proved)
 
     def forget_approved(self, model: str) -> None:
         """Let go of versions of this model that do not serve any more; a replay loads them again."""

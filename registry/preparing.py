@@ -8,7 +8,7 @@ from pathlib import Path
 from explain.reference import Reference, select_reference
 from registry.catalogues import inline_catalogue
 from registry.cells import FloatArray
-from registry.conversions import band_of, space_of
+from registry.conversions import band_of
 from registry.digests import canonical_json, digest_of
 from registry.loaded_version import TABLE_BYTES, LoadedVersion, Understood, assemble, understand
 from registry.manifests import ParsedManifest
@@ -39,38 +39,49 @@ def prepare_version(
     Raises ReferenceInvalid, or from the explanation core ModelUnsupported, ModelCorrupt,
     ManifestContradiction, ReferenceTooSmall, ConstraintError or AttributionUnreconciled.
     """
-    from explain.gate import examine  # noqa: PLC0415  pulls the compiler: seconds
-    from explain.models.rehearsal import rehearse  # noqa: PLC0415  likewise
-
     manifest = parsed.manifest
-    rehearse(manifest.family, artifact, space_of(manifest))
-    understood = understand(parsed, artifact)
+    understood = understand(parsed, artifact)  # first: it refuses a broken artifact before anything heavy
     reference = _selected(understood, manifest, read_reference(uploaded, uploaded_type, manifest))
-    identity = VersionIdentity(
-        manifest.model, manifest.version, parsed.digest, digest_of(artifact), digest_of(uploaded)
-    )
     loaded = assemble(
         understood,
         reference,
-        uploaded_digest=identity.uploaded_digest,
+        uploaded_digest=digest_of(uploaded),
         catalogue=inline_catalogue(manifest),
         cache_dir=cache_dir,
         table_bytes=table_bytes,
     )
+    from explain.gate import examine  # noqa: PLC0415  pulls the compiler: seconds
+
     report = examine(understood.model, understood.rule, reference, loaded.shap)
-    content = VersionContent(
-        identity=identity,
+    capability = canonical_json({**asdict(report), "factors_without_reason": _unmapped(manifest)})
+    return PreparedVersion(content_of(parsed, artifact, uploaded, reference, capability), loaded)
+
+
+def content_of(
+    parsed: ParsedManifest, artifact: bytes, uploaded: bytes, reference: Reference, capability: bytes
+) -> VersionContent:
+    """Put together what is stored about a version; `capability` is the gate's canonical report."""
+    manifest = parsed.manifest
+    return VersionContent(
+        identity=identity_of(parsed, artifact, uploaded),
         family=manifest.family,
         profile=manifest.profile,
         reference_digest=reference.digest,
         reference_kind=reference.kind,
         reference_rows=len(reference.rows),
         reference_band=reference.band,
-        catalogue=loaded.catalogue,
-        capability=canonical_json({**asdict(report), "factors_without_reason": _unmapped(manifest)}),
+        catalogue=inline_catalogue(manifest),
+        capability=capability,
         blobs=(parsed.canonical, artifact, uploaded, reference.to_bytes()),
     )
-    return PreparedVersion(content, loaded)
+
+
+def identity_of(parsed: ParsedManifest, artifact: bytes, uploaded: bytes) -> VersionIdentity:
+    """Name a registration by what was uploaded, before anything of it is examined."""
+    manifest = parsed.manifest
+    return VersionIdentity(
+        manifest.model, manifest.version, parsed.digest, digest_of(artifact), digest_of(uploaded)
+    )
 
 
 def _selected(understood: Understood, manifest: Manifest, rows: FloatArray) -> Reference:

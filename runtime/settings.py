@@ -49,6 +49,8 @@ class Settings:
     body_limit_bytes: int = _MEBIBYTE
     artifact_limit_bytes: int = 512 * _MEBIBYTE
     table_memory_bytes: int = 256 * _MEBIBYTE
+    registration_memory_bytes: int = 4096 * _MEBIBYTE
+    batch_limit: int = 1000
     threads: int = 2
     log_level: str = "INFO"
     allow_unsafe_durability: bool = False
@@ -70,6 +72,10 @@ class Settings:
             body_limit_bytes=read.number("BODY_LIMIT_BYTES", _MEBIBYTE, 1024),
             artifact_limit_bytes=read.number("ARTIFACT_LIMIT_BYTES", 512 * _MEBIBYTE, 1024),
             table_memory_bytes=read.number("TABLE_MEMORY_BYTES", 256 * _MEBIBYTE, 0),
+            registration_memory_bytes=read.number(
+                "REGISTRATION_MEMORY_BYTES", 4096 * _MEBIBYTE, 512 * _MEBIBYTE
+            ),
+            batch_limit=read.number("BATCH_LIMIT", 1000, 1),
             threads=read.number("THREADS", os.cpu_count() or 2, 1),
             log_level=read.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             allow_unsafe_durability=read.one_of("ALLOW_UNSAFE_DURABILITY", ("0", "1"), "0") == "1",

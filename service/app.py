@@ -16,6 +16,7 @@ from audit.log import AuditLog
 from audit.note import Signer
 from records.reaching import transaction
 from records.tokens import Principal, find_token
+from registry.examining import Examiner, Limits
 from registry.loading import VersionCache
 from runtime.clock import Clock, SystemClock
 from runtime.metrics import EXPLANATIONS, REQUESTS
@@ -35,6 +36,9 @@ DESK_THREADS = 6
 # How many explanations may be under way at once, for each hot thread: beyond it a budget could not be kept
 # anyway.
 EXPLANATIONS_PER_THREAD = 32
+# Each registration under examination is a process with its own memory; each that waits is an upload in ours.
+EXAMINATIONS = 1
+EXAMINATIONS_WAITING = 3
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
 
@@ -75,7 +79,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         observe=_observe,
     )
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
+    _build_routes(app)
     return app
+
+
+def _build_routes(app: FastAPI) -> None:
+    """Let the framework build each route now: left alone it does so while the first request waits."""
+    nowhere = {"type": "http", "method": "POST", "path": "/-", "root_path": "", "headers": []}
+    for route in app.routes:
+        route.matches(nowhere)
 
 
 def make_services(settings: Settings, clock: Clock) -> Services:
@@ -103,10 +115,21 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         log=audit_log,
         committer=GroupCommitter(audit_log, clock),
         versions=versions,
+        examiner=Examiner(
+            cache_dir=settings.cache_dir,
+            table_bytes=settings.table_memory_bytes,
+            limits=Limits(memory_bytes=settings.registration_memory_bytes),
+        ),
         signer=signer,
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
         desk=desk,
-        gate=BoundedExecutor("gate", threads=1, limit=4),
+        gate=BoundedExecutor(
+            "gate",
+            threads=EXAMINATIONS,
+            limit=EXAMINATIONS + EXAMINATIONS_WAITING,
+            refusal="As many registrations as may wait are waiting.",
+            retry_after_seconds=10,
+        ),
         authenticator=Authenticator(find),
         tasks=TaskSender(settings),
         warming=Warming(
@@ -116,8 +139,12 @@ def make_services(settings: Settings, clock: Clock) -> Services:
 
 
 def stop(services: Services) -> None:
-    """Finishes what was begun: threads first, then the entries they handed over, then the connections."""
+    """Finishes what was begun: threads first, then the entries they handed over, then the connections.
+
+    An examination is not waited for: it may take minutes, and nothing of it is stored yet.
+    """
     services.warming.stop()
+    services.examiner.close()
     for executor in (services.gate, services.hot, services.desk):
         executor.close()
     services.committer.close()

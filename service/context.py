@@ -12,6 +12,7 @@ from audit.entry import Appended
 from audit.log import AuditLog
 from audit.note import Signer
 from audit.receipt import Receipt, issue_receipt
+from registry.examining import Examiner
 from registry.loading import VersionCache
 from runtime.clock import Clock
 from runtime.postgres import Pool
@@ -37,6 +38,7 @@ class Services:
     log: AuditLog
     committer: GroupCommitter
     versions: VersionCache
+    examiner: Examiner
     signer: Signer
     hot: BoundedExecutor
     desk: BoundedExecutor

@@ -72,6 +72,10 @@ class CounterfactualUnavailable(ServiceError):
 class TooBusy(ServiceError):
     """More explanations are under way than this process takes."""
 
+    def __init__(self, detail: str | None = None, retry_after_seconds: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
 
 class StillCommitting(ServiceError):
     """The entry was not committed in time; the retry decides whether it was recorded."""

@@ -17,7 +17,17 @@ T = TypeVar("T")
 class BoundedExecutor:
     """A pool of threads that refuses work rather than let a queue grow past what a budget could bear."""
 
-    def __init__(self, name: str, *, threads: int, limit: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        threads: int,
+        limit: int,
+        refusal: str | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        """`refusal` and `retry_after_seconds`: what a caller is told who comes beyond the limit."""
+        self._refusal, self._retry_after_seconds = refusal, retry_after_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._limit = limit
         self._lock = threading.Lock()
@@ -31,7 +41,7 @@ class BoundedExecutor:
         """
         with self._lock:
             if self.in_flight >= self._limit:
-                raise TooBusy
+                raise TooBusy(self._refusal, self._retry_after_seconds)
             self.in_flight += 1
         try:
             future = self._pool.submit(function, *args, **kwargs)

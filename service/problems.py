@@ -160,6 +160,8 @@ TABLE: Mapping[type[Exception], Kind] = {
     registry.NotApproved: Kind("model-not-approved", 409, "The model version is not approved"),
     registry.VersionConflict: Kind("version-conflict", 409, "This version is registered with other content"),
     registry.StatusRefused: Kind("status-refused", 409, "The status cannot be changed like this"),
+    registry.ExaminationStopped: OVERLOADED,
+    registry.ExaminationFailed: INTERNAL,
     registry.BlobMissing: STORE_DAMAGED,
     registry.BlobDamaged: STORE_DAMAGED,
     registry.RegistryError: INTERNAL,

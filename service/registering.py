@@ -12,8 +12,8 @@ from explain.errors import AttributionUnreconciled, ModelUnsupported
 from records.reaching import transaction
 from registry import store
 from registry.digests import digest_of
-from registry.loading import PreparedVersion, prepare_version
 from registry.manifests import ParsedManifest, parse_manifest
+from registry.preparing import identity_of
 from registry.version_row import VersionContent
 from runtime.postgres import Connection
 from service.context import Services
@@ -50,40 +50,38 @@ class _Overtaken(Exception):
 def register(services: Services, upload: Upload, actor: str) -> Registered:
     """Examines and stores a version; the same upload again returns the first registration.
 
-    Slow (seconds): the gate probes the model against brute force. Raises what `prepare_version` raises, and
-    `VersionConflict` if the version is registered with other content.
+    Slow (seconds): the gate probes the model against brute force, in a process of its own. Raises what
+    `Examiner.examine` raises, and `VersionConflict` if the version is registered with other content.
     """
     parsed = parse_manifest(upload.manifest, upload.manifest_type)
-    prepared = _prepare(services, parsed, upload)
-    try:
-        with transaction(services.pool) as conn:
-            entry_id = _store(services, conn, prepared, actor)
-    except _Overtaken:
-        with transaction(services.pool) as conn:
-            entry_id = _store(services, conn, prepared, actor)
-    identity = prepared.content.identity
+    identity = identity_of(parsed, upload.artifact, upload.reference)
+    with transaction(services.pool) as conn:
+        same = store.find_same(conn, identity)
+    entry_id = same.registered_entry if same is not None else _registered(services, parsed, upload, actor)
     receipt = receipt_of(services, services.log.read(entry_id))
     return Registered(identity.model, identity.version, receipt)
 
 
-def _prepare(services: Services, parsed: ParsedManifest, upload: Upload) -> PreparedVersion:
+def _registered(services: Services, parsed: ParsedManifest, upload: Upload, actor: str) -> UUID:
+    content = _examined(services, parsed, upload)
     try:
-        return prepare_version(
-            parsed,
-            upload.artifact,
-            upload.reference,
-            upload.reference_type,
-            cache_dir=services.settings.cache_dir,
-            table_bytes=services.settings.table_memory_bytes,
-        )
+        with transaction(services.pool) as conn:
+            return _store(services, conn, content, actor)
+    except _Overtaken:
+        with transaction(services.pool) as conn:
+            return _store(services, conn, content, actor)
+
+
+def _examined(services: Services, parsed: ParsedManifest, upload: Upload) -> VersionContent:
+    try:
+        return services.examiner.examine(parsed, upload.artifact, upload.reference, upload.reference_type)
     except AttributionUnreconciled as error:
         # In service this is our failure; at the gate it is the model that cannot be explained exactly.
         raise ModelUnsupported("attributions that do not add up to the native margin") from error
 
 
-def _store(services: Services, conn: Connection, prepared: PreparedVersion, actor: str) -> UUID:
+def _store(services: Services, conn: Connection, content: VersionContent, actor: str) -> UUID:
     """The entry and the version in one transaction; the first entry where the version is there already."""
-    content = prepared.content
     same = store.find_same(conn, content.identity)
     if same is not None:
         return same.registered_entry

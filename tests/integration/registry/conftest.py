@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from examples.bundle import csv_of
-from registry.loading import PreparedVersion, prepare_version
 from registry.manifests import parse_manifest
+from registry.preparing import PreparedVersion, prepare_version
 
 ROOT = Path(__file__).resolve().parents[3]
 

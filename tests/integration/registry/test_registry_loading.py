@@ -15,7 +15,9 @@ import pytest
 
 from registry import loading, store
 from registry.errors import BlobDamaged, ModelUnknown, NotApproved, VersionUnknown
-from registry.loading import LoadedVersion, PreparedVersion, VersionCache
+from registry.loaded_version import LoadedVersion
+from registry.loading import VersionCache
+from registry.preparing import PreparedVersion
 from runtime.clock import FixedClock
 from runtime.postgres import Pool, open_pool
 

@@ -21,8 +21,9 @@ from explain.errors import (
     ModelUnsupported,
     ReferenceTooSmall,
 )
-from registry.loading import LoadedVersion, PreparedVersion, prepare_version
+from registry.loaded_version import LoadedVersion
 from registry.manifests import parse_manifest
+from registry.preparing import PreparedVersion, prepare_version
 
 
 def test_the_specifications_manifest_is_registered_with_native_categories(prepared: PreparedVersion) -> None:
@@ -142,18 +143,6 @@ def test_the_examples_are_prepared_and_their_decision_has_a_way_out(
     found = loaded.search.find(instance, count=1, deadline=Deadline(5000, time.monotonic()), seed=1)
     assert found.status == "found"
     assert all(item.verified for item in found.items)
-
-
-def test_a_native_library_that_crashes_takes_only_a_child_with_it(
-    upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    crashing = tmp_path / "crashing"
-    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
-    crashing.chmod(0o755)
-    monkeypatch.setattr("explain.models.rehearsal.sys.executable", str(crashing))
-    refusal = upload.refusal()
-    assert isinstance(refusal, ModelCorrupt)
-    assert "crashed" in str(refusal)
 
 
 def test_tables_keep_to_the_memory_they_are_given(upload: Upload, prepared: PreparedVersion) -> None:
