@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from uuid import UUID
 
 from audit.canonical import canonical
 from audit.entry import Draft
 from audit.receipt import Receipt
+from explain.errors import ExplainError
 from records.reaching import transaction
 from registry import store
-from registry.errors import NotApproved
+from registry.errors import NotApproved, RegistryError
 from runtime.postgres import Connection
 from schemas.model_version import ApprovalRequest
 from service.context import Services
 from service.recalling import receipt_of
+from service.rehearsing import rehearse
+
+logger = logging.getLogger("service.approving")
 
 
 class _Overtaken(Exception):
@@ -36,7 +41,16 @@ def decide_status(services: Services, change: Change) -> Receipt:
     with transaction(services.pool) as conn:
         entry_id = _decide(services, conn, change)
     services.versions.forget_approved(change.model)
+    _load(services)
     return receipt_of(services, services.log.read(entry_id))
+
+
+def _load(services: Services) -> None:
+    """Load what serves from now on, so that no decision waits for it; what fails here fails there again."""
+    try:
+        rehearse(services.log, services.clock, services.versions.load_all_approved())
+    except (ExplainError, RegistryError) as error:
+        logger.warning("an approved version could not be loaded", exc_info=error)
 
 
 def _decide(services: Services, conn: Connection, change: Change) -> UUID:

@@ -9,6 +9,7 @@ from registry.loading import VersionCache
 from runtime.clock import Clock
 from runtime.postgres import Pool, check_durability
 from runtime.settings import Settings
+from service.rehearsing import rehearse, rehearse_statements
 
 
 def start_up(
@@ -22,7 +23,9 @@ def start_up(
     log.ensure_partitions(clock.now())
     warm_kernels(settings)
     with reaching():
-        versions.load_all_approved()
+        loaded = versions.load_all_approved()
+    rehearse(log, clock, loaded)
+    rehearse_statements(log, clock, pool)
 
 
 def warm_kernels(settings: Settings) -> None:

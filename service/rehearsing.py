@@ -1,0 +1,69 @@
+"""One explanation made and thrown away, before the first one that counts.
+
+A first request pays for what no later one does: modules that load when first used, pages of fresh memory, the
+database's plans of each connection. Paid here, it is in nobody's budget. Nothing is committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+
+from audit.entry import Draft, Idempotency
+from audit.log import AuditLog
+from explain.deadline import Deadline
+from explain.errors import ExplainError
+from records.private import build_private
+from records.reaching import reaching
+from records.tokens import find_token
+from registry import store
+from registry.errors import RegistryError
+from registry.loading import LoadedVersion
+from runtime.clock import Clock
+from runtime.postgres import Pool
+from schemas.explanation import CounterfactualRequest, ExplanationRequest
+from service.errors import ServiceError
+from service.finding import Question, find
+from service.record import answer, clear_body, private_part
+
+BUDGET_MS = 100
+CONNECTIONS = 2  # as many as the pool keeps open
+NAME = "rehearsal"
+
+
+def rehearse(log: AuditLog, clock: Clock, versions: Iterable[LoadedVersion]) -> None:
+    """Explain the first reference row of each version, if it has an explanation, and encrypt that."""
+    for loaded in versions:
+        with suppress(ExplainError, ServiceError):  # for instance a principal factor without a reason
+            log.prepare(_draft(loaded), clock.now())
+
+
+def rehearse_statements(log: AuditLog, clock: Clock, pool: Pool) -> None:
+    """Let each connection plan what a request asks of it, in a transaction that is rolled back."""
+    idempotency = Idempotency(key=NAME.encode(), fingerprint=b"")
+    with reaching():
+        log.find_duplicate(idempotency)
+        with ExitStack() as held:
+            for connection in [held.enter_context(pool.connection()) for _ in range(CONNECTIONS)]:
+                with connection.transaction(force_rollback=True):
+                    find_token(connection, NAME, clock.now())
+                    with suppress(RegistryError):
+                        store.serving_row(connection, NAME, None)
+                    draft = Draft(type="incident.raised", actor=NAME, body={}, idempotency=idempotency)
+                    log.append_one(draft, clock.now(), connection)
+
+
+def _draft(loaded: LoadedVersion) -> Draft:
+    """Take the steps of an explanation up to its draft."""
+    values = loaded.space.instance(loaded.reference.rows[0]).values
+    request = ExplanationRequest(
+        decision_id=NAME,
+        features=dict(zip(loaded.space.names, values, strict=True)),
+        budget_ms=BUDGET_MS,
+        counterfactuals=CounterfactualRequest(count=1),
+    )
+    finding = find(loaded, Question(loaded.model_name, request), Deadline(BUDGET_MS, time.monotonic()))
+    part, body = private_part(finding), clear_body(finding)
+    answer(part, body, NAME)
+    return Draft(type="explanation.created", actor=NAME, body=body, private=build_private(part))
