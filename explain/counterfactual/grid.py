@@ -58,7 +58,11 @@ class Grid:
         return np.asarray(self.values(self.nearest(values)) == values)
 
 
-def display_grid(spread: float) -> Grid:
-    """Return the grid of a number without a declared step: a power of ten, at most 1 % of its spread."""
-    exponent = math.floor(math.log10(spread / 100.0))
-    return Grid.of(float(Decimal(1).scaleb(min(max(exponent, -12), 12))))
+def display_grids(spread: float) -> tuple[Grid, ...]:
+    """Return the grids of a number without a declared step, coarse to fine: powers of ten.
+
+    The first is at most 1 % of the spread; the others are for cells in which it has no value.
+    """
+    exponent = min(max(math.floor(math.log10(spread / 100.0)), -12), 12)
+    powers = (exponent, exponent - 1, exponent - 2, exponent - 3)
+    return tuple(Grid.of(float(Decimal(1).scaleb(max(power, -15)))) for power in powers)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.grid import Grid, display_grid
+from explain.counterfactual.grid import Grid, display_grids
 from explain.counterfactual.tables import IntArray, SplitTables
 from explain.reference import Reference
 
@@ -97,34 +97,49 @@ def _offered(
         return np.asarray(codes[codes != before])
     if feature.type == "boolean":
         return np.array([1.0 - before])
-    grid = constraints.grid(at) or display_grid(scale)
+    declared = constraints.grid(at)
+    grids = display_grids(scale) if declared is None else (declared,)
     low, high = constraints.limits(at)
-    edges = tables.edges[at]
-    own = int(tables.cell(at, np.array([before]))[0] - tables.first_cell[at])
+    edges = tables.axes.edges[at]
+    own = int(tables.axes.place(at, np.array([before]))[0])
     direction = constraints.of(at).direction
     parts = [np.empty(0)]
     if direction != "increase":
-        parts.append(_nearest_in_cells(tables, grid, at, (edges[:own], high), 0))
+        parts.append(_nearest_in_cells(tables, grids, at, (edges[:own], high), 0))
     if direction != "decrease":
-        parts.append(_nearest_in_cells(tables, grid, at, (edges[own:], low), own + 1))
+        parts.append(_nearest_in_cells(tables, grids, at, (edges[own:], low), own + 1))
     return np.sort(np.concatenate(parts))
 
 
 def _nearest_in_cells(
-    tables: SplitTables, grid: Grid, at: int, ends: tuple[FloatArray, float], first: int
+    tables: SplitTables, grids: tuple[Grid, ...], at: int, ends: tuple[FloatArray, float], first: int
 ) -> FloatArray:
-    """Return, for each cell from `first` on, the grid value nearest to the row's own, if any fits.
+    """Return, for each cell from the place `first` on, the grid value nearest to the row's own, if any fits.
 
     `ends` are the cells' ends on the row's side, and the limit of the range on that side. Cells above the
-    own one (`first` above 0) begin at their lower end, those below at their upper end.
+    own one (`first` above 0) begin at their lower end, those below at their upper end. A cell in which the
+    coarser grid has no value is tried with the next one; where several were given, any number will do in
+    the end, so that no cell with a number in it is left out.
     """
     edges, limit = ends
     above = first > 0
     starts = np.maximum(edges, limit) if above else np.minimum(edges, limit)
-    cells = np.arange(len(starts)) + first + tables.first_cell[at]
+    places = np.arange(len(starts)) + first
+    found = np.full(len(starts), np.nan)
+    for grid in (*grids, None) if len(grids) > 1 else grids:
+        wanted = np.flatnonzero(np.isnan(found))
+        values = _beside(grid, starts[wanted], above)
+        permitted = values >= limit if above else values <= limit
+        inside = permitted & np.isfinite(values) & (tables.axes.place(at, values) == places[wanted])
+        nearest = values[inside.argmax(axis=0), np.arange(len(wanted))]
+        found[wanted] = np.where(inside.any(axis=0), nearest, np.nan)
+    return np.asarray(found[~np.isnan(found)])
+
+
+def _beside(grid: Grid | None, starts: FloatArray, above: bool) -> FloatArray:
+    """Return the values of a grid (or any float64) around each start, the nearest to the row first."""
+    if grid is None:
+        return np.stack([starts, np.nextafter(starts, np.inf if above else -np.inf)]) + 0.0
     steps = np.array([[-1.0], [0.0], [1.0]]) if above else np.array([[1.0], [0.0], [-1.0]])
-    values = grid.values(grid.nearest(starts) + steps) + 0.0
-    permitted = values >= limit if above else values <= limit
-    inside = permitted & (tables.cell(at, values) == cells)
-    first_inside = values[inside.argmax(axis=0), np.arange(len(starts))]
-    return np.asarray(first_inside[inside.any(axis=0)])
+    with np.errstate(over="ignore", invalid="ignore"):  # a threshold may be infinite, or close to it
+        return np.asarray(grid.values(grid.nearest(starts) + steps) + 0.0)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.counterfactual.boxes import Boxes
 from explain.counterfactual.options import Options
-from explain.counterfactual.tables import Boxes, IntArray, SplitTables
+from explain.counterfactual.tables import IntArray, SplitTables
 
 FloatArray = NDArray[np.float64]
 
@@ -22,10 +23,11 @@ class Reach:
     def __init__(self, tables: SplitTables, start: IntArray, options: Options, changes: int) -> None:
         self.start = start
         self._base_margin = tables.base_margin
-        self._first_cell = tables.first_cell
+        self._first_cell = tables.axes.first_cell
+        self._cell_count = tables.axes.count
         self._options = options
         boxes = tables.boxes
-        met = boxes.met(start, tables.first_cell)
+        met = boxes.met(start, self._first_cell)
         leaves = len(tables.value)
         missed = np.bincount(boxes.leaf[~met], minlength=leaves)
         alive = missed <= changes
@@ -47,10 +49,12 @@ class Reach:
 
     def _enterable(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Tell which conditions some option can meet."""
-        offered = np.zeros(int(self._first_cell[-1]) + 1, dtype=np.int64)
+        offered = np.zeros(self._cell_count + 1, dtype=np.int64)
         offered[self._options.cell] = 1
         before = np.concatenate([[0], np.cumsum(offered)])
         enterable = before[boxes.high] > before[boxes.low]
+        if len(boxes.window):
+            enterable |= before[boxes.window[:, 1]] > before[boxes.window[:, 0]]
         at = np.flatnonzero(boxes.coded >= 0)
         if len(at):
             cells = self._first_cell[boxes.feature[at]][:, None] + np.arange(boxes.codes.shape[1])
@@ -97,7 +101,7 @@ class Reach:
 
     def _gained(self, boxes: Boxes, value: FloatArray) -> FloatArray:
         """Sum the leaves' values over the cells that meet each condition."""
-        total = int(self._first_cell[-1])
+        total = self._cell_count
         at = np.flatnonzero(boxes.coded >= 0)
         plain = value
         if len(at):
@@ -105,6 +109,9 @@ class Reach:
             plain[at] = 0.0
         steps = np.bincount(boxes.low, weights=plain, minlength=total + 1)
         steps -= np.bincount(boxes.high, weights=plain, minlength=total + 1)
+        if len(boxes.window):
+            steps += np.bincount(boxes.window[:, 0], weights=plain, minlength=total + 1)
+            steps -= np.bincount(boxes.window[:, 1], weights=plain, minlength=total + 1)
         gained = np.asarray(np.cumsum(steps), dtype=np.float64)
         if len(at):
             hit, code = np.nonzero(boxes.codes[boxes.coded[at]])

@@ -15,6 +15,8 @@ from explain.outcome import OutcomeRule
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_ALIKE = 1e-4  # how far a 32-bit score may lie from its link's, relatively
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -34,9 +36,10 @@ class Target:
     def of(cls, model: Model, rule: OutcomeRule, prediction: Prediction) -> Target | None:
         """Translate the rule's threshold; None if the score is no known function of the margin.
 
-        `prediction` is that of any one row: it shows how a score of the kind `value` comes from its margin.
+        `prediction` is that of some rows: it shows how the score comes from the margin. One row can do so by
+        chance (where two curves cross), many different ones cannot; what stays open counts as not known.
         """
-        threshold = _margin_threshold(rule, float(prediction.margins[0]), float(prediction.scores[0]))
+        threshold = _margin_threshold(rule, prediction)
         if threshold is None:
             return None
         size = max(1.0, abs(threshold)) if math.isfinite(threshold) else 1.0
@@ -67,16 +70,25 @@ class Target:
         return np.asarray(self.favourable(prediction) & clear)
 
 
-def _margin_threshold(rule: OutcomeRule, margin: float, score: float) -> float | None:
-    if rule.is_probability:
-        return _logit(rule.threshold)
-    if rule.score == "margin" or math.isclose(score, margin, rel_tol=1e-5, abs_tol=1e-6):
+def _margin_threshold(rule: OutcomeRule, prediction: Prediction) -> float | None:
+    """Return the threshold through the inverse of the one link that every row agrees with."""
+    if rule.score == "margin":
         return rule.threshold
-    if abs(margin) < 500 and math.isclose(score, math.exp(margin), rel_tol=1e-4):
-        return math.log(rule.threshold) if rule.threshold > 0 else -math.inf
-    if abs(margin) < 500 and math.isclose(score, 1.0 / (1.0 + math.exp(-margin)), rel_tol=1e-4):
-        return _logit(rule.threshold)
-    return None
+    margins, scores = prediction.margins, prediction.scores
+    with np.errstate(over="ignore"):
+        growth = np.exp(margins)
+    links = [
+        (rule.threshold, np.isclose(scores, margins, rtol=1e-5, atol=1e-6)),
+        (_logit(rule.threshold), np.isclose(scores, np.exp(-np.logaddexp(0.0, -margins)), rtol=_ALIKE)),
+    ]
+    if not rule.is_probability:
+        links.append((_log(rule.threshold), np.isclose(scores, growth, rtol=_ALIKE)))
+    agreed = [threshold for threshold, alike in links if alike.all()]
+    return agreed[0] if len(agreed) == 1 else None
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0.0 else -math.inf
 
 
 def _logit(probability: float) -> float:

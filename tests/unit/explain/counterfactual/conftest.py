@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.models.base import Prediction
-from explain.models.ensemble import LEAF, NUMERIC, TreeEnsemble
+from explain.models.ensemble import LEAF, MISSING_NAN, MISSING_NONE, MISSING_ZERO, NUMERIC, TreeEnsemble
 
 FloatArray = NDArray[np.float64]
+ZERO = float(np.float32(1e-35))
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Split:
     threshold: float = 0.0
     codes: tuple[int, ...] | None = None
     default_left: bool = True
+    missing: int = MISSING_NAN
     left: Split | None = None
     right: Split | None = None
 
@@ -36,17 +38,19 @@ class Forest:
     digest = "sha256:" + "0" * 64
 
     def __init__(
-        self, space: FeatureSpace, trees: list[Split], base_margin: float = 0.0, comparison: str = "<"
+        self,
+        space: FeatureSpace,
+        trees: list[Split],
+        base_margin: float = 0.0,
+        comparison: str = "<",
+        float_width: FloatWidth | None = None,
     ) -> None:
         self.space = space
+        self.float_width: FloatWidth = space.float_width if float_width is None else float_width
         self.rows_scored = 0
         self._trees = trees
         self._base = base_margin
         self._comparison = comparison
-
-    @property
-    def float_width(self) -> FloatWidth:
-        return self.space.float_width
 
     def margins(self, rows: FloatArray) -> FloatArray:
         self.rows_scored += len(rows)
@@ -58,16 +62,19 @@ class Forest:
 
     def _walk(self, node: Split, row: FloatArray) -> float:
         while node.left is not None and node.right is not None:
-            x = row[node.feature]
-            if np.isnan(x):
-                left = node.default_left
-            elif node.codes is not None:
-                left = int(x) not in node.codes
-            else:
-                seen = float(np.float32(x)) if self.float_width == 32 else float(x)
-                left = seen < node.threshold if self._comparison == "<" else seen <= node.threshold
-            node = node.left if left else node.right
+            node = node.left if self._goes_left(node, float(row[node.feature])) else node.right
         return node.value
+
+    def _goes_left(self, node: Split, x: float) -> bool:
+        if node.codes is not None:
+            return node.default_left if np.isnan(x) else int(x) not in node.codes
+        seen = float(np.float32(x)) if self.space.float_width == 32 else x
+        if np.isnan(seen) and node.missing == MISSING_NONE:
+            seen = 0.0
+        nothing = node.missing == MISSING_ZERO and -ZERO <= seen <= ZERO
+        if np.isnan(seen) or nothing:
+            return node.default_left
+        return seen < node.threshold if self._comparison == "<" else seen <= node.threshold
 
     def form(self) -> TreeEnsemble:
         nodes: list[Split] = []
@@ -100,7 +107,7 @@ class Forest:
             right=np.array(rights, dtype=np.int32),
             feature=np.array([max(node.feature, 0) for node in nodes], dtype=np.int32),
             threshold=np.array([node.threshold for node in nodes]),
-            missing=np.zeros(len(nodes), dtype=np.uint8),
+            missing=np.array([node.missing for node in nodes], dtype=np.uint8),
             default_left=np.array([node.default_left for node in nodes]),
             value=np.array([node.value for node in nodes]),
             cover=np.zeros(0),
@@ -112,7 +119,7 @@ class Forest:
             base_margins=np.array([self._base]),
             comparison="<" if self._comparison == "<" else "<=",
             listed_goes="right",
-            input_width=self.float_width,
+            input_width=self.space.float_width,
             float_width=self.float_width,
         )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.grid import Grid, display_grid
+from explain.counterfactual.grid import Grid, display_grids
 from explain.errors import ConstraintError
 from explain.features import Feature, FeatureSpace
 
@@ -170,4 +170,4 @@ def test_grid_values_are_the_nearest_floats_of_their_decimals(step: str, k: int)
 def test_the_display_grid_is_a_power_of_ten_below_a_hundredth_of_the_spread(
     spread: float, step: float
 ) -> None:
-    assert display_grid(spread).step == step
+    assert display_grids(spread)[0].step == step

@@ -14,7 +14,7 @@ from explain.counterfactual.tables import SplitTables
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace, Instance
 from explain.models import load_model
-from explain.models.base import Model
+from explain.models.base import Model, tree_form
 from explain.outcome import OutcomeRule
 from explain.reference import Reference, select_reference
 
@@ -142,7 +142,7 @@ def test_every_margin_of_the_tables_is_the_native_one(
     from explain.counterfactual.options import options_of, scales_of  # noqa: PLC0415  one door for the test
     from explain.counterfactual.reach import Reach  # noqa: PLC0415
 
-    tables = SplitTables.prepare(model)
+    tables = SplitTables.prepare(tree_form(model), SPACE)
     for row in rows[:12]:
         options = options_of(tables, constraints(2), scales_of(reference), row)
         reach = Reach(tables, tables.cells(row), options, 2)

@@ -87,13 +87,13 @@ def test_a_hair_beyond_the_threshold_is_not_enough_and_proves_nothing(
 @pytest.mark.parametrize(
     ("rule", "margin", "score", "threshold"),
     [
-        (OutcomeRule("probability_of_adverse", 0.5, "n", "y"), 1.0, 0.73, 0.0),
-        (OutcomeRule("probability_of_favourable", 0.8, "n", "y"), 1.0, 0.73, np.log(4.0)),
+        (OutcomeRule("probability_of_adverse", 0.5, "n", "y"), 1.0, 0.731059, 0.0),
+        (OutcomeRule("probability_of_favourable", 0.8, "n", "y"), 1.0, 0.731059, np.log(4.0)),
         (OutcomeRule("margin", 1.5, "n", "y", "low_is_adverse"), 1.0, 0.73, 1.5),
         (OutcomeRule("value", 1.5, "n", "y", "low_is_adverse"), 1.0, 1.0, 1.5),
         (OutcomeRule("value", 1.5, "n", "y", "low_is_adverse"), 2.0, float(np.exp(2.0)), np.log(1.5)),
         (OutcomeRule("value", 0.8, "n", "y", "low_is_adverse"), 1.0, 1 / (1 + np.exp(-1.0)), np.log(4.0)),
-        (OutcomeRule("probability_of_adverse", 0.0, "n", "y"), 1.0, 0.73, -np.inf),
+        (OutcomeRule("probability_of_adverse", 0.0, "n", "y"), 1.0, 0.731059, -np.inf),
     ],
 )
 def test_the_threshold_as_a_margin(
@@ -107,6 +107,18 @@ def test_the_threshold_as_a_margin(
 def test_an_unknown_link_is_left_alone(model: Forest) -> None:
     rule = OutcomeRule("value", 1.5, "n", "y", "low_is_adverse")
     assert Target.of(model, rule, Prediction(np.array([1.0]), np.array([17.0]))) is None
+
+
+def test_where_two_links_cross_one_row_does_not_tell_them_apart(model: Forest) -> None:
+    """The logistic curve meets the diagonal at 0.659: such a row alone says nothing about the link."""
+    rule = OutcomeRule("probability_of_adverse", 0.3, "n", "y")
+    crossing = 0.6590460684
+    alone = Prediction(np.array([crossing]), np.array([crossing]))
+    assert Target.of(model, rule, alone) is None
+    for other, score, threshold in ((0.2, 0.2, 0.3), (0.2, 1 / (1 + np.exp(-0.2)), np.log(0.3 / 0.7))):
+        target = Target.of(model, rule, Prediction(np.array([crossing, other]), np.array([crossing, score])))
+        assert target is not None
+        assert target.threshold == pytest.approx(threshold)
 
 
 def test_longer_versions_of_a_shown_way_are_left_out() -> None:
