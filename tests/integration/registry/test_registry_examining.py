@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,7 @@ from registry.examining import Examiner, Limits, environment
 from registry.manifests import parse_manifest
 from registry.preparing import PreparedVersion
 from registry.version_row import VersionContent
-
-MEASURED = ("latency_median_ms",)
+from tests.oracles.examinations import begun, gone, let_loading, sleeping, until
 
 
 class Registration:
@@ -53,19 +52,7 @@ def registration(
 @pytest.fixture
 def loading(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
     """Gives `loading(body)`: in the child, loading a model does this instead."""
-
-    def replace(body: str) -> None:
-        lines = "".join(f"    {line}\n" for line in body.splitlines())
-        program = f"import explain.models\ndef load(*_):\n{lines}\nexplain.models.load_model = load\n"
-        (tmp_path / "sitecustomize.py").write_text(program)
-
-        def told(cache_dir: Path | None) -> dict[str, str]:
-            given = environment(cache_dir)
-            return given | {"PYTHONPATH": f"{tmp_path}:{given['PYTHONPATH']}"}
-
-        monkeypatch.setattr(examining, "environment", told)
-
-    return replace
+    return partial(let_loading, monkeypatch, tmp_path)
 
 
 def test_what_is_stored_is_what_an_examination_in_this_process_finds(
@@ -174,7 +161,7 @@ def test_stopping_ends_what_is_under_way(
     registration: Registration, loading: Callable[[str], None], tmp_path: Path
 ) -> None:
     told = tmp_path / "pid"
-    loading(f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    loading(sleeping(told))
     examiner = Examiner(cache_dir=None)
     raised: list[Exception] = []
 
@@ -188,25 +175,19 @@ def test_stopping_ends_what_is_under_way(
 
     thread = threading.Thread(target=examine)
     thread.start()
-    while not (told.exists() and told.read_text()):
-        time.sleep(0.01)
+    until(lambda: begun(told))
     examiner.close()
     thread.join(timeout=30)
     assert len(raised) == 1
-    assert not Path(f"/proc/{told.read_text()}").exists()
+    assert gone(int(told.read_text()))
 
 
-def test_the_child_dies_with_a_process_that_is_killed(tmp_path: Path, registration: Registration) -> None:
+def test_the_child_dies_with_a_process_that_is_killed(
+    registration: Registration, loading: Callable[[str], None], tmp_path: Path
+) -> None:
     """Nobody closes anything when the service is killed outright."""
     told = tmp_path / "pid"
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "if 'registry.examination' in sys.orig_argv:\n"
-        "    import explain.models\n"
-        "    def load(*_):\n"
-        f"        import time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(60)\n"
-        "    explain.models.load_model = load\n"
-    )
+    loading(sleeping(told))
     (tmp_path / "manifest.yaml").write_bytes(registration.manifest)
     program = (
         "import pathlib, registry.examining as examining\n"
@@ -217,16 +198,10 @@ def test_the_child_dies_with_a_process_that_is_killed(tmp_path: Path, registrati
         "examining.Examiner(cache_dir=None).examine(manifest, b'', b'', None)\n"
     )
     owner = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment(None))
-    while not (told.exists() and told.read_text()):
-        assert owner.poll() is None
-        time.sleep(0.01)
+    until(lambda: begun(told) or owner.poll() is not None)
     owner.kill()
     owner.wait()
-    child = Path(f"/proc/{told.read_text()}/stat")
-    give_up = time.monotonic() + 30
-    while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    until(lambda: gone(int(told.read_text())))
 
 
 def test_refusals_come_back_as_themselves(registration: Registration) -> None:

@@ -7,12 +7,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from registry.disposable import Children, Ended, Stopped
+from tests.oracles.examinations import begun, gone, until
 
 
 def run(children: Children, program: str, sent: bytes = b"", **limits: float) -> Ended:
@@ -24,21 +24,6 @@ def run(children: Children, program: str, sent: bytes = b"", **limits: float) ->
         seconds=limits.get("seconds", 60),
         most_bytes=int(limits.get("most_bytes", 1 << 24)),
     )
-
-
-def gone(pid: int) -> bool:
-    """Whether this process has ended; a zombie that nobody reaped yet has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 def test_bytes_go_in_and_come_out() -> None:
@@ -102,7 +87,7 @@ def test_closing_kills_what_runs_and_takes_no_more(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    until(lambda: told.exists() and told.read_text() != "")
+    until(lambda: begun(told))
     children.close()
     thread.join(timeout=30)
     assert len(raised) == 1
