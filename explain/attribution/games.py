@@ -56,7 +56,7 @@ def path_dependent(trees: TreeEnsemble, row: Reals, output: int = 0) -> tuple[fl
 
     The value of a coalition follows the explained row at splits on its features and averages both children by
     their training covers at all others (Lundberg et al. 2020, Algorithm 1). ModelUnsupported where the file
-    holds no covers, or where a split has none.
+    holds no covers, and for a row that meets a split which no training row reached: its mean is undefined.
     """
     base_value, phi, _ = _by_covers(trees.of_output(output), row, pairs=False)
     return base_value, phi
@@ -105,6 +105,8 @@ def _by_covers(trees: TreeEnsemble, row: Reals, *, pairs: bool) -> tuple[float, 
     empty, phi, matrix = _play(
         walked(trees), trees, row, (ratios, np.zeros((trees.n_features, 1))), pairs=pairs
     )
+    if not np.isfinite(phi).all() or not math.isfinite(empty):
+        raise ModelUnsupported("path-dependent values of a row that goes where no training row went")
     return trees.base_margin + empty, phi, matrix
 
 
@@ -128,16 +130,16 @@ def _play(
 
 
 def _cover_ratios(trees: TreeEnsemble) -> Reals:
-    """Return each node's share of its parent's cover, 1 for a root."""
+    """Return each node's share of its parent's cover: 1 for a root, NaN below a split without any."""
     if not len(trees.cover):
         raise ModelUnsupported("path-dependent values without covers in the file")
-    ratios = np.ones(trees.node_count)
+    if not np.all((trees.cover >= 0.0) & (trees.cover < np.inf)):
+        raise ModelUnsupported("path-dependent values with covers that are no weights")
     inner = np.flatnonzero(trees.left != LEAF)
+    inner_cover = np.where(trees.cover[inner] > 0.0, trees.cover[inner], np.nan)
+    ratios = np.ones(trees.node_count)
     for children in (trees.left[inner], trees.right[inner]):
-        parts, wholes = trees.cover[children], trees.cover[inner]
-        if not np.all((parts >= 0.0) & (wholes > 0.0) & (wholes < np.inf) & (parts < np.inf)):
-            raise ModelUnsupported("path-dependent values where no training row reached a split")
-        ratios[children] = parts / wholes
+        ratios[children] = trees.cover[children] / inner_cover
     return ratios
 
 

@@ -211,7 +211,7 @@ def branch_by_cover(trees: Walked, node: int, ratios: Reals, row: Reals, path: P
         child = trees.right[node] if side == 1 else trees.left[node]
         passes = o if right == (side == 1) else 0.0
         reference = r * ratios[child]
-        if passes > 0.0 or reference > 0.0:
+        if passes != 0.0 or reference != 0.0:  # a NaN, of an undefined mean, has to be seen
             top = push(path, top, level, child, feature, 0, 1, passes, reference)
     return top
 

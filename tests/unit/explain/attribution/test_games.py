@@ -198,11 +198,20 @@ def test_without_covers_there_is_no_path_dependent_game() -> None:
     trees, row = random_trees(0), np.zeros(4)
     with pytest.raises(ModelUnsupported, match="path-dependent values without covers in the file"):
         path_dependent(replace(trees, cover=np.zeros(0)), row)
-    for cover in (0.0, -1.0, math.nan, math.inf):
+    for cover in (-1.0, math.nan, math.inf):
         broken = trees.cover.copy()
         broken[trees.offsets[:-1]] = cover
-        with pytest.raises(ModelUnsupported, match="no training row reached a split"):
+        with pytest.raises(ModelUnsupported, match="covers that are no weights"):
             path_dependent_interactions(replace(trees, cover=broken), row)
+
+
+def test_a_row_that_goes_where_no_training_row_went_has_no_path_dependent_game() -> None:
+    trees = chain(3, {0: 1.0, 1: 2.0, 2: 3.0, 3: 4.0}, [0.5, 0.0, 0.5])  # the last split has no cover
+    for row in ([1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0]):
+        with pytest.raises(ModelUnsupported, match="goes where no training row went"):
+            path_dependent(trees, np.array(row))
+    _, phi = path_dependent(trees, np.array([1.0, 0.0, 1.0]))
+    assert phi.tolist() == [0.5, 0.0, 0.0]
 
 
 def test_more_features_on_a_path_than_any_rule_holds_are_refused() -> None:
