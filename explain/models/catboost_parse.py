@@ -21,8 +21,8 @@ from explain.models.document import JSON_START, list_member, member, object_memb
 
 Link = Literal["identity", "sigmoid", "exponent", "softmax", "sigmoids"]
 
-# How the library turns margins into its scores, by the loss function a model was trained for. A ranking has
-# no other number than its margin.
+# How the library turns margins into its scores, by the loss function a model was trained for. A ranking and a
+# hazard have no other number than their margin.
 LINKS: Mapping[str, Link] = {
     **dict.fromkeys(("Logloss", "CrossEntropy", "Focal"), "sigmoid"),
     **dict.fromkeys(("Poisson", "Tweedie"), "exponent"),
@@ -31,7 +31,7 @@ LINKS: Mapping[str, Link] = {
     ),
     **dict.fromkeys(("MultiRMSE", "MultiRMSEWithMissingValues", "MultiQuantile"), "identity"),
     **dict.fromkeys(("PairLogit", "PairLogitPairwise", "YetiRank", "YetiRankPairwise"), "identity"),
-    **dict.fromkeys(("QueryRMSE", "QuerySoftMax", "LambdaMart", "StochasticRank"), "identity"),
+    **dict.fromkeys(("QueryRMSE", "QuerySoftMax", "LambdaMart", "StochasticRank", "Cox"), "identity"),
     "MultiClass": "softmax",
     **dict.fromkeys(("MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy"), "sigmoids"),
 }

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from explain.errors import ModelCorrupt, ModelUnsupported
 from explain.models import catboost, load_model
 from explain.models.catboost_parse import parse_catboost
-from tests.oracles.catboosts import CatBoosted, train_catboost
+from tests.oracles.catboost_models import CatBoosted, train_catboost
 
 Damage = Callable[[dict[str, Any]], None]
 

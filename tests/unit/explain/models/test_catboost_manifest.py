@@ -11,7 +11,7 @@ from explain.errors import ManifestContradiction
 from explain.features import Feature, FeatureSpace
 from explain.models import load_model
 from explain.models.catboost_hash import category_hash
-from tests.oracles.catboosts import (
+from tests.oracles.catboost_models import (
     SETTINGS,
     TEXTS,
     CatBoosted,

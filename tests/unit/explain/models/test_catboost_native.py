@@ -18,7 +18,7 @@ from explain.errors import ModelCorrupt, ModelUnsupported
 from explain.models import load_model
 from explain.models.catboost_hash import category_hash
 from explain.models.catboost_native import library
-from tests.oracles.catboosts import SETTINGS, CatBoosted, draw_rows, saved, signal_of, train_catboost
+from tests.oracles.catboost_models import SETTINGS, CatBoosted, draw_rows, saved, signal_of, train_catboost
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import catboost
@@ -85,6 +86,7 @@ def leaf_values(node: dict[str, Any]) -> list[Any]:
     return leaf_values(node["left"]) + leaf_values(node["right"])
 
 
+@lru_cache(maxsize=64)
 def package_model(artifact: bytes) -> catboost.CatBoost:
     """Load the file with the package, through a descriptor in memory."""
     descriptor = os.memfd_create("model")
@@ -95,11 +97,11 @@ def package_model(artifact: bytes) -> catboost.CatBoost:
         os.close(descriptor)
 
 
-def saved(model: catboost.CatBoost, pool: catboost.Pool | None = None) -> bytes:
-    """Return what `save_model(path, format="json")` writes."""
+def saved(model: catboost.CatBoost, pool: catboost.Pool | None = None, *, kind: str = "json") -> bytes:
+    """Return what `save_model(path, format=kind)` writes."""
     descriptor = os.memfd_create("model")
     try:
-        model.save_model(f"/proc/self/fd/{descriptor}", format="json", pool=pool)
+        model.save_model(f"/proc/self/fd/{descriptor}", format=kind, pool=pool)
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     finally:
         os.close(descriptor)
