@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.base import tolerance_for
-from explain.attribution.treeshap import Storage, TreeShap, attribute
+from explain.attribution.preparing import Shap, attribute, prepare_attribution
+from explain.attribution.treeshap import Storage
 from explain.brute_force import frozen_game
 from explain.errors import AttributionUnreconciled
-from explain.models.base import Model, tree_form
+from explain.models.base import Form, Model
+from explain.models.ensemble import TreeEnsemble
 from explain.outcome import OutcomeRule
 from explain.probes import probe_rows
 from explain.reference import Reference
@@ -56,7 +58,7 @@ def examine(
     model: Model,
     rule: OutcomeRule,
     reference: Reference,
-    shap: TreeShap,
+    shap: Shap,
     *,
     timer: Callable[[], float] = time.perf_counter,
 ) -> CapabilityReport:
@@ -66,16 +68,17 @@ def examine(
     """
     generator = np.random.default_rng(list(model.digest.encode()))
     rows = reference.rows
-    probes = probe_rows(tree_form(model), model.space, rows, generator)
+    form = model.form()
+    probes = probe_rows(form, model.space, rows, generator)
     error, tolerance = _reconcile_all(model, shap, probes)
-    trees = tree_form(model)
+    trees, nodes, leaves = _sizes(form)
     return CapabilityReport(
         family=model.family,
         constructs=model.constructs(),
-        features=trees.n_features,
-        trees=trees.tree_count,
-        nodes=trees.node_count,
-        leaves=trees.leaf_count,
+        features=form.n_features,
+        trees=trees,
+        nodes=nodes,
+        leaves=leaves,
         reference_rows=len(rows),
         reference_favourable_rows=_favourable(model, rule, rows),
         storage=shap.storage,
@@ -88,12 +91,19 @@ def examine(
     )
 
 
+def _sizes(form: Form) -> tuple[int, int, int]:
+    """Count trees, nodes and leaves; a linear function has none."""
+    if not isinstance(form, TreeEnsemble):
+        return 0, 0, 0
+    return form.tree_count, form.node_count, form.leaf_count
+
+
 def _favourable(model: Model, rule: OutcomeRule, rows: Reals) -> int:
     prediction = model.predict(rows)
     return int(np.count_nonzero(rule.favourable_mask(rule.scores_of(prediction.margins, prediction.scores))))
 
 
-def _reconcile_all(model: Model, shap: TreeShap, probes: Reals) -> tuple[float, float]:
+def _reconcile_all(model: Model, shap: Shap, probes: Reals) -> tuple[float, float]:
     """Compare every probe's total with the native margin; return the largest error and its tolerance."""
     base_value, phi = shap.explain_batch(probes)
     totals = base_value + phi.sum(axis=1)
@@ -114,7 +124,7 @@ def _play(model: Model, probes: Reals, rows: Reals, generator: np.random.Generat
     row = probes[generator.integers(len(probes))]
     reference = np.repeat(row[np.newaxis, :], GAME_ROWS, axis=0)
     reference[:, players] = rows[generator.integers(len(rows), size=GAME_ROWS)][:, players]
-    shap = TreeShap.prepare(model, reference, cache_dir=None)
+    shap = prepare_attribution(model, reference, cache_dir=None)
     _, phi = shap.explain(row)
     truth = frozen_game(model.margins, row, reference, players)
     error = float(np.abs(phi - truth).max(initial=0.0))
@@ -126,13 +136,17 @@ def _play(model: Model, probes: Reals, rows: Reals, generator: np.random.Generat
 
 
 def _used(model: Model) -> NDArray[np.int64]:
-    """Return the features that some split tests, or the first feature of a model without splits."""
-    tested = np.unique(tree_form(model).feature).astype(np.int64)
-    used = tested[tested >= 0]
+    """Return the features that a split tests or a weight multiplies, or the first one where none is."""
+    form = model.form()
+    if isinstance(form, TreeEnsemble):
+        tested = np.unique(form.feature).astype(np.int64)
+        used = tested[tested >= 0]
+    else:
+        used = np.flatnonzero(np.any(form.weights != 0.0, axis=0)).astype(np.int64)
     return used if len(used) else np.zeros(1, dtype=np.int64)
 
 
-def _latency(model: Model, shap: TreeShap, rows: Reals, timer: Callable[[], float]) -> float:
+def _latency(model: Model, shap: Shap, rows: Reals, timer: Callable[[], float]) -> float:
     """Return the median time to explain and reconcile one row, in milliseconds."""
     times = []
     for row in rows:

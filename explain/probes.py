@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.features import FeatureSpace
+from explain.models.base import Form
 from explain.models.ensemble import TreeEnsemble
 
 Reals = NDArray[np.float64]
@@ -15,9 +16,7 @@ THRESHOLDS = 128
 CATEGORIES = 64
 
 
-def probe_rows(
-    trees: TreeEnsemble, space: FeatureSpace, reference: Reals, generator: np.random.Generator
-) -> Reals:
+def probe_rows(form: Form, space: FeatureSpace, reference: Reals, generator: np.random.Generator) -> Reals:
     """Draw reference rows, and rows changed in one feature each; shape (n, features).
 
     The changes: a threshold itself and one unit in the last place (of the model's own width) on either side
@@ -25,7 +24,7 @@ def probe_rows(
     """
     count = min(REFERENCE_ROWS, len(reference))
     rows = [reference[generator.choice(len(reference), count, replace=False)]]
-    changes = [*_thresholds(trees, generator), *_gaps(space), *_categories(space)]
+    changes = [*_thresholds(form, generator), *_gaps(space), *_categories(space)]
     if changes:
         changed = reference[generator.integers(len(reference), size=len(changes))]
         for row, (feature, value) in zip(changed, changes, strict=True):
@@ -34,7 +33,9 @@ def probe_rows(
     return np.concatenate(rows)
 
 
-def _thresholds(trees: TreeEnsemble, generator: np.random.Generator) -> list[tuple[int, float]]:
+def _thresholds(trees: Form, generator: np.random.Generator) -> list[tuple[int, float]]:
+    if not isinstance(trees, TreeEnsemble):
+        return []
     nodes = np.flatnonzero(np.isfinite(trees.threshold))
     nodes = generator.choice(nodes, min(THRESHOLDS, len(nodes)), replace=False)
     width = np.float32 if trees.input_width == 32 else np.float64

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.search import ThresholdSearch
+from explain.errors import ModelUnsupported
 from explain.features import FeatureSpace
 from explain.models import load_model
 from explain.models.base import Model
@@ -20,7 +21,7 @@ from registry.manifests import ParsedManifest
 from schemas.manifest import Manifest
 
 if TYPE_CHECKING:
-    from explain.attribution.treeshap import TreeShap
+    from explain.attribution.preparing import Shap
 
 TABLE_BYTES = 256 << 20  # what the prepared tables of one version may take, unless said otherwise
 
@@ -45,13 +46,17 @@ def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
     manifest = parsed.manifest
     space = space_of(manifest)
     rule, constraints = rule_of(manifest), constraints_of(manifest, space)
+    model = load_model(manifest.family, artifact, space)
+    outputs = model.form().outputs
+    if outputs > 1:
+        raise ModelUnsupported(f"several outputs ({outputs} classes or targets)")
     return Understood(
         parsed=parsed,
         space=space,
         rule=rule,
         factors=factors_of(manifest),
         constraints=constraints,
-        model=load_model(manifest.family, artifact, space),
+        model=model,
     )
 
 
@@ -69,7 +74,7 @@ class LoadedVersion:
     catalogue: Catalogue
     model: Model
     reference: Reference
-    shap: TreeShap
+    shap: Shap
     space: FeatureSpace
     rule: OutcomeRule
     factors: tuple[Factor, ...]
@@ -87,7 +92,7 @@ def assemble(
     table_bytes: int,
 ) -> LoadedVersion:
     """Prepare the attribution over the whole reference and put everything together."""
-    from explain.attribution.treeshap import TreeShap  # noqa: PLC0415  pulls the compiler: seconds
+    from explain.attribution.preparing import prepare_attribution  # noqa: PLC0415  pulls the compiler: seconds
 
     parsed = understood.parsed
     return LoadedVersion(
@@ -101,7 +106,7 @@ def assemble(
         catalogue=catalogue,
         model=understood.model,
         reference=reference,
-        shap=TreeShap.prepare(
+        shap=prepare_attribution(
             understood.model, reference.rows, cache_dir=cache_dir, memory_cap_bytes=table_bytes
         ),
         space=understood.space,

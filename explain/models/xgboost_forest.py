@@ -6,7 +6,7 @@ cycle), features inside the model, leaves are finite, category sets belong to no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,15 @@ ROOT_PARENTS = (2**31 - 1, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """How the trees that predict are summed: each one's output and weight, and each output's constant."""
+
+    tree_output: NDArray[np.int32]
+    weights: Reals
+    base_margins: Reals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Forest:
     """All trees with node numbers of the whole file; `order` lists the live nodes, parents first."""
 
@@ -31,6 +40,8 @@ class Forest:
     default_left: Ints
     condition: Reals
     cover: Reals
+    leaf_row: Ints
+    vectors: Reals
     sets: CategorySets
     order: Ints
 
@@ -38,6 +49,11 @@ class Forest:
     def tree_count(self) -> int:
         """How many trees the file holds."""
         return len(self.offsets) - 1
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether each leaf is a vector, with a number for every output."""
+        return bool(self.vectors.shape[1])
 
     def largest_codes(self) -> dict[int, int]:
         """Return the largest category code that any split on each feature lists."""
@@ -47,41 +63,50 @@ class Forest:
             largest[feature] = max(largest.get(feature, 0), int(self.sets.codes[start : start + size].max()))
         return largest
 
-    def ensemble(self, tree_count: int, n_features: int, base_margin: float) -> TreeEnsemble:
-        """Give the first trees in the common form: live nodes only, numbered parents first."""
-        live = self.order[self.order < self.offsets[tree_count]]
+    def ensemble(self, sums: Sums, n_features: int) -> TreeEnsemble:
+        """Give the trees that predict in the common form: live nodes only, numbered parents first.
+
+        Trees whose leaves are vectors are written out once per output.
+        """
+        count = len(sums.tree_output)
+        live = self.order[self.order < self.offsets[count]]
         renumbered = np.full(len(self.left) + 1, LEAF, dtype=np.int64)  # the last entry catches LEAF
         renumbered[live] = np.arange(len(live))
         inner = self.left[live] != LEAF
         starts, sizes, words = _bit_sets(self.sets, renumbered, len(live))
         starts[~inner] = NUMERIC
         trees = np.searchsorted(self.offsets, live, side="right") - 1
-        return TreeEnsemble(
-            offsets=np.searchsorted(trees, np.arange(tree_count + 1)).astype(np.int64),
+        one = TreeEnsemble(
+            offsets=np.searchsorted(trees, np.arange(count + 1)).astype(np.int64),
             left=renumbered[self.left[live]].astype(np.int32),
             right=renumbered[self.right[live]].astype(np.int32),
             feature=np.where(inner, self.feature[live], LEAF).astype(np.int32),
             threshold=np.where(inner & (starts == NUMERIC), self.condition[live], np.nan),
             missing=np.full(len(live), MISSING_NAN, dtype=np.uint8),
             default_left=inner & (self.default_left[live] == 1),
-            value=np.where(inner, 0.0, self.condition[live]),
+            value=np.where(inner, 0.0, self.condition[live] * sums.weights[trees]),
             cover=self.cover[live] if len(self.cover) else self.cover,
             category_start=starts,
             category_size=sizes,
             category_words=words,
             n_features=n_features,
-            tree_output=np.zeros(tree_count, dtype=np.int32),
-            base_margins=np.array([base_margin]),
+            tree_output=sums.tree_output,
+            base_margins=sums.base_margins,
             comparison="<",
             listed_goes="right",
             input_width=32,
             float_width=32,
         )
+        if not self.has_vectors:
+            return one
+        rows = np.where(inner, 0, self.leaf_row[live])
+        values = np.where(inner[:, np.newaxis], 0.0, self.vectors[rows] * sums.weights[trees, np.newaxis])
+        return repeated(one, values)
 
 
-def read_forest(model: dict[str, object], n_features: int) -> Forest:
+def read_forest(model: dict[str, object], n_features: int, outputs: int) -> Forest:
     """Read and check every tree of the model."""
-    raw = read_trees(model, n_features)
+    raw = read_trees(model, n_features, outputs)
     tree_of = np.repeat(np.arange(len(raw.offsets) - 1), np.diff(raw.offsets))
     inner = _check_nodes(raw, tree_of, n_features)
     base = raw.offsets[tree_of] if len(tree_of) else np.zeros(0, dtype=np.int64)
@@ -99,6 +124,8 @@ def read_forest(model: dict[str, object], n_features: int) -> Forest:
         default_left=raw.default_left,
         condition=raw.condition,
         cover=raw.cover,
+        leaf_row=raw.leaf_row,
+        vectors=raw.vectors,
         sets=raw.sets,
         order=order,
     )
@@ -128,7 +155,8 @@ def _check_nodes(raw: RawForest, tree_of: Ints, n_features: int) -> NDArray[np.b
     refuse((raw.default_left < 0) | (raw.default_left > 1), "has a default direction that is not 0 or 1")
     refuse((raw.split_type < 0) | (raw.split_type > 1), "has an unknown split type")
     refuse(inner & ~categorical & np.isnan(raw.condition), "has a threshold that is not a number")
-    refuse(~inner & ~np.isfinite(raw.condition), "has a leaf value that is not finite")
+    if not raw.vectors.shape[1]:
+        refuse(~inner & ~np.isfinite(raw.condition), "has a leaf value that is not finite")
     return inner
 
 
@@ -184,6 +212,33 @@ def _check_sets(raw: RawForest, inner: NDArray[np.bool_], tree_of: Ints) -> None
     categorical = inner & (raw.split_type == 1)
     _fault(categorical & ~listed, tree_of, raw.offsets, "splits by category without categories")
     _fault(listed & ~categorical, tree_of, raw.offsets, "has categories but splits by number")
+
+
+def repeated(one: TreeEnsemble, values: Reals) -> TreeEnsemble:
+    """Write every tree out once per output, with that output's column of `values` (nodes, outputs)."""
+    nodes, outputs = values.shape
+    shifts = np.repeat(np.arange(outputs, dtype=np.int32) * nodes, nodes)
+
+    def shifted(children: NDArray[np.int32]) -> NDArray[np.int32]:
+        copies = np.tile(children, outputs)
+        return np.where(copies == LEAF, LEAF, copies + shifts).astype(np.int32)
+
+    starts = one.offsets[:-1] + nodes * np.arange(outputs)[:, np.newaxis]
+    return replace(
+        one,
+        offsets=np.append(starts.ravel(), nodes * outputs).astype(np.int64),
+        left=shifted(one.left),
+        right=shifted(one.right),
+        feature=np.tile(one.feature, outputs),
+        threshold=np.tile(one.threshold, outputs),
+        missing=np.tile(one.missing, outputs),
+        default_left=np.tile(one.default_left, outputs),
+        value=values.T.ravel(),
+        cover=np.tile(one.cover, outputs),
+        category_start=np.tile(one.category_start, outputs),
+        category_size=np.tile(one.category_size, outputs),
+        tree_output=np.repeat(np.arange(outputs, dtype=np.int32), one.tree_count),
+    )
 
 
 def _bit_sets(sets: CategorySets, renumbered: Ints, count: int) -> tuple[Ints, Ints, NDArray[np.uint32]]:

@@ -10,7 +10,8 @@ import pytest
 import xgboost as xgb
 
 from explain.models.xgboost_native import library_version
-from explain.models.xgboost_parse import _base_score, parse_xgboost
+from explain.models.xgboost_objectives import _numbers
+from explain.models.xgboost_parse import parse_xgboost
 from tests.oracles.boosters import Trained, draw_rows, train
 
 KINDS: dict[str, dict] = {
@@ -68,7 +69,7 @@ def test_both_spellings_are_the_same_trees(trained: Trained) -> None:
 
 @pytest.mark.parametrize("spelling", ["3E-1", "[3E-1]", 0.3, "0.3"])
 def test_every_spelling_of_the_base_score_is_read(spelling: object) -> None:
-    assert _base_score(spelling) == pytest.approx(0.3)
+    assert _numbers(spelling, "base_score") == [0.3]
 
 
 def test_a_file_without_what_older_versions_did_not_write_is_read() -> None:
@@ -91,6 +92,6 @@ def test_a_file_without_what_older_versions_did_not_write_is_read() -> None:
     document["learner"]["learner_model_param"]["base_score"] = "5E-1"
     parsed = parse_xgboost(json.dumps(document).encode())
     trees = trained.model().form()
-    assert np.array_equal(parsed.ensemble.left, trees.left)
-    assert np.array_equal(parsed.ensemble.threshold, trees.threshold, equal_nan=True)
-    assert parsed.ensemble.base_margin == 0.0
+    assert np.array_equal(parsed.form.left, trees.left)
+    assert np.array_equal(parsed.form.threshold, trees.threshold, equal_nan=True)
+    assert parsed.form.base_margin == 0.0

@@ -1,84 +1,81 @@
-"""Constructs that are not explained exactly are refused by name: each one really trained."""
+"""Constructs that are not explained exactly are refused by name, before the native loader sees the file."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 
-import numpy as np
 import pytest
-import xgboost as xgb
 
 from explain.errors import ModelUnsupported
-from explain.features import Feature, FeatureSpace
-from explain.models import load_model
-
-GENERATOR = np.random.default_rng(0)
-ROWS = GENERATOR.normal(size=(120, 3))
-CLASSES = GENERATOR.integers(0, 3, size=120)
-SPACE = FeatureSpace(tuple(Feature(f"f{i}", "number") for i in range(3)))
-
-REFUSED: dict[str, tuple[dict, np.ndarray, str]] = {
-    "dart": ({"booster": "dart", "rate_drop": 0.5, "skip_drop": 0.0}, CLASSES > 0, "booster dart"),
-    "gblinear": ({"booster": "gblinear"}, CLASSES > 0, "booster gblinear"),
-    "softprob": ({"objective": "multi:softprob", "num_class": 3}, CLASSES, "multi:softprob"),
-    "softmax": ({"objective": "multi:softmax", "num_class": 3}, CLASSES, "multi:softmax"),
-    "vector targets": ({}, np.c_[CLASSES, CLASSES + 1], "2 targets"),
-    "vector leaves": ({"multi_strategy": "multi_output_tree"}, np.c_[CLASSES, CLASSES + 1], "targets"),
-    "quantiles": ({"objective": "reg:quantileerror", "quantile_alpha": [0.2, 0.8]}, CLASSES, "quantileerror"),
-    "ranking": ({"objective": "rank:ndcg"}, CLASSES, "rank:ndcg"),
-    "poisson": ({"objective": "count:poisson"}, CLASSES, "count:poisson"),
-    "gamma": ({"objective": "reg:gamma"}, CLASSES + 1, "reg:gamma"),
-    "tweedie": ({"objective": "reg:tweedie"}, CLASSES, "reg:tweedie"),
-    "hinge": ({"objective": "binary:hinge"}, CLASSES > 0, "binary:hinge"),
-    "survival": ({"objective": "survival:cox"}, CLASSES + 1, "survival:cox"),
-}
+from explain.models import load_model, xgboost
+from tests.conformance.explain.families.xgboost import REFUSED
+from tests.oracles.boosters import Trained, train
+from tests.oracles.cases import Refused
 
 
 @pytest.fixture(autouse=True)
-def quiet_library() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the newer library calls some of these boosters deprecated
-        yield
+def no_native_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the native loader was reached")
+
+    monkeypatch.setattr(xgboost, "NativeBooster", refuse)
 
 
-def trained(parameters: dict, labels: np.ndarray) -> xgb.Booster:
-    groups = np.zeros(len(ROWS)) if "rank" in parameters.get("objective", "") else None
-    matrix = xgb.DMatrix(ROWS, label=labels.astype(float), qid=groups, nthread=1)
-    return xgb.train({"max_depth": 2, "nthread": 1, **parameters}, matrix, 3)
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(("q", "q", "q"), rounds=3, max_depth=2)
 
 
-@pytest.mark.parametrize("spelling", ["json", "ubj"])
-@pytest.mark.parametrize("name", REFUSED)
-def test_each_is_named(name: str, spelling: str) -> None:
-    parameters, labels, construct = REFUSED[name]
-    artifact = bytes(trained(parameters, labels).save_raw(spelling))
-    with pytest.raises(ModelUnsupported) as refusal:
-        load_model("xgboost", artifact, SPACE)
-    assert construct in refusal.value.construct
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)
+def test_each_is_named(refused: Refused) -> None:
+    artifact, space = refused.artifact()
+    with pytest.raises(ModelUnsupported, match=refused.says):
+        load_model("xgboost", artifact, space)
 
 
-def test_dropout_under_the_name_gbtree_is_dart_all_the_same() -> None:
-    document = json.loads(trained({}, CLASSES > 0).save_raw("json"))
+def test_dropout_of_todays_files_is_refused_where_the_library_would_ignore_it(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = trained.document()
     document["learner"]["gradient_booster"]["model"]["weight_drop"] = [1.0, 0.5, 1.0]
-    with pytest.raises(ModelUnsupported, match="booster dart"):
-        load_model("xgboost", json.dumps(document).encode(), SPACE)
+    monkeypatch.setattr(xgboost, "library_version", lambda: "3.2.0")
+    with pytest.raises(ModelUnsupported, match=r"booster dart of XGBoost 3\.3 or later"):
+        load_model("xgboost", json.dumps(document).encode(), trained.space)
 
 
-@pytest.mark.parametrize("place", [("learner",), ("learner", "gradient_booster", "model")])
-def test_a_field_of_a_future_version_is_refused(place: tuple[str, ...]) -> None:
-    document = json.loads(trained({}, CLASSES > 0).save_raw("json"))
+@pytest.mark.parametrize("place", [("learner",), ("learner", "gradient_booster")])
+def test_a_field_of_a_future_version_is_refused(trained: Trained, place: tuple[str, ...]) -> None:
+    document = trained.document()
     target = document
     for step in place:
         target = target[step]
     target["linear_leaves"] = [1]
     with pytest.raises(ModelUnsupported, match=r"unknown field .*linear_leaves"):
-        load_model("xgboost", json.dumps(document).encode(), SPACE)
+        load_model("xgboost", json.dumps(document).encode(), trained.space)
 
 
-def test_a_vector_base_score_is_refused() -> None:
-    document = json.loads(trained({}, CLASSES > 0).save_raw("json"))
-    document["learner"]["learner_model_param"]["base_score"] = "[1E-1,2E-1]"
-    with pytest.raises(ModelUnsupported, match="vector base_score"):
-        load_model("xgboost", json.dumps(document).encode(), SPACE)
+SIZES: dict[str, tuple[Callable[[dict], None], str]] = {
+    "booster": (lambda learner: learner["gradient_booster"].update(name="gbforest"), "booster gbforest"),
+    "features": (
+        lambda learner: learner["learner_model_param"].update(num_feature="1000000000"),
+        "more than 1000000 features",
+    ),
+    "targets": (
+        lambda learner: learner["learner_model_param"].update(num_target="1000000000"),
+        "more than 4096 outputs",
+    ),
+    "base scores": (
+        lambda learner: learner["learner_model_param"].update(base_score=str([0.5] * 5000)),
+        "more than 4096 outputs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_what_is_too_large_is_named(trained: Trained, name: str) -> None:
+    change, message = SIZES[name]
+    document = trained.document()
+    change(document["learner"])
+    with pytest.raises(ModelUnsupported, match=message):
+        load_model("xgboost", json.dumps(document).encode(), trained.space)
