@@ -143,10 +143,11 @@ def attribute_all(
     native = loaded.model.predict(rows)
     base_value, phi = loaded.shap.explain_batch(rows)
     milliseconds = 1e3 * (time.monotonic() - started) / len(rows)
+    method = method_of(loaded.shap)
     made: list[Attributed | AttributionUnreconciled] = []
     for values, margin, score in zip(phi, native.margins.tolist(), native.scores.tolist(), strict=True):
         try:
-            attribution = reconcile(base_value, values, margin, loaded.space.float_width, method=METHOD)
+            attribution = reconcile(base_value, values, margin, loaded.space.float_width, method=method)
         except AttributionUnreconciled as failure:
             made.append(failure)
         else:
