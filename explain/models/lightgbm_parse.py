@@ -140,13 +140,11 @@ def _check_head(given: dict[str, bytes]) -> int:
         raise ModelCorrupt("the head: average_output has a value")
     n_features = count_member(given, "max_feature_idx", "the head") + 1
     if "monotone_constraints" in given:
-        _sized(
-            integers(given, "monotone_constraints", "the head").tolist(), n_features, "monotone_constraints"
-        )
+        integers(given, "monotone_constraints", "the head", n_features)
     return n_features
 
 
-def _sized(entries: list[str] | list[int], n_features: int, name: str) -> None:
+def _sized(entries: list[str], n_features: int, name: str) -> None:
     if len(entries) != n_features:
         raise ModelCorrupt(f"{name} has {len(entries)} entries for {n_features} features")
 

@@ -50,20 +50,29 @@ def count_member(parent: dict[str, bytes], name: str, where: str) -> int:
     return int(value)
 
 
-def integers(parent: dict[str, bytes], name: str, where: str) -> Ints:
-    """Return a required row of integers."""
-    value = member(parent, name, where)
+def integers(parent: dict[str, bytes], name: str, where: str, length: int | None = None) -> Ints:
+    """Return a required row of integers, as many as `length` says."""
+    value = _row(parent, name, where, length)
     if not _INTEGERS.fullmatch(value):
         raise ModelCorrupt(f"{where}: {name} is not a row of integers")
     return np.fromstring(value, dtype=np.int64, sep=" ") if value else np.zeros(0, dtype=np.int64)
 
 
-def reals(parent: dict[str, bytes], name: str, where: str) -> Reals:
+def reals(parent: dict[str, bytes], name: str, where: str, length: int | None = None) -> Reals:
     """Return a required row of float64 numbers, each correctly rounded, `inf` and `nan` included."""
-    value = member(parent, name, where)
+    value = _row(parent, name, where, length)
     if not _REALS.fullmatch(value):
         raise ModelCorrupt(f"{where}: {name} is not a row of numbers")
     return np.fromstring(value, dtype=np.float64, sep=" ") if value else np.zeros(0)
+
+
+def _row(parent: dict[str, bytes], name: str, where: str, length: int | None) -> bytes:
+    """Count the entries before any is read: a row of the wrong length costs nothing."""
+    value = member(parent, name, where)
+    entries = value.count(b" ") + 1 if value else 0
+    if length is not None and entries != length:
+        raise ModelCorrupt(f"{where}: {name} has {entries} entries where {length} belong")
+    return value
 
 
 def shown(value: bytes) -> str:

@@ -6,7 +6,6 @@ Nothing is allocated by a declared number: a tree has as many leaves as its rows
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -32,8 +31,6 @@ MEMBERS = frozenset(
         "shrinkage",
     }
 )
-
-Row = TypeVar("Row", Ints, Reals)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,42 +98,33 @@ class _Members:
         """Read every member; the statistics beside them must only have the right length."""
         self.check_statistics()
         boundaries, words = self.category_words()
+        splits = self.leaves - 1
         return RawTree(
-            feature=self.integers("split_feature", self.leaves - 1),
-            threshold=self.sized(reals(self.given, "threshold", self.where), "threshold", self.leaves - 1),
-            decision=self.integers("decision_type", self.leaves - 1),
-            left=self.integers("left_child", self.leaves - 1),
-            right=self.integers("right_child", self.leaves - 1),
-            value=self.sized(reals(self.given, "leaf_value", self.where), "leaf_value", self.leaves),
-            leaf_count=self.optional("leaf_count", self.leaves),
-            internal_count=self.optional("internal_count", self.leaves - 1),
+            feature=integers(self.given, "split_feature", self.where, splits),
+            threshold=reals(self.given, "threshold", self.where, splits),
+            decision=integers(self.given, "decision_type", self.where, splits),
+            left=integers(self.given, "left_child", self.where, splits),
+            right=integers(self.given, "right_child", self.where, splits),
+            value=reals(self.given, "leaf_value", self.where, self.leaves),
+            leaf_count=self.counts("leaf_count", self.leaves),
+            internal_count=self.counts("internal_count", splits),
             boundaries=boundaries,
             words=words,
         )
 
-    def integers(self, name: str, length: int) -> Ints:
-        """Return a row of integers of the given length."""
-        return self.sized(integers(self.given, name, self.where), name, length)
-
-    def optional(self, name: str, length: int) -> Ints:
-        """Return a row of integers that may be missing; a tree without splits may leave it empty."""
+    def counts(self, name: str, length: int) -> Ints:
+        """Return a row of counts that may be missing; a tree without splits may leave it empty."""
         if name not in self.given or (self.leaves == 1 and not self.given[name]):
             return np.zeros(0, dtype=np.int64)
-        return self.integers(name, length)
-
-    def sized(self, row: Row, name: str, length: int) -> Row:
-        """Return the row if it has the given length."""
-        if len(row) != length:
-            raise ModelCorrupt(f"{self.where}: {name} has {len(row)} entries for {self.leaves} leaves")
-        return row
+        return integers(self.given, name, self.where, length)
 
     def check_statistics(self) -> None:
         """Gains, weights and inner values do not predict, but damage shows in them too."""
         if "shrinkage" in self.given:
-            self.sized(reals(self.given, "shrinkage", self.where), "shrinkage", 1)
+            reals(self.given, "shrinkage", self.where, 1)
         for name, fewer in STATISTICS.items():
             if self.given.get(name) and self.leaves > 1:
-                self.sized(reals(self.given, name, self.where), name, self.leaves - fewer)
+                reals(self.given, name, self.where, self.leaves - fewer)
 
     def category_words(self) -> tuple[Ints, Ints]:
         """Return the bit sets' boundaries and their 32-bit words."""
@@ -145,12 +133,8 @@ class _Members:
             if "cat_boundaries" in self.given or "cat_threshold" in self.given:
                 raise ModelCorrupt(f"{self.where} has category sets but declares none")
             return np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        boundaries = integers(self.given, "cat_boundaries", self.where)
+        boundaries = integers(self.given, "cat_boundaries", self.where, count + 1)
         words = integers(self.given, "cat_threshold", self.where)
-        if len(boundaries) != count + 1:
-            raise ModelCorrupt(
-                f"{self.where} declares {count} category sets, {len(boundaries) - 1} are there"
-            )
         if boundaries[0] != 0 or boundaries[-1] != len(words) or np.any(np.diff(boundaries) < 1):
             raise ModelCorrupt(f"{self.where}: cat_boundaries do not fit cat_threshold")
         if np.any((words < 0) | (words >= 2**32)):
