@@ -13,6 +13,7 @@ from explain.models.base import Model
 ADAPTERS = {
     "catboost": "explain.models.catboost",
     "lightgbm": "explain.models.lightgbm",
+    "sklearn": "explain.models.sklearn",
     "xgboost": "explain.models.xgboost",
 }
 
