@@ -67,7 +67,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpace:
-    """The features in the model's own order, and the width of its floating-point numbers."""
+    """The features in the model's own order, and the width in which the model reads their numbers."""
 
     features: tuple[Feature, ...]
     float_width: FloatWidth = 32

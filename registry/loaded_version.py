@@ -44,9 +44,9 @@ def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
     Raises ModelUnsupported, ModelCorrupt, ManifestContradiction or ConstraintError.
     """
     manifest = parsed.manifest
-    space = space_of(manifest)
-    rule, constraints = rule_of(manifest), constraints_of(manifest, space)
-    model = load_model(manifest.family, artifact, space)
+    rule = rule_of(manifest)
+    model = load_model(manifest.family, artifact, space_of(manifest))
+    space = model.space  # the declared features, with the width in which this model reads numbers
     outputs = model.form().outputs
     if outputs > 1:
         raise ModelUnsupported(f"several outputs ({outputs} classes or targets)")
@@ -55,7 +55,7 @@ def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
         space=space,
         rule=rule,
         factors=factors_of(manifest),
-        constraints=constraints,
+        constraints=constraints_of(manifest, space),
         model=model,
     )
 

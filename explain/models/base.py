@@ -38,7 +38,7 @@ class Model(Protocol):
 
     @property
     def space(self) -> FeatureSpace:
-        """The features in the model's own order."""
+        """The features in the model's own order, with the width in which its library reads numbers."""
 
     @property
     def digest(self) -> str:
@@ -46,7 +46,7 @@ class Model(Protocol):
 
     @property
     def float_width(self) -> FloatWidth:
-        """The width of the model's own floating-point numbers."""
+        """The width of the library's own sums, from which follows how exact its margins are."""
 
     def constructs(self) -> tuple[str, ...]:
         """Name what the model is made of, for the capability report."""
