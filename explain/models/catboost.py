@@ -44,16 +44,17 @@ class CatBoostModel:
 
     def predict(self, rows: FloatArray) -> Prediction:
         """Ask the native library for the margins and scores of rows of shape (n, features)."""
-        margins = self.native.margins(rows)
         if self.artifact.link == "identity":
+            (margins,) = self.native.predictions(rows, "RawFormulaVal")
             return Prediction(margins, margins)
-        scores = self.native.scores(rows, KINDS[self.artifact.link])
+        margins, scores = self.native.predictions(rows, "RawFormulaVal", KINDS[self.artifact.link])
         # Two classes behind one margin: the score is the probability of the second.
         return Prediction(margins, scores if scores.shape == margins.shape else scores[:, 1])
 
     def margins(self, rows: FloatArray) -> FloatArray:
         """Ask the native library for the margins alone, shape (n,) or (n, outputs)."""
-        return self.native.margins(rows)
+        (margins,) = self.native.predictions(rows, "RawFormulaVal")
+        return margins
 
     def constructs(self) -> tuple[str, ...]:
         """Name what the model is made of."""

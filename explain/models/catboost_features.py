@@ -65,10 +65,11 @@ class Features:
         split = self.splits[number]
         if (split.kind, split.index) != (kind, whole(members, index, where)):
             raise ModelCorrupt(f"{where}: split {number} is about another feature")
-        (stated,) = numbers([members.get(value)], f"{where}: a split").tolist()
-        if (np.float32(stated) if split.category is None else stated) != (
-            split.border if split.category is None else split.category
-        ):
+        stated = numbers([members.get(value)], f"{where}: a split")
+        if split.category is None:
+            with np.errstate(over="ignore"):
+                stated = stated.astype(np.float32)
+        if stated[0] != (split.border if split.category is None else split.category):
             raise ModelCorrupt(f"{where}: split {number} has another value in the list of features")
         return number
 

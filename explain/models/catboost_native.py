@@ -52,7 +52,7 @@ class NativeModel:
             for position, texts in enumerate(categories)
             if texts is not None
         }
-        self._error = library().CatBoostError
+        self._error, self._pool = library().CatBoostError, library().Pool
         self._model = library().CatBoost()
         # The package reads JSON from a path only. This one is in memory: nothing is written anywhere.
         descriptor = os.memfd_create("model")
@@ -65,17 +65,16 @@ class NativeModel:
         finally:
             os.close(descriptor)
 
-    def margins(self, rows: FloatArray) -> FloatArray:
-        """Return the library's margins of rows of shape (n, features): (n,), or (n, outputs)."""
-        return self.scores(rows, "RawFormulaVal")
-
-    def scores(self, rows: FloatArray, kind: PredictionType) -> FloatArray:
-        """Return the library's predictions of one kind; a single probability is that of the second class."""
+    def predictions(self, rows: FloatArray, *kinds: PredictionType) -> list[FloatArray]:
+        """Return one array per kind, each of shape (n,) or (n, columns), for rows of shape (n, features)."""
         try:
-            predicted = self._model.predict(self._table(rows), prediction_type=kind, thread_count=1)
+            pool = self._pool(self._table(rows), cat_features=list(self._categories), thread_count=1)
+            return [
+                np.asarray(self._model.predict(pool, prediction_type=kind, thread_count=1), dtype=np.float64)
+                for kind in kinds
+            ]
         except self._error as fault:
             raise self._refusal(fault) from None
-        return np.asarray(predicted, dtype=np.float64)
 
     def _table(self, rows: FloatArray) -> NDArray[np.float32] | NDArray[np.object_]:
         """Round the numbers to 32 bits, as the package would, and spell categories out."""

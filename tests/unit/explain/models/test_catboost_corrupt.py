@@ -117,6 +117,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "negative split": (setting(*TREE, "splits", 0, "split_index", to=-1), "whole number in range"),
     "split is true": (setting(*TREE, "splits", 0, "split_index", to=True), "whole number in range"),
     "border of another": (in_split("FloatFeature", "border", 77.0), "another value"),
+    "border of a split beyond 32 bits": (in_split("FloatFeature", "border", 1e300), "another value"),
     "border of a split is text": (in_split("FloatFeature", "border", "1"), "not a list of numbers"),
     "feature of another": (in_split("FloatFeature", "float_feature_index", 1), "another feature"),
     "category of another": (in_split("OneHotFeature", "value", 5), "another value"),
@@ -249,10 +250,10 @@ def test_every_truncation_is_refused(trained: Callable[[], CatBoosted]) -> None:
 def parsed_or_refused(artifact: bytes) -> None:
     """Parse within a second and 64 MiB: a checked file or a named error, nothing else."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.monotonic()
+    started = time.process_time()
     with contextlib.suppress(ModelCorrupt, ModelUnsupported):
         parse_catboost(artifact)
-    assert time.monotonic() - started < 1.0
+    assert time.process_time() - started < 1.0
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 
