@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.contrast import Contrast
+
 FloatArray = NDArray[np.float64]
 
 ScoreKind = Literal["probability_of_adverse", "probability_of_favourable", "margin", "value"]
 Direction = Literal["high_is_adverse", "low_is_adverse"]
+
+CLASS_RULE = ("margin", 0.0, "high_is_adverse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,8 @@ class OutcomeRule:
     """The threshold on a score and what lies on either side of it.
 
     A score equal to the threshold lies on its upper side. `direction` is needed for `margin` and `value`
-    and left out for the two probabilities, whose name says it.
+    and left out for the two probabilities, whose name says it. With `contrast` the model has several classes,
+    and the margin is the difference between the best adverse and the best favourable one: adverse from 0 up.
     """
 
     score: ScoreKind
@@ -27,6 +32,7 @@ class OutcomeRule:
     adverse: str
     favourable: str
     direction: Direction | None = None
+    contrast: Contrast | None = None
 
     def __post_init__(self) -> None:
         if self.is_probability and self.direction is not None:
@@ -35,6 +41,8 @@ class OutcomeRule:
             raise ValueError(f"score {self.score} needs a direction")
         if not np.isfinite(self.threshold):
             raise ValueError("the threshold must be finite")
+        if self.contrast is not None and (self.score, self.threshold, self.direction) != CLASS_RULE:
+            raise ValueError("several classes are decided by the largest margin, and by nothing else")
 
     @property
     def is_probability(self) -> bool:
@@ -51,7 +59,9 @@ class OutcomeRule:
         return 1 if self.high_is_adverse else -1
 
     def scores_of(self, margins: FloatArray, scores: FloatArray) -> FloatArray:
-        """Return what the threshold is compared with: the margins or the native scores."""
+        """Return per row what the threshold is compared with: the margins, their contrast or the scores."""
+        if self.contrast is not None:
+            return self.contrast.margins(margins)
         return margins if self.score == "margin" else scores
 
     def is_favourable(self, score: float) -> bool:
@@ -72,7 +82,11 @@ class OutcomeRule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the model decided about one instance; margin and score are the native library's own."""
+    """What the model decided about one instance; margin and score are the native library's own.
+
+    For a model with several classes both are the difference of the margins of the two classes in `contrast`,
+    (the best adverse, the best favourable).
+    """
 
     outcome: str
     favourable: bool
@@ -80,6 +94,7 @@ class Decision:
     margin: float
     threshold: float
     output_space: str = "margin"
+    contrast: tuple[str, str] | None = None
 
 
 def decide(rule: OutcomeRule, margin: float, score: float) -> Decision:
@@ -92,3 +107,14 @@ def decide(rule: OutcomeRule, margin: float, score: float) -> Decision:
         margin=margin,
         threshold=rule.threshold,
     )
+
+
+def decide_class(rule: OutcomeRule, contrast: Contrast, margins: FloatArray) -> tuple[Decision, int, int]:
+    """Apply the rule to the native margins, shape (classes,), of one row.
+
+    Returns the decision and the two classes whose difference explains it: best adverse, best favourable.
+    """
+    adverse, favourable = (int(best[0]) for best in contrast.best(margins[np.newaxis, :]))
+    margin = float(margins[adverse] - margins[favourable])
+    names = contrast.classes[adverse], contrast.classes[favourable]
+    return replace(decide(rule, margin, margin), contrast=names), adverse, favourable
