@@ -3,6 +3,10 @@
 The compiler's own cache executes whatever its files hold: a damaged one stops the process at every start, or
 computes something else. Here each file ends with the SHA-256 of what stands before it, and a kernel whose
 files are not right is compiled anew. This finds damage, not forgery: the directory stays the service's own.
+
+Compiled code holds what it took from other files: functions that it calls, constants. The compiler's own
+cache looks at the time and size of one source file alone, and would run yesterday's code after an upgrade;
+here all sources that kernels are made of count.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +56,7 @@ class KernelFiles(FunctionCache):  # type: ignore[misc]  # numba has no types
     def __init__(self, function: Any) -> None:
         super().__init__(function)
         self._cache_file.__class__ = _CheckedFile
+        self._cache_file._source_stamp = _sources_digest()  # noqa: SLF001 - as the class above
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled form of this signature, None if it is not there or not right."""
@@ -61,6 +67,15 @@ class KernelFiles(FunctionCache):  # type: ignore[misc]  # numba has no types
             with suppress(OSError):
                 self.flush()
             return None
+
+
+@cache
+def _sources_digest() -> str:
+    """Return the digest of every source file that a kernel's code or constants come from."""
+    here = Path(__file__).parent
+    files = [*sorted(here.glob("*.py")), here.parent / "models" / "ensemble.py"]
+    digests = [hashlib.sha256(file.read_bytes()).digest() for file in files]
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def _check(path: Path) -> None:

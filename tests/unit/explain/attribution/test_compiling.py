@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[4]
 
 PROGRAM = """
 import sys
@@ -27,7 +31,7 @@ def run(directory: Path, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[4],
+        cwd=ROOT,
     )
     return done.stdout.strip()
 
@@ -51,6 +55,37 @@ def test_damaged_files_are_compiled_anew(tmp_path: Path) -> None:
     assert data.stat().st_mtime_ns == written  # taken from disk again
 
 
+ACROSS_FILES = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from explain.attribution import compiling, walking, warm
+import numpy as np
+compiling.keep_compiled_in(Path(sys.argv[1]))
+stump = replace(warm._stump(), missing=np.ones(3, np.uint8))
+print(walking.goes_right(walking.walked(stump), 0, 0.75))
+"""
+
+
+def test_a_change_in_another_file_is_compiled_anew(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "explain", tmp_path / "explain", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-B", "-c", ACROSS_FILES, str(tmp_path / "kernels")]
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+
+    def goes_right() -> str:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+        )
+        return done.stdout.strip()
+
+    assert goes_right() == "True"
+    ensemble = tmp_path / "explain" / "models" / "ensemble.py"
+    text, changes = re.subn(r"(?m)^ZERO_WINDOW = .*$", "ZERO_WINDOW = 1.0", ensemble.read_text())
+    assert changes == 1
+    ensemble.write_text(text)
+    assert goes_right() == "False"  # 0.75 counts as missing now, and the default is left
+
+
 def test_an_unusable_directory_is_no_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
@@ -72,6 +107,6 @@ def test_light_modules_stay_light(module: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[4],
+        cwd=ROOT,
     )
     assert done.stdout.strip() == "[]"
