@@ -214,3 +214,20 @@ def train_on(
         free_raw_data=False,
     )
     return trained(lgb.train(settings, data, rounds), rows, space_of(types, codes))
+
+
+def written(features: int, trees: list[dict[str, list]]) -> Trained:
+    """Write a file as the library would, which then reads it."""
+    blocks = []
+    for number, tree in enumerate(trees):
+        lines = [f"Tree={number}", f"num_leaves={len(tree['leaf_value'])}", "num_cat=0"]
+        lines += [f"{name}={' '.join(map(str, row))}" for name, row in tree.items()]
+        blocks.append("\n".join([*lines, "is_linear=0", "shrinkage=1", "", "", ""]))
+    names = [f"f{position}" for position in range(features)]
+    head = ["tree", "version=v4", "num_class=1", "num_tree_per_iteration=1", "label_index=0"]
+    head += [f"max_feature_idx={features - 1}", "objective=regression", f"feature_names={' '.join(names)}"]
+    head += [f"feature_infos={' '.join(['none'] * features)}"]
+    head += [f"tree_sizes={' '.join(str(len(block)) for block in blocks)}", "", ""]
+    text = "\n".join(head) + "".join(blocks) + "end of trees\n"
+    space = FeatureSpace(tuple(Feature(name, "number", nullable=True) for name in names), float_width=64)
+    return Trained(lgb.Booster(model_str=text), text, np.zeros((0, features)), space)

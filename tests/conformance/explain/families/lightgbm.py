@@ -86,7 +86,7 @@ def _float64_thresholds() -> Trained:
 def _frame(count: int = 400, *, ordered: bool = False) -> tuple[pd.DataFrame, FeatureSpace]:
     """A frame whose categories stand in an order of their own, with one that no row has."""
     generator = np.random.default_rng(7)
-    purposes = ["rent", "car", "study", "boat"]
+    purposes = ["rent", "study", "car", "boat"]
     frame = pd.DataFrame(
         {
             "annual income": np.round(generator.normal(size=count), 1),
