@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -84,8 +84,8 @@ def load(artifact: bytes, space: FeatureSpace) -> CatBoostModel:
     other = _other_category(parsed.features)
     texts = [(*feature.categories, other) if feature.categories else None for feature in space.features]
     digest = "sha256:" + hashlib.sha256(artifact).hexdigest()
-    ensemble = common_form(parsed, numbers)
-    return CatBoostModel(digest, space, parsed, ensemble, NativeModel(artifact, texts))
+    ensemble, native = common_form(parsed, numbers), NativeModel(artifact, texts)
+    return CatBoostModel(digest, replace(space, float_width=32), parsed, ensemble, native)
 
 
 def _check_names(features: Features, space: FeatureSpace) -> None:

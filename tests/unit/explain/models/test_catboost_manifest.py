@@ -99,3 +99,9 @@ def test_the_order_of_the_categories_is_free(trained: CatBoosted) -> None:
     other[:, 1] = len(TEXTS) - rows[:, 1]
     model = load_model("catboost", trained.artifact, turned)
     assert model.margins(other).tolist() == trained.native(rows).tolist()
+
+
+def test_numbers_are_read_in_32_bits_and_summed_in_64(trained: CatBoosted) -> None:
+    model = load_model("catboost", trained.artifact, replace(trained.space, float_width=64))
+    assert (model.space.float_width, model.float_width) == (32, 64)
+    assert model.space.features == trained.space.features
