@@ -1,8 +1,8 @@
 """The registration gate: what would go wrong in production is to go wrong here.
 
 Every probe compares our attribution with the native library itself: totals with its margins (on reference
-rows, at thresholds and one unit in the last place beside them, with missing values, with every category),
-and values with brute force over all coalitions of a few features while the others are frozen.
+rows, at thresholds and one unit in the last place beside them, at zero, with missing values, with every
+category), and values with brute force over all coalitions of a few features while the others are frozen.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from explain.attribution.preparing import Shap, attribute, prepare_attribution
 from explain.attribution.treeshap import Storage
 from explain.brute_force import frozen_game
 from explain.errors import AttributionUnreconciled
+from explain.features import FloatWidth
 from explain.models.base import Form, Model
-from explain.models.ensemble import TreeEnsemble
+from explain.models.ensemble import LEAF, MISSING_NAN, MISSING_NONE, MISSING_ZERO, NUMERIC, TreeEnsemble
 from explain.outcome import OutcomeRule
 from explain.probes import probe_rows
 from explain.reference import Reference
@@ -31,14 +32,25 @@ GAMES = 6
 GAME_FEATURES = 6
 GAME_ROWS = 8
 TIMED_ROWS = 64
+MISSING_KINDS = {MISSING_NAN: "nan", MISSING_ZERO: "zero", MISSING_NONE: "as_zero"}
 
 
 @dataclass(frozen=True, slots=True)
 class CapabilityReport:
-    """What the gate found; all values are plain, errors are absolute and in margin space."""
+    """What the gate found; all values are plain, errors are absolute and in margin space.
+
+    Inputs are rounded to `input_width` bits and then compared by `comparison` (None where nothing is), sums
+    have `float_width` bits. `missing` says what the numeric splits, or the weights, make of a missing number:
+    "nan", it follows the split's default; "zero", so does a zero; "as_zero", it is the number zero.
+    """
 
     family: str
     constructs: tuple[str, ...]
+    outputs: int
+    input_width: FloatWidth
+    float_width: FloatWidth
+    comparison: str | None
+    missing: tuple[str, ...]
     features: int
     trees: int
     nodes: int
@@ -75,6 +87,11 @@ def examine(
     return CapabilityReport(
         family=model.family,
         constructs=model.constructs(),
+        outputs=form.outputs,
+        input_width=form.input_width,
+        float_width=form.float_width,
+        comparison=form.comparison if isinstance(form, TreeEnsemble) else None,
+        missing=_missing_kinds(form),
         features=form.n_features,
         trees=trees,
         nodes=nodes,
@@ -96,6 +113,13 @@ def _sizes(form: Form) -> tuple[int, int, int]:
     if not isinstance(form, TreeEnsemble):
         return 0, 0, 0
     return form.tree_count, form.node_count, form.leaf_count
+
+
+def _missing_kinds(form: Form) -> tuple[str, ...]:
+    if not isinstance(form, TreeEnsemble):
+        return (MISSING_KINDS[MISSING_NONE],)
+    numeric = (form.left != LEAF) & (form.category_start == NUMERIC)
+    return tuple(MISSING_KINDS[kind] for kind in np.unique(form.missing[numeric]).tolist())
 
 
 def _favourable(model: Model, rule: OutcomeRule, rows: Reals) -> int:

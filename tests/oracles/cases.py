@@ -23,7 +23,8 @@ class Example:
 
     `rows` (n, features) are explained, against `reference` (m, features). `margins64` gives the margin of
     rows as float64 sums of the native library's own leaves (or its own float64 margin), shape (n,) or
-    (n, outputs); `native` the margin that the library's own Python package gives.
+    (n, outputs); `native` the margin that the library's own Python package gives, to `native_error` where
+    the package has no margin but only its image under a link.
     """
 
     artifact: bytes
@@ -32,6 +33,7 @@ class Example:
     reference: Reals
     margins64: Callable[[Reals], Reals]
     native: Callable[[Reals], Reals]
+    native_error: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Trained:
             reference=self.rows[:16],
             margins64=self.margins64,
             native=self.native,
+            native_error=1e-15 if getattr(self.estimator, "loss", None) in ("poisson", "gamma") else 0.0,
         )
 
     def input(self, rows: Reals) -> object:

@@ -35,6 +35,8 @@ def test_the_report_says_what_was_found(trained: Trained) -> None:
     assert "num_parallel_tree 2" in report.constructs
     assert "categorical splits" in report.constructs
     assert (report.trees, report.features, report.reference_rows) == (24, 8, 150)
+    assert (report.outputs, report.input_width, report.float_width) == (1, 32, 32)
+    assert (report.comparison, report.missing) == ("<", ("nan",))
     scores = trained.booster.predict(trained.matrix(trained.rows[:150]))
     assert report.reference_favourable_rows == int((scores < 0.5).sum())
     assert report.probes > 400
