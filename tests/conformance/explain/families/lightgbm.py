@@ -141,6 +141,14 @@ def _weighted() -> Trained:
     return trained(lgb.train(settings, data, 12), rows, space_of(NUMBERS))
 
 
+def _version_3() -> Trained:
+    """The file as LightGBM 2.3 to 3.3 wrote it: another version, and no word of linear trees."""
+    model = train(MIXED, zero_as_missing=True)
+    text = model.text.replace("version=v4", "version=v3").replace("is_linear=0\n", "")
+    text = resized(text.encode()).decode()
+    return Trained(lgb.Booster(model_str=text), text, model.rows, model.space)
+
+
 TRAINED: dict[str, Callable[[], Trained]] = {
     "gbdt": partial(train, NUMBERS),
     "missing_type NaN": partial(train, NUMBERS, missing=0.3),
@@ -197,6 +205,7 @@ TRAINED: dict[str, Callable[[], Trained]] = {
     "boost_from_average=false": partial(train, NUMBERS, objective="regression", boost_from_average=False),
     "init_score (not in the file)": _init_scores,
     "refit": _refitted,
+    "a file of version 3": _version_3,
     "float64 thresholds": _float64_thresholds,
     "objective regression": partial(train, NUMBERS, objective="regression"),
     "objective regression, reg_sqrt": partial(train, NUMBERS, objective="regression", reg_sqrt=True),
