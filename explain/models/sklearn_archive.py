@@ -30,7 +30,7 @@ DIMENSIONS = 3
 
 _HEADER = re.compile(
     rb"\{'descr': ('[<|][a-zA-Z][0-9]{1,4}'|\[[ -~]{1,800}\]), 'fortran_order': False, "
-    rb"'shape': \(((?:[0-9]{1,10}(?:, |,)?)*)\), \} *\n"
+    rb"'shape': \(((?:[0-9]{1,10}(?:,|(?:, [0-9]{1,10}){1,7}))?)\), \} *\n"
 )
 _SIMPLE = re.compile(r"'((?:<[iuf][248])|(?:\|[biu]1)|(?:<f2)|(?:<U[1-9][0-9]{0,3}))'")
 
@@ -153,7 +153,7 @@ def read_array(raw: bytes, name: str) -> NDArray[np.generic]:
     if header is None:
         raise ModelUnsupported(f"the array header of member {name}")
     dtype = _dtype(header[1].decode("ascii"))
-    shape = tuple(int(size) for size in header[2].decode("ascii").replace(" ", "").split(",") if size)
+    shape = tuple(int(size) for size in header[2].decode("ascii").split(",") if size)
     if len(shape) > DIMENSIONS:
         raise ModelUnsupported(f"an array of {len(shape)} dimensions")
     count = math.prod(shape)

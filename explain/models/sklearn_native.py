@@ -106,7 +106,8 @@ class NativeEstimator:
 
     def _ask(self, rows: Reals) -> Reals:
         try:
-            return self._raw(rows)
+            with np.errstate(over="ignore"):  # what 32 bits cannot hold is refused a step later
+                return self._raw(rows)
         except ValueError as fault:  # infinite numbers, gaps that the estimator does not accept
             raise InvalidFeatures([FieldError("", str(fault).partition("\n")[0])]) from None
 

@@ -20,7 +20,7 @@ Node = dict[str, object]
 Scalar = str | int | float | bool | None
 
 PROTOCOLS = (0, 1, 2)
-CONTAINER_LIMIT = 500_000  # lists and objects of the JSON text: about 3,000 boosted trees
+CONTAINER_LIMIT = 400_000  # lists and objects of the JSON text: a second's work
 VALUE_LIMIT = 5_000_000
 DEPTH_LIMIT = 128
 TEXT_LIMIT = 10_000
@@ -189,29 +189,34 @@ def _shared(root: Node) -> dict[int, list[Node]]:
     """Return the nodes of each identity that several containers have; plain nodes are compared at once."""
     first: dict[object, Node] = {}
     shared: dict[int, list[Node]] = defaultdict(list)
-    waiting: list[tuple[object, int]] = [(root, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > DEPTH_LIMIT:
-            raise ModelCorrupt("the schema is nested too deeply")
-        if isinstance(value, list):
-            waiting += [(item, depth + 1) for item in value if isinstance(item, list | dict)]
-        if not isinstance(value, dict):
-            continue
-        waiting += [(item, depth + 1) for item in value.values() if isinstance(item, list | dict)]
-        identity = value.get("__id__")
-        if identity is None or "__loader__" not in value:
-            continue
-        if isinstance(identity, bool) or not isinstance(identity, int):
-            raise ModelCorrupt("a node of the schema has an identity that is no integer")
-        other = first.setdefault(identity, value)
-        if other is value:
-            continue
-        if value["__loader__"] not in _PLAIN and other["__loader__"] not in _PLAIN:
-            shared[identity] = [other, *shared[identity][1:], value]
-        elif other.get("content") != value.get("content") or _names(other) != _names(value):
-            raise ModelCorrupt("two different nodes of the schema have one identity")
-    return shared
+    level: list[object] = [root]
+    for _ in range(DEPTH_LIMIT):
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                if "__id__" in value:
+                    _enter(value, first, shared)
+                below += [one for one in value.values() if isinstance(one, dict | list)]
+            elif isinstance(value, list):
+                below += [one for one in value if isinstance(one, dict | list)]
+        if not below:
+            return shared
+        level = below
+    raise ModelCorrupt("the schema is nested too deeply")
+
+
+def _enter(node: Node, first: dict[object, Node], shared: dict[int, list[Node]]) -> None:
+    """Compare a plain node with the first of its identity; note any other for when it is read."""
+    identity = node["__id__"]
+    if type(identity) is not int:
+        raise ModelCorrupt("a node of the schema has an identity that is no integer")
+    other = first.setdefault(identity, node)
+    if other is node:
+        return
+    if node.get("__loader__") not in _PLAIN and other.get("__loader__") not in _PLAIN:
+        shared[identity] = [other, *shared[identity][1:], node]
+    elif node != other:
+        raise ModelCorrupt("two different nodes of the schema have one identity")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> Node:

@@ -1,4 +1,4 @@
-"""Data on which scikit-learn is commonly read wrongly: categories, and numbers closer than 32 bits can tell."""
+"""Data on which scikit-learn is commonly read wrongly: categories, and numbers that 32 bits confuse."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def categorical_frame(
     frame = pd.DataFrame(
         {
             "income": np.round(generator.normal(size=count), 1),
-            "purpose": pd.Categorical(purposes, categories=["study", "car", "rent", "boat", "never seen"]),
+            "purpose": pd.Categorical(purposes, categories=["car", "study", "boat", "rent", "never seen"]),
             "age": np.round(generator.normal(size=count), 1),
             "region": pd.Categorical(regions, categories=["south", "north", "east"]),
         }

@@ -159,9 +159,7 @@ TRAINED: dict[str, Callable[[], Trained]] = {
     "GradientBoostingRegressor, init zero": partial(_boosted, GBR, init="zero"),
     "GradientBoostingRegressor, init median": partial(_boosted, GBR, init=DummyRegressor(strategy="median")),
     "GradientBoostingRegressor, constant trees": lambda: _constant_target(GBR(**BOOSTED)),
-    "GradientBoostingRegressor, numbers that 32 bits round together": lambda: on_close_numbers(
-        GBR(**BOOSTED)
-    ),
+    "GradientBoostingRegressor, numbers that 32 bits confuse": lambda: on_close_numbers(GBR(**BOOSTED)),
     "HistGradientBoostingClassifier": partial(_histogram, HGC),
     "HistGradientBoostingClassifier without gaps": partial(_histogram, HGC, missing=0.0),
     "HistGradientBoostingClassifier, three classes": partial(_histogram, HGC, outputs=3, max_iter=8),
