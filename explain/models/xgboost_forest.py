@@ -151,6 +151,8 @@ def _check_nodes(raw: RawForest, tree_of: Ints, n_features: int) -> NDArray[np.b
     refuse(inner != (raw.right != LEAF), "has one child only")
     for child in (raw.left, raw.right):
         refuse(inner & ((child < 1) | (child >= size)), "has a child out of range")
+    # The library finds the right child beside the left one and never reads its number.
+    refuse(inner & (raw.right != raw.left + 1), "has a right child that does not follow its left one")
     refuse(inner & ((raw.feature < 0) | (raw.feature >= n_features)), "splits on a feature out of range")
     refuse((raw.default_left < 0) | (raw.default_left > 1), "has a default direction that is not 0 or 1")
     refuse((raw.split_type < 0) | (raw.split_type > 1), "has an unknown split type")

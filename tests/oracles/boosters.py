@@ -225,6 +225,33 @@ def train(
         return Trained(xgb.train(settings, matrix, rounds), rows, tuple(types))
 
 
+def chain(threshold: float, leaves: Sequence[float]) -> Trained:
+    """Write one tree that tests features 0, 1, 2 ... in turn, going on to the left while each is below.
+
+    Leaf k is reached by the first feature k that is not below the threshold, the last one if all are.
+    """
+    depth = len(leaves) - 1
+    types = ("q",) * depth
+    document = train(types, rounds=1, max_depth=1, objective="reg:squarederror", base_score=0.0).document()
+    (tree,) = tree_parts(document)[1]["trees"]
+    nodes = np.arange(2 * depth + 1)  # the test of feature k is node 2k - 1, its leaf node 2k + 2
+    feature = (nodes + 1) // 2
+    inner = ((nodes == 0) | (nodes % 2 == 1)) & (feature < depth)
+    values = np.array(leaves)[np.where(nodes % 2 == 1, depth, np.maximum(nodes // 2 - 1, 0))]
+    tree["tree_param"]["num_nodes"] = str(len(nodes))
+    tree.update(
+        left_children=np.where(inner, 2 * feature + 1, -1).tolist(),
+        right_children=np.where(inner, 2 * feature + 2, -1).tolist(),
+        parents=[2**31 - 1, 0, 0, *((nodes[3:] - 1) // 2 * 2 - 1).tolist()],
+        split_indices=np.where(inner, feature, 0).tolist(),
+        split_conditions=np.where(inner, threshold, values).tolist(),
+        **{name: [0] * len(nodes) for name in ("default_left", "split_type")},
+        **{name: [1.0] * len(nodes) for name in ("base_weights", "loss_changes", "sum_hessian")},
+    )
+    booster = xgb.Booster(model_file=bytearray(json.dumps(document).encode()))
+    return Trained(booster, np.zeros((1, depth)), types)
+
+
 def brute_force(
     trained: Trained, row: Reals, reference: Reals, rounds: int = 0, output: int | None = None
 ) -> tuple[float, Reals]:

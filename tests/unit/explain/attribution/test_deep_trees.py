@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from fractions import Fraction
 
@@ -12,37 +11,15 @@ import pytest
 from explain.attribution.treeshap import TreeShap, attribute
 from explain.brute_force import frozen_game
 from explain.errors import ModelUnsupported
-from explain.models import load_model
 from explain.models.base import Model
-from tests.oracles.boosters import space_of, train
+from tests.oracles.boosters import chain, train
 
 VALUE = 3.0
 
 
 def conjunction(depth: int) -> Model:
     """One chain: the leaf VALUE is reached where every feature is below 0, any other leaf is worth 0."""
-    document = train(
-        ("q",) * depth, rounds=1, max_depth=1, objective="reg:squarederror", base_score=0.0
-    ).document()
-    model = document["learner"]["gradient_booster"]["model"]
-    nodes = 2 * depth + 1
-    spine = range(0, nodes - 1, 2)  # node 2i tests feature i: its right leaf is 2i + 1, its left child 2i + 2
-    tree = model["trees"][0]
-    tree["tree_param"]["num_nodes"] = str(nodes)
-    tree["left_children"] = [n + 2 if n in spine else -1 for n in range(nodes)]
-    tree["right_children"] = [n + 1 if n in spine else -1 for n in range(nodes)]
-    tree["parents"] = [2**31 - 1] + [n - 1 if n % 2 else n - 2 for n in range(1, nodes)]
-    tree["split_indices"] = [n // 2 if n in spine else 0 for n in range(nodes)]
-    tree["split_conditions"] = [0.0] * (nodes - 1) + [VALUE]
-    for name in ("default_left", "split_type"):
-        tree[name] = [0] * nodes
-    for name in ("base_weights", "loss_changes", "sum_hessian"):
-        tree[name] = [0.0] * nodes
-    for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes"):
-        tree[name] = []
-    return load_model(
-        "xgboost", json.dumps(document).encode(), space_of(("q",) * depth, np.zeros((1, depth)))
-    )
+    return chain(0.0, [0.0] * depth + [VALUE]).model()
 
 
 def closed_form(row: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -73,15 +73,22 @@ def point_child_back_at_an_ancestor(document: dict) -> None:
 
 
 def detach_a_cycle(document: dict) -> None:
-    """Cut one subtree off its parent and close it into a ring of its own."""
+    """Hang a pair of siblings below one of them, and its own children where the pair was."""
     one = tree(document)
-    inner = [n for n, left in enumerate(one["left_children"]) if left != -1 and n]
-    node = inner[-1]
-    parent = one["parents"][node]
-    side = "left_children" if one["left_children"][parent] == node else "right_children"
-    spare = one["left_children"][node]
-    one[side][parent], one["parents"][spare] = spare, parent
-    one["left_children"][node], one["parents"][node] = node, node
+    left, right, parents = one["left_children"], one["right_children"], one["parents"]
+    node = next(n for n, child in enumerate(left) if child != -1 and n)
+    parent, pair, below = parents[node], left[parents[node]], left[node]
+    left[parent], right[parent] = below, below + 1
+    left[node], right[node] = pair, pair + 1
+    parents[below] = parents[below + 1] = parent
+    parents[pair] = parents[pair + 1] = node
+
+
+def share_a_pair(document: dict) -> None:
+    """Give an inner node the children of the root."""
+    one = tree(document)
+    node = next(n for n, child in enumerate(one["left_children"]) if child != -1 and n)
+    one["left_children"][node], one["right_children"][node] = 1, 2
 
 
 MODEL = ("learner", "gradient_booster", "model")
@@ -92,7 +99,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "one child": (in_tree("right_children", 0, -1), "one child only"),
     "cycle": (point_child_back_at_an_ancestor, "child out of range"),
     "detached cycle": (detach_a_cycle, "never reached"),
-    "shared child": (in_tree("right_children", 0, 1), "child of several"),
+    "shared child": (share_a_pair, "child of several"),
+    "children apart": (in_tree("right_children", 0, 1), "does not follow its left one"),
     "wrong parent": (in_tree("parents", 1, 2), "names another parent"),
     "root with a parent": (in_tree("parents", 0, 1), "root with a parent"),
     "NaN leaf": (make_leaf_value(float("nan")), "not finite"),
