@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.attribution.base import Attribution, reconcile
 from explain.attribution.structures import narrowed
 from explain.errors import ModelUnsupported
+from explain.models.base import Model, tree_form
 from explain.models.ensemble import LEAF, TreeEnsemble
 
 if TYPE_CHECKING:
@@ -83,6 +85,24 @@ def path_dependent_interactions(trees: TreeEnsemble, row: Reals, output: int = 0
     return base_value, _matrix(phi, pairs)
 
 
+def attribute_single_reference(
+    model: Model, row: Reals, reference_row: Reals, output: int = 0
+) -> Attribution:
+    """Explain one row against another, reconciled with the native library's own margin of that row."""
+    base_value, phi = single_reference(tree_form(model), row, reference_row, output)
+    return reconcile(base_value, phi, _native(model, row, output), model.float_width, method=SINGLE_REFERENCE)
+
+
+def attribute_path_dependent(model: Model, row: Reals, output: int = 0) -> Attribution:
+    """Explain one row by the training covers, reconciled with the native library's own margin of that row."""
+    base_value, phi = path_dependent(tree_form(model), row, output)
+    return reconcile(base_value, phi, _native(model, row, output), model.float_width, method=PATH_DEPENDENT)
+
+
+def _native(model: Model, row: Reals, output: int) -> float:
+    return float(np.ravel(model.margins(row[np.newaxis]))[output])
+
+
 def _against_rows(
     trees: TreeEnsemble, row: Reals, reference: Reals, *, pairs: bool
 ) -> tuple[float, Reals, Reals]:
@@ -92,10 +112,10 @@ def _against_rows(
     if reference.ndim != 2 or reference.shape[1] != trees.n_features or not len(reference):
         raise ValueError(f"a reference of shape (n, {trees.n_features}) is needed, not {reference.shape}")
     grove, rows = walked(trees), np.ascontiguousarray(narrowed(reference, trees.input_width))
-    margins = np.zeros((len(rows), 1))
+    margins = np.zeros(len(rows))
     add_leaves(grove, rows, margins)
     _, phi, matrix = _play(grove, trees, row, (np.zeros(0), np.ascontiguousarray(rows.T)), pairs=pairs)
-    return trees.base_margin + math.fsum(margins[:, 0].tolist()) / len(rows), phi, matrix
+    return trees.base_margin + math.fsum(margins.tolist()) / len(rows), phi, matrix
 
 
 def _by_covers(trees: TreeEnsemble, row: Reals, *, pairs: bool) -> tuple[float, Reals, Reals]:

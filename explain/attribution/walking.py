@@ -25,7 +25,7 @@ Reals = NDArray[np.float64]
 
 
 class Walked(NamedTuple):
-    """A `TreeEnsemble`'s arrays as compiled functions read them, under the same names."""
+    """The trees of one output as compiled functions read them, under the names that `TreeEnsemble` has."""
 
     offsets: Ints
     left: NDArray[np.int32]
@@ -38,7 +38,6 @@ class Walked(NamedTuple):
     category_start: Ints
     category_size: Ints
     category_words: NDArray[np.uint32]
-    tree_output: NDArray[np.int32]
     equal_goes_left: bool
     listed_goes_left: bool
 
@@ -57,7 +56,6 @@ def walked(trees: TreeEnsemble) -> Walked:
         category_start=np.array(trees.category_start, dtype=np.int64),
         category_size=np.array(trees.category_size, dtype=np.int64),
         category_words=np.array(trees.category_words, dtype=np.uint32),
-        tree_output=np.array(trees.tree_output, dtype=np.int32),
         equal_goes_left=trees.comparison == "<=",
         listed_goes_left=trees.listed_goes == "left",
     )
@@ -89,14 +87,14 @@ def goes_right(trees: Walked, node: int, given: float) -> bool:
 
 @compiled
 def add_leaves(trees: Walked, rows: Reals, margins: Reals) -> None:
-    """Add to `margins`, shape (n, outputs), the leaves that rows of shape (n, features) reach."""
+    """Add to `margins`, shape (n,), the leaves that rows of shape (n, features) reach."""
     for r in range(len(rows)):
         for t in range(len(trees.offsets) - 1):
             node = trees.offsets[t]
             while trees.left[node] != LEAF:
                 right = goes_right(trees, node, rows[r, trees.feature[node]])
                 node = np.int64(trees.right[node] if right else trees.left[node])
-            margins[r, trees.tree_output[t]] += trees.value[node]
+            margins[r] += trees.value[node]
 
 
 @compiled
@@ -117,10 +115,3 @@ def deepest(trees: Walked) -> int:
                 pending[top + 1], depths[top + 1] = trees.right[node], depth + 1
                 top += 2
     return most
-
-
-def margins_of(trees: TreeEnsemble, rows: Reals) -> Reals:
-    """Return the margins, shape (n, outputs), of rounded rows: base margins plus float64 sums of leaves."""
-    margins = np.zeros((len(rows), trees.outputs))
-    add_leaves(walked(trees), np.array(rows, dtype=np.float64, order="C"), margins)
-    return margins + trees.base_margins

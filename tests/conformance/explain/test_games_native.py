@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from explain.attribution.games import (
+    attribute_path_dependent,
+    attribute_single_reference,
     interactions,
     path_dependent,
     path_dependent_interactions,
@@ -93,6 +95,19 @@ def test_games_against_rows_are_those_of_the_native_leaves() -> None:
         alone = games.single_reference(trained.margins64, row, reference[0]).reshape(-1, trees.outputs)
         _, phi = single_reference(trees, row, reference[0], output)
         assert phi == pytest.approx(games.shapley_values(alone[:, output]), abs=1e-9)
+
+
+def test_each_game_is_reconciled_under_its_own_name() -> None:
+    for trained in (boosters.train(**XGBOOST["classes"]), lightgbms.train(**LIGHTGBM["classes"])):
+        model, row = trained.model(), trained.rows[3]
+        for output, margin in enumerate(trained.native(row[np.newaxis])[0].tolist()):
+            by_cover = attribute_path_dependent(model, row, output)
+            against_one = attribute_single_reference(model, row, trained.rows[4], output)
+            assert by_cover.method == "path_dependent_treeshap"
+            assert against_one.method == "single_reference_treeshap"
+            for attribution in (by_cover, against_one):
+                assert attribution.expected == margin
+                assert attribution.error < 1e-5
 
 
 def beside_thresholds(trees: TreeEnsemble, rows: Reals) -> list[tuple[int, Reals, Reals, Reals]]:
