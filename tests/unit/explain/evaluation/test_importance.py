@@ -7,6 +7,8 @@ import statistics
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from explain.evaluation.importance import each_feature, importance
 
@@ -65,3 +67,20 @@ def test_a_constant_model_has_no_importance_and_one_row_no_error() -> None:
 def test_what_has_no_importance_is_refused(phi: np.ndarray, factors: tuple, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         importance(phi, factors)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_means_of_factors_add_up_and_sizes_never_exceed_their_members(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    phi = generator.normal(size=(int(generator.integers(1, 30)), 6))
+    owner = generator.integers(0, 3, size=6)
+    factors = [(f"g{group}", np.flatnonzero(owner == group).tolist()) for group in range(3)]
+    single = {one.features[0]: one for one in importance(phi, each_feature("abcdef")).factors}
+    grouped = importance(phi, factors).factors
+    for one in grouped:
+        assert one.mean == pytest.approx(sum(single[at].mean for at in one.features), abs=1e-12)
+        assert one.mean_abs <= sum(single[at].mean_abs for at in one.features) + 1e-12
+        assert one.mean_abs >= abs(one.mean) - 1e-12
+    assert sum(one.mean for one in grouped) == pytest.approx(phi.sum(axis=1).mean(), abs=1e-12)
+    assert sum(one.share for one in grouped) == pytest.approx(1.0)
