@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -30,11 +30,13 @@ class Stopped(Exception):
 class Ended:
     """How a child ended: what it said and its exit status, negative for a signal.
 
-    The status is None if it was killed from here, because it took too long or said too much.
+    The status is None if it was killed from here, because it took too long or said too much, and then
+    `starved_seconds` is how long it could have run and was not let.
     """
 
     said: bytes
     status: int | None
+    starved_seconds: float = field(default=0.0, compare=False)
 
 
 class Children:
@@ -64,13 +66,14 @@ class Children:
         try:
             said = _answer(child.stdout, deadline, most_bytes)
             finished = said is not None and _exited(child.pid, deadline)
+            starved = 0.0 if finished else _starved_seconds(child.pid)
         finally:
             self._end(child)
             feeder.join()
             child.stdout.close()
         if self._closed:
             raise Stopped
-        return Ended(said or b"", child.returncode if finished else None)
+        return Ended(said or b"", child.returncode if finished else None, starved)
 
     def close(self) -> None:
         """Kill every child; whoever waits for one gets Stopped, and so does whoever asks for another."""
@@ -135,6 +138,13 @@ def _answer(pipe: IO[bytes], deadline: float, most_bytes: int) -> bytes | None:
                 return bytes(said)
             said += chunk
     return None
+
+
+def _starved_seconds(pid: int) -> float:
+    """How long its first thread stood in the queue for a processor; 0 where the kernel does not count."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    return 0.0
 
 
 def _exited(pid: int, deadline: float) -> bool:

@@ -12,6 +12,7 @@ RegistryError
 ├── BlobMissing        stored bytes are not there
 ├── BlobDamaged        stored bytes are not what their digest says
 ├── ExaminationStopped the service stopped while a registration was examined
+├── ExaminationStarved explanations left no time to examine a registration
 └── ExaminationFailed  a registration could not be examined, through no fault of its own
 
 Where an error carries no detail of its own, the first line of its docstring is its message.
@@ -114,6 +115,10 @@ class BlobDamaged(RegistryError):
 
 class ExaminationStopped(RegistryError):
     """The examination of the registration was stopped with the service; nothing was stored."""
+
+
+class ExaminationStarved(RegistryError):
+    """Explanations left too little time to examine the registration; nothing was stored, try again later."""
 
 
 class ExaminationFailed(RegistryError):

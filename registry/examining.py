@@ -20,7 +20,7 @@ import orjson
 from explain.errors import ModelCorrupt
 from explain.reference import Reference, ReferenceCorrupt
 from registry.disposable import Children, Ended, Stopped
-from registry.errors import ExaminationFailed, ExaminationStopped
+from registry.errors import ExaminationFailed, ExaminationStarved, ExaminationStopped
 from registry.frames import Garbled, Plain, pack, read_error, read_head, unpack
 from registry.loaded_version import TABLE_BYTES
 from registry.manifests import ParsedManifest
@@ -66,7 +66,7 @@ class Examiner:
         """Return what is to be stored about a version. Slow: seconds.
 
         Raises what `prepare_version` raises, ModelCorrupt also where the child did not survive; and
-        ExaminationStopped or ExaminationFailed where it is not the artifact's fault.
+        ExaminationStopped, ExaminationStarved or ExaminationFailed where it is not the artifact's fault.
         """
         head = {
             "cache_dir": None if self._cache_dir is None else str(self._cache_dir),
@@ -100,6 +100,8 @@ class Examiner:
             raise ExaminationStopped from stopped
         except OSError as error:
             raise ExaminationFailed("no process could be started for it") from error
+        if ended.status is None and ended.starved_seconds > limits.seconds / 2:
+            raise ExaminationStarved
         if ended.status != 0:
             raise ModelCorrupt(_death(ended.status, limits))
         return ended

@@ -11,7 +11,6 @@ from schemas.problem import refusal
 
 DEFAULT_BUDGET_MS = 1000
 FEATURE_LIMIT = 4096
-BATCH_LIMIT = 1000
 
 InputName = Annotated[str, Field(max_length=128)]
 
@@ -92,8 +91,8 @@ class ExplanationRequest(Wire):
 
 
 class ExplanationBatch(Wire):
-    """Explain several decisions; each is read and answered alone, in order."""
+    """Explain several decisions; each is read, recorded and answered alone, in order."""
 
-    decisions: Many[dict[str, JsonValue]] = Field(
-        min_length=1, max_length=BATCH_LIMIT, description="explanation requests"
+    decisions: Many[ExplanationRequest] = Field(
+        min_length=1, description="explanation requests, up to a configured number (1000 unless changed)"
     )

@@ -39,6 +39,8 @@ EXPLANATIONS_PER_THREAD = 32
 # Each registration under examination is a process with its own memory; each that waits is an upload in ours.
 EXAMINATIONS = 1
 EXAMINATIONS_WAITING = 3
+# A batch is mostly small decisions, and its whole body is in memory at once.
+BATCH_BODIES = 8
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
 
@@ -74,8 +76,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.add_middleware(
         Gateway,
         clock=told,
-        body_limits={"/v1/models": settings.artifact_limit_bytes + _FORM_OVERHEAD_BYTES},
-        default_limit=settings.body_limit_bytes,
+        body_limit=partial(_body_limit, settings),
         observe=_observe,
     )
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
@@ -155,6 +156,15 @@ def stop(services: Services) -> None:
 def _find_token(pool: Pool, secret: str, clock: Clock) -> Principal | None:
     with transaction(pool) as conn:
         return find_token(conn, secret, clock.now())
+
+
+def _body_limit(settings: Settings, path: str) -> int:
+    """The bytes that an address takes."""
+    if path == "/v1/models":
+        return settings.artifact_limit_bytes + _FORM_OVERHEAD_BYTES
+    if path.startswith("/v1/models/") and path.endswith("/explanations/batch"):
+        return settings.body_limit_bytes * BATCH_BODIES
+    return settings.body_limit_bytes
 
 
 def _observe(route: str, status: int) -> None:

@@ -26,13 +26,18 @@ async def read_document(request: Request, schema: type[W]) -> W:
 
 async def read_object(request: Request) -> dict[str, JsonValue]:
     """Reads a JSON body that must be an object."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType("This address takes application/json.")
+    require_json(request)
     document = read_json(await request.body())
     if not isinstance(document, dict):
         raise InvalidInput((Flaw("", "must be an object"),))
     return document
+
+
+def require_json(request: Request) -> None:
+    """Refuses a body that does not say it is JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType("This address takes application/json.")
 
 
 def validated(document: dict[str, JsonValue], schema: type[W]) -> W:

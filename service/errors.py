@@ -4,6 +4,7 @@ ServiceError
  ├─ InvalidInput                  the document does not say what the contract asks
  ├─ UnsupportedMediaType
  ├─ BodyTooLarge
+ ├─ BatchTooLarge
  ├─ Unauthenticated
  ├─ Forbidden
  ├─ NotFound
@@ -43,6 +44,10 @@ class UnsupportedMediaType(ServiceError):
 
 class BodyTooLarge(ServiceError):
     """The body is larger than this service takes."""
+
+
+class BatchTooLarge(ServiceError):
+    """The batch has more decisions than this service takes at once."""
 
 
 class Unauthenticated(ServiceError):

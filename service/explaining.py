@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydantic import Field
 
-from audit.entry import Appended, Draft
+from audit.entry import Appended, Draft, Idempotency
 from audit.errors import Conflict
 from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
 from records.private import build_private
 from records.private_parts import PrivatePart
 from records.tokens import Principal
+from registry.loading import LoadedVersion
+from runtime.metrics import STAGE_SECONDS
 from schemas.base import JsonScalar, Wire, format_moment
 from schemas.explanation import ExplanationRequest, InputName
 from service.bodies import validated
@@ -52,12 +56,16 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class Prepared:
+    """An explanation on its way to the record; `ended` holds when its commit ended, once it has."""
+
     finding: Finding
     part: PrivatePart
     draft: Draft
+    deadline: Deadline
     submitted: float
     committed: Future[Appended]
+    ended: list[float]
 
 
 def question_of(model: str, document: dict[str, JsonValue]) -> Question:
@@ -80,54 +88,97 @@ async def explain(services: Services, question: Question, principal: Principal, 
     try:
         prepared = await services.hot.run(_prepare, services, question, principal.name, deadline)
     except ExplanationWithheld as withheld:
-        await commit(services.committer, withheld.incident, PATIENCE_SECONDS)
-        count_incident(withheld)
+        await record_incident(services, withheld)
         raise withheld.cause from None
     if isinstance(prepared, Recalled):
-        return Answered(_first_answer(prepared, question), None)
-    appended = await outcome(prepared.committed, deadline.remaining_seconds() + PATIENCE_SECONDS)
+        return first_answer(prepared, question)
+    appended = await committed(prepared)
     if appended.duplicate:  # an identical request was faster
-        first = await services.desk.run(recall, services, appended.entry_id)
-        return Answered(_first_answer(first, question), None)
-    return _answered(services, prepared, appended, deadline)
+        return first_answer(await services.desk.run(recall, services, appended.entry_id), question)
+    return answered(services, prepared, appended)
 
 
-def _prepare(services: Services, question: Question, actor: str, deadline: Deadline) -> _Prepared | Recalled:
+async def committed(prepared: Prepared) -> Appended:
+    """Waits for the record, a little longer than the budget lasts; raises `StillCommitting`."""
+    return await outcome(prepared.committed, prepared.deadline.remaining_seconds() + PATIENCE_SECONDS)
+
+
+async def record_incident(services: Services, withheld: ExplanationWithheld) -> None:
+    """Puts on record that an explanation may not leave, before its caller is told."""
+    await commit(services.committer, withheld.incident, PATIENCE_SECONDS)
+    count_incident(withheld)
+
+
+def _prepare(services: Services, question: Question, actor: str, deadline: Deadline) -> Prepared | Recalled:
     """Everything between the request and the commit, in one thread."""
     idempotency = idempotency_of(question.model, question.request)
+    first = recorded(services, idempotency)
+    if first is not None:
+        return first
+    loaded = services.versions.get(question.model, question.request.version)
+    with withholding(loaded, question, actor):
+        finding = find(loaded, question, searching(deadline))
+    return submit(services, finding, idempotency, actor, deadline)
+
+
+def recorded(services: Services, idempotency: Idempotency) -> Recalled | None:
+    """The answer that is on record already; raises `Conflict` where it is one to another question."""
     first = services.log.find_duplicate(idempotency)
     if isinstance(first, Conflict):
         raise first
-    if first is not None:
-        return recall(services, first.entry_id)
-    loaded = services.versions.get(question.model, question.request.version)
-    reserve_ms = min(LARGEST_RESERVE_MS, RESERVE_SHARE * question.request.budget_ms)
+    return None if first is None else recall(services, first.entry_id)
+
+
+def searching(deadline: Deadline) -> Deadline:
+    """The part of a budget after which nothing is searched any more: the commit takes the rest."""
+    return deadline.keeping(min(LARGEST_RESERVE_MS, RESERVE_SHARE * deadline.budget_ms))
+
+
+@contextmanager
+def withholding(loaded: LoadedVersion, question: Question, actor: str) -> Iterator[None]:
+    """Makes what may not leave an incident that is still to be put on record."""
     try:
-        finding = find(loaded, question, deadline.keeping(reserve_ms))
+        yield
     except (AttributionUnreconciled, ReasonUnmapped, DecisionMismatch, CounterfactualUnavailable) as cause:
         raise ExplanationWithheld(cause, incident(loaded, question, actor, cause)) from None
+
+
+def submit(
+    services: Services, finding: Finding, idempotency: Idempotency, actor: str, deadline: Deadline
+) -> Prepared:
+    """Hands the entry over; nothing has left yet."""
     part = private_part(finding)
     draft = Draft(
         type=EXPLANATION,
         actor=actor,
         body=clear_body(finding),
         private=build_private(part),
-        subject=subject_of(question),
-        retention_class=retention_of(loaded),
+        subject=subject_of(finding.question),
+        retention_class=retention_of(finding.loaded),
         idempotency=idempotency,
     )
-    return _Prepared(finding, part, draft, time.monotonic(), services.committer.submit(draft))
+    submitted, ended = time.monotonic(), list[float]()
+    handed_over = services.committer.submit(draft)
+    handed_over.add_done_callback(lambda _: ended.append(time.monotonic()))
+    return Prepared(finding, part, draft, deadline, submitted, handed_over, ended)
 
 
-def _answered(services: Services, prepared: _Prepared, appended: Appended, deadline: Deadline) -> Answered:
+def answered(services: Services, prepared: Prepared, appended: Appended) -> Answered:
+    """The answer, now that its entry is committed."""
     body = answer(prepared.part, prepared.draft.body, str(appended.entry_id))
-    now = time.monotonic()
-    timings = _timings(prepared.finding.durations, now - prepared.submitted, now - deadline.started)
+    deadline, ended = prepared.deadline, prepared.ended[0]
+    timings = _timings(prepared.finding.durations, ended - prepared.submitted, ended - deadline.started)
     body["timings_ms"] = timings
     body["receipt"] = services.receipt(appended).to_json()
-    body["late"] = deadline.expired
+    body["late"] = 1e3 * (ended - deadline.started) >= deadline.budget_ms
     body["created_at"] = format_moment(appended.time)
     return Answered(body, timings)
+
+
+def observe_stages(made: Answered) -> None:
+    """Tells the operator's numbers where the time of a new explanation went."""
+    for stage, milliseconds in (made.timings_ms or {}).items():
+        STAGE_SECONDS.labels(stage=stage).observe(milliseconds / 1e3)
 
 
 def _timings(durations: Durations, audit_seconds: float, total_seconds: float) -> dict[str, float]:
@@ -140,9 +191,9 @@ def _timings(durations: Durations, audit_seconds: float, total_seconds: float) -
     }
 
 
-def _first_answer(first: Recalled, question: Question) -> JsonObject:
+def first_answer(first: Recalled, question: Question) -> Answered:
     """The answer on record, unless this request asks for another version than the one that gave it."""
     asked = question.request.version
     if asked is not None and asked != first.body["version"]:
         raise DecisionConflict("This decision is on record as decided by another version.")
-    return first.body
+    return Answered(first.body, None)

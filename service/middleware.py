@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -39,14 +39,12 @@ class Gateway:
         app: ASGIApp,
         *,
         clock: Clock,
-        body_limits: Mapping[str, int],
-        default_limit: int,
+        body_limit: Callable[[str], int],
         observe: Observe,
     ) -> None:
         self._app = app
         self._clock = clock
-        self._body_limits = body_limits
-        self._default_limit = default_limit
+        self._body_limit = body_limit
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +61,7 @@ class Gateway:
             await self._answer(scope, receive, _Exchange(send, request_id), started)
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: _Exchange, started: float) -> None:
-        limit = self._body_limits.get(scope["path"], self._default_limit)
+        limit = self._body_limit(scope["path"])
         try:
             _check_address(scope)
             _check_declared(scope, limit)

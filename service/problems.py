@@ -103,6 +103,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     ClientDisconnect: Kind("body-incomplete", 400, "The body did not arrive", detail="The connection ended."),
     service.UnsupportedMediaType: Kind("unsupported-media-type", 415, "The content type is not taken here"),
     service.BodyTooLarge: Kind("body-too-large", 413, "The body is too large"),
+    service.BatchTooLarge: Kind("batch-too-large", 413, "The batch is too large"),
     service.Unauthenticated: Kind("unauthenticated", 401, "A valid bearer token is needed"),
     service.Forbidden: Kind("forbidden", 403, "This token may not do that"),
     service.NotFound: NOT_FOUND,
@@ -161,6 +162,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     registry.VersionConflict: Kind("version-conflict", 409, "This version is registered with other content"),
     registry.StatusRefused: Kind("status-refused", 409, "The status cannot be changed like this"),
     registry.ExaminationStopped: OVERLOADED,
+    registry.ExaminationStarved: OVERLOADED,
     registry.ExaminationFailed: INTERNAL,
     registry.BlobMissing: STORE_DAMAGED,
     registry.BlobDamaged: STORE_DAMAGED,
@@ -221,8 +223,8 @@ def _parameter(place: tuple[str | int, ...]) -> str:
     return "/" + "/".join(escape(str(part)) for part in place[1:])
 
 
-def render(problem: Problem, instance: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem document as a response; `instance` is the request id."""
+def document_of(problem: Problem, instance: str) -> dict[str, object]:
+    """The problem document; `instance` names this occurrence."""
     body: dict[str, object] = {
         "type": problem.kind.type,
         "title": problem.kind.title,
@@ -235,10 +237,16 @@ def render(problem: Problem, instance: str, headers: Mapping[str, str] | None = 
         body["errors"] = [{"pointer": flaw.pointer, "detail": flaw.detail} for flaw in shown]
         if len(problem.flaws) > len(shown):
             body["detail"] = f"{len(problem.flaws)} faults, of which the first {len(shown)} are listed."
+    return body
+
+
+def render(problem: Problem, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem document as a response; `instance` is the request id."""
     sent = {**problem.headers, **(headers or {})}
     retry_after = problem.retry_after_seconds or problem.kind.retry_after_seconds
     if retry_after is not None:
         sent["Retry-After"] = str(retry_after)
     if problem.kind.status == 401:
         sent["WWW-Authenticate"] = 'Bearer realm="ofrecord"'
-    return Response(orjson.dumps(body), problem.kind.status, sent, MEDIA_TYPE)
+    content = orjson.dumps(document_of(problem, instance))
+    return Response(content, problem.kind.status, sent, MEDIA_TYPE)

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from records.tokens import Principal
-from runtime.metrics import STAGE_SECONDS
-from schemas.answer import Explanation, ExplanationMatches
-from schemas.explanation import ExplanationRequest
-from service.bodies import answered, read_object
+from schemas.answer import BatchAnswer, Explanation, ExplanationMatches
+from schemas.explanation import ExplanationBatch, ExplanationRequest
+from service.batching import explain_batch, read_batch
+from service.bodies import answered, read_object, require_json
 from service.context import services_of
-from service.explaining import explain, question_of
+from service.explaining import explain, observe_stages, question_of
 from service.middleware import started_at
 from service.openapi import body_of
 from service.proving import prove
@@ -41,10 +41,31 @@ async def post_explanation(model: str, request: Request, principal: Explainer) -
     made = await explain(services, question, principal, started_at(request))
     if made.timings_ms is None:
         return answered(made.body, 201)
-    for stage, milliseconds in made.timings_ms.items():
-        STAGE_SECONDS.labels(stage=stage).observe(milliseconds / 1e3)
+    observe_stages(made)
     timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in made.timings_ms.items())
     return answered(made.body, 201, {"Server-Timing": timing})
+
+
+@router.post(
+    "/v1/models/{model}/explanations/batch",
+    status_code=201,
+    responses={201: {"model": BatchAnswer}},
+    openapi_extra=body_of(ExplanationBatch),
+)
+async def post_batch(model: str, request: Request, principal: Explainer) -> Response:
+    """Explain many decisions, each recorded and answered alone, in order; 201 also where rows failed.
+
+    A row's budget counts from when its own work starts; the whole call takes as long as all of them. What is
+    wrong with one decision is its row's `problem`, and only what is wrong with the batch refuses all of it.
+    """
+    services = services_of(request)
+    services.warming.require()
+    require_json(request)
+    body = await request.body()
+    decisions = await services.desk.run(read_batch, body, services.settings.batch_limit)
+    del body
+    content = await explain_batch(services, model, decisions, principal.name, request.state.request_id)
+    return Response(content, 201, media_type="application/json")
 
 
 @router.get("/v1/explanations", responses={200: {"model": ExplanationMatches}})

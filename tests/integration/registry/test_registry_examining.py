@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from explain.errors import ExplainError, ManifestContradiction, ModelCorrupt, ModelUnsupported
-from registry import examining
-from registry.errors import ExaminationFailed, ExaminationStopped, ReferenceInvalid
+from registry import disposable, examining
+from registry.errors import ExaminationFailed, ExaminationStarved, ExaminationStopped, ReferenceInvalid
 from registry.examining import Examiner, Limits, environment
 from registry.manifests import parse_manifest
 from registry.preparing import PreparedVersion
@@ -85,9 +85,9 @@ def test_a_file_that_crashes_the_native_loader_is_refused_before_it_gets_there(
     registration.artifact = json.dumps(document).encode()
     (tmp_path / "hostile.json").write_bytes(registration.artifact)
     program = (
-        "import numpy as np\n"
-        "from explain.models.xgboost_native import NativeBooster\n"
-        "NativeBooster(open('hostile.json', 'rb').read(), 30).margins(np.zeros((1, 4)))\n"
+        "import numpy as np, xgboost\n"
+        "booster = xgboost.Booster({'nthread': 1}, model_file='hostile.json')\n"
+        "booster.inplace_predict(np.zeros((1, 4)), validate_features=False)\n"
     )
     told = environment(None)
     native = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=told, check=False)
@@ -129,6 +129,25 @@ def test_a_disk_that_is_full_is_not_the_artifacts_fault(
     registration.refusal(ExaminationFailed)
     monkeypatch.setattr(examining.sys, "executable", "/nowhere/python")
     registration.refusal(ExaminationFailed)
+
+
+def test_a_child_that_was_not_let_run_is_not_the_artifacts_fault(
+    registration: Registration, loading: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading("import time; time.sleep(60)")
+    monkeypatch.setattr(disposable, "_starved_seconds", lambda _: 1.2)
+    registration.refusal(ExaminationStarved, seconds=2.0)
+
+
+def test_time_in_the_queue_for_a_processor_is_counted() -> None:
+    busy = "import os, time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass"
+    pinned = f"import os; os.sched_setaffinity(0, [{min(os.sched_getaffinity(0))}])\n"
+    rivals = [subprocess.Popen([sys.executable, "-S", "-c", pinned + busy]) for _ in range(3)]
+    try:
+        until(lambda: any(disposable._starved_seconds(rival.pid) > 0.1 for rival in rivals))
+    finally:
+        for rival in rivals:
+            rival.wait()
 
 
 def test_the_child_is_told_nothing_that_opens_anything_and_steps_back(

@@ -46,6 +46,8 @@ def test_repr_hides_every_secret() -> None:
         ("OFRECORD_LOG_ORIGIN", "two words"),
         ("OFRECORD_BODY_LIMIT_BYTES", "12"),
         ("OFRECORD_TABLE_MEMORY_BYTES", "-1"),
+        ("OFRECORD_REGISTRATION_MEMORY_BYTES", "1048576"),
+        ("OFRECORD_BATCH_LIMIT", "0"),
         ("OFRECORD_THREADS", "many"),
         ("OFRECORD_LOG_LEVEL", "loud"),
         ("OFRECORD_ALLOW_UNSAFE_DURABILITY", "yes"),

@@ -46,8 +46,7 @@ def _app(seen: list[tuple[str, int]]) -> FastAPI:
     app.add_middleware(
         Gateway,
         clock=FixedClock(datetime(2026, 11, 20, tzinfo=UTC)),
-        body_limits={"/echo/large": 10 * LIMIT},
-        default_limit=LIMIT,
+        body_limit=lambda path: 10 * LIMIT if path == "/echo/large" else LIMIT,
         observe=lambda route, status: seen.append((route, status)),
     )
     return app
