@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 UV     ?= uv
 
-.PHONY: run test check lint types imports prove bench lock openapi clean
+.PHONY: run test check lint types imports prove bench lock openapi capabilities clean
 
 run: $(VENV)/.run
 	@$(BIN)/ofrecord run
@@ -38,6 +38,10 @@ bench: $(VENV)/.bench
 
 openapi: $(VENV)/.dev
 	@OFRECORD_WRITE_OPENAPI=1 $(BIN)/python -m pytest -q tests/unit/service/test_openapi.py
+
+# What is explained exactly: each library version adds its own lines, so run it once for each Python.
+capabilities: $(VENV)/.dev
+	@OFRECORD_WRITE_CAPABILITIES=1 $(BIN)/python -m pytest -q tests/conformance/explain/test_capabilities.py
 
 lock:
 	@$(UV) lock --upgrade

@@ -21,6 +21,7 @@ from explain.brute_force import frozen_game
 from explain.errors import AttributionUnreconciled
 from explain.features import FloatWidth
 from explain.models.base import Form, Model
+from explain.models.capabilities import versions_tested
 from explain.models.ensemble import LEAF, MISSING_NAN, MISSING_NONE, MISSING_ZERO, NUMERIC, TreeEnsemble
 from explain.outcome import OutcomeRule
 from explain.probes import probe_rows
@@ -39,6 +40,7 @@ MISSING_KINDS = {MISSING_NAN: "nan", MISSING_ZERO: "zero", MISSING_NONE: "as_zer
 class CapabilityReport:
     """What the gate found; all values are plain, errors are absolute and in margin space.
 
+    `versions_tested` are those of the family's library that the capability matrix was found with.
     Inputs are rounded to `input_width` bits and then compared by `comparison` (None where nothing is), sums
     have `float_width` bits. `missing` says what the numeric splits, or the weights, make of a missing number:
     "nan", it follows the split's default; "zero", so does a zero; "as_zero", it is the number zero.
@@ -46,6 +48,7 @@ class CapabilityReport:
 
     family: str
     constructs: tuple[str, ...]
+    versions_tested: tuple[str, ...]
     outputs: int
     input_width: FloatWidth
     float_width: FloatWidth
@@ -87,6 +90,7 @@ def examine(
     return CapabilityReport(
         family=model.family,
         constructs=model.constructs(),
+        versions_tested=versions_tested(model.family),
         outputs=form.outputs,
         input_width=form.input_width,
         float_width=form.float_width,

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import xgboost as xgb
 
 from explain.attribution.treeshap import TreeShap
 from explain.errors import AttributionUnreconciled
@@ -36,6 +37,7 @@ def test_the_report_says_what_was_found(trained: Trained) -> None:
     assert "categorical splits" in report.constructs
     assert (report.trees, report.features, report.reference_rows) == (24, 8, 150)
     assert (report.outputs, report.input_width, report.float_width) == (1, 32, 32)
+    assert xgb.__version__ in report.versions_tested
     assert (report.comparison, report.missing) == ("<", ("nan",))
     scores = trained.booster.predict(trained.matrix(trained.rows[:150]))
     assert report.reference_favourable_rows == int((scores < 0.5).sum())
