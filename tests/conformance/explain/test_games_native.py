@@ -151,3 +151,20 @@ def test_one_unit_beside_a_threshold_flips_as_the_library_flips(train: Callable)
             base_value, phi = path_dependent(trees, row)
             assert base_value + phi.sum() == pytest.approx(trained.margins64(row[np.newaxis])[0], abs=1e-12)
     assert flips > 10
+
+
+def test_a_float64_value_is_rounded_before_it_is_compared() -> None:
+    trained = boosters.train(NUMBERS, missing=0.0)
+    trees, flips = tree_form(trained.model()), 0
+    for feature, below, at, _ in beside_thresholds(trees, trained.rows):
+        given = at.copy()
+        given[feature] = np.nextafter(at[feature], -np.inf)  # rounds up to the threshold itself
+        native = trained.margins64(np.array([given, below]))
+        for row, other, difference in (
+            (given, below, native[0] - native[1]),
+            (below, given, native[1] - native[0]),
+        ):
+            assert single_reference(trees, row, other)[1][feature] == pytest.approx(difference, abs=1e-12)
+        assert np.array_equal(path_dependent(trees, given)[1], path_dependent(trees, at)[1])
+        flips += native[0] != native[1]
+    assert flips > 10
