@@ -25,9 +25,10 @@ from explain.models.sklearn_parse_histogram import column_order
 
 Reals = NDArray[np.float64]
 
-# skops trusts all of scikit-learn's estimators but these two, whose arrays it cannot check: ours are checked.
+# skops trusts all of scikit-learn's estimators, but not these, whose arrays it cannot check: we have.
 TRUSTED = [
     "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
 NOT_INSTALLED = "family sklearn: its library is not installed"
