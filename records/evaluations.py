@@ -28,7 +28,7 @@ from runtime.postgres import Connection
 
 EvaluationState = Literal["queued", "running", "completed", "failed", "cancelled"]
 
-KINDS = ("kernelshap",)
+KINDS = ("kernelshap", "importance")
 FINISHED: tuple[EvaluationState, ...] = ("completed", "failed", "cancelled")
 
 

@@ -14,13 +14,15 @@ EvaluationState = Literal["queued", "running", "completed", "failed", "cancelled
 class EvaluationRequest(Wire):
     """Ask for one evaluation."""
 
-    kind: Word = Field(description="which evaluation, for instance `kernelshap_crosscheck`")
+    kind: Word = Field(description="which evaluation: `kernelshap` or `importance`")
     model: ResourceName = Field(description="the model it is about")
     version: ResourceName | None = Field(
         default=None, description="its version; the approved one when left out"
     )
     parameters: dict[str, JsonValue] = Field(
-        default_factory=dict, max_length=32, description="for one decision: `explanation_id`"
+        default_factory=dict,
+        max_length=32,
+        description="of `kernelshap`: `explanation_id`; of `importance`: `over`, which is `reference`",
     )
 
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from records import evaluations
 from records.evaluations import Evaluation
 from records.reaching import transaction
+from registry import store
 from schemas.evaluation import EvaluationRequest
 from service.context import Services, id_of
 from service.errors import InvalidInput, NotFound
 from service.recalling import EXPLANATION
-from service.strict_json import Flaw
+from service.strict_json import Flaw, escape
 
 
 def request(services: Services, asked: EvaluationRequest, actor: str) -> Evaluation:
     """Records the request, then sends the task; whether it was sent does not matter to the caller."""
     if asked.kind not in evaluations.KINDS:
         raise evaluations.EvaluationKindUnknown(asked.kind)
-    explanation_id = _explanation_id(asked)
+    version, parameters = _READERS[asked.kind](services, asked)
     wanted = evaluations.EvaluationRequest(
-        kind=asked.kind,
-        model=asked.model,
-        version=_version_of(services, asked, explanation_id),
-        parameters={"explanation_id": str(explanation_id)},
-        requested_by=actor,
+        kind=asked.kind, model=asked.model, version=version, parameters=parameters, requested_by=actor
     )
     with transaction(services.pool) as conn:
         requested = evaluations.request_evaluation(conn, services.log, wanted, services.clock.now())
@@ -44,16 +42,40 @@ def cancel(services: Services, evaluation_id: UUID, actor: str) -> Evaluation:
         return evaluations.cancel_evaluation(conn, services.log, evaluation_id, actor, services.clock.now())
 
 
-def _explanation_id(asked: EvaluationRequest) -> UUID:
+def _about_one_explanation(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
+    """The version and parameters of an evaluation of one explanation."""
     given = asked.parameters.get("explanation_id")
     found = id_of(given) if isinstance(given, str) else None
-    unknown = sorted(set(asked.parameters) - {"explanation_id"})
-    flaws = [Flaw(f"/parameters/{name}", "is not a known parameter of this evaluation") for name in unknown]
+    flaws = _unknown(asked, "explanation_id")
     if found is None:
         flaws.append(Flaw("/parameters/explanation_id", "must be the id of an explanation"))
     if flaws or found is None:
         raise InvalidInput(tuple(flaws))
-    return found
+    return _version_of(services, asked, found), {"explanation_id": str(found)}
+
+
+def _about_a_version(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
+    """The version and parameters of an evaluation of a whole version; the approved one if none is named."""
+    flaws = _unknown(asked, "over")
+    over = asked.parameters.get("over", "reference")
+    if over != "reference":
+        flaws.append(Flaw("/parameters/over", "must be `reference`: the version's frozen reference"))
+    if flaws:
+        raise InvalidInput(tuple(flaws))
+    with transaction(services.pool) as conn:
+        row = store.serving_row(conn, asked.model, asked.version)
+    return row.version, {"over": "reference"}
+
+
+_Reader = Callable[[Services, EvaluationRequest], tuple[str, dict[str, str]]]
+_READERS: Mapping[str, _Reader] = {"kernelshap": _about_one_explanation, "importance": _about_a_version}
+
+
+def _unknown(asked: EvaluationRequest, known: str) -> list[Flaw]:
+    unknown = sorted(set(asked.parameters) - {known})
+    return [
+        Flaw(f"/parameters/{escape(name)}", "is not a known parameter of this evaluation") for name in unknown
+    ]
 
 
 def _version_of(services: Services, asked: EvaluationRequest, explanation_id: UUID) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from audit.entry import Draft
+
 StopReason = Literal["cancelled", "lost", "stopping", "time-limit"]
 
 
@@ -25,8 +27,8 @@ class EvaluationStopped(WorkError):
 
 
 class EvaluationImpossible(WorkError):
-    """The evaluation cannot be done, now or later."""
+    """The evaluation cannot be done, now or later; `drafts` are entries that say more about it."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, *drafts: Draft) -> None:
+        self.reason, self.drafts = reason, drafts
         super().__init__(reason)

@@ -20,6 +20,7 @@ from records.evaluations import Evaluation, about, outcome_body, outcome_idempot
 from records.leases import Outcome, claim_evaluation, finish_evaluation, release_evaluation
 from records.reaching import RecordsUnavailable, transaction
 from runtime.metrics import EVALUATIONS, INCIDENTS
+from workers.averaging import average_importance
 from workers.crosschecking import cross_check_explanation
 from workers.errors import EvaluationImpossible, EvaluationStopped
 from workers.leasing import HeldLease
@@ -28,7 +29,7 @@ from workers.resources import ACTOR, Resources
 _LOG = logging.getLogger(__name__)
 
 Work = Callable[[Resources, Evaluation, HeldLease], Outcome]
-WORK: Mapping[str, Work] = {"kernelshap": cross_check_explanation}
+WORK: Mapping[str, Work] = {"kernelshap": cross_check_explanation, "importance": average_importance}
 
 
 def evaluate(resources: Resources, evaluation_id: UUID) -> None:
@@ -81,7 +82,7 @@ def _outcome(resources: Resources, evaluation: Evaluation, lease: tuple[UUID, st
         with HeldLease(resources.pool, resources.clock, policy, lease, resources.stopping) as held:
             return work(resources, evaluation, held)
     except EvaluationImpossible as impossible:
-        return failed(evaluation, impossible.reason)
+        return failed(evaluation, impossible.reason, *impossible.drafts)
     except EvaluationStopped as stopped:
         if stopped.reason == "time-limit":
             return failed(evaluation, stopped.reason)
@@ -93,7 +94,7 @@ def _outcome(resources: Resources, evaluation: Evaluation, lease: tuple[UUID, st
         raise
 
 
-def failed(evaluation: Evaluation, reason: str) -> Outcome:
+def failed(evaluation: Evaluation, reason: str, *more: Draft) -> Outcome:
     """The outcome of an evaluation that gave no result, by the name of its reason."""
     draft = Draft(
         type="evaluation.failed",
@@ -102,7 +103,7 @@ def failed(evaluation: Evaluation, reason: str) -> Outcome:
         about=about(evaluation.parameters),
         idempotency=outcome_idempotency(evaluation.evaluation_id),
     )
-    return Outcome("failed", reason, None, (draft,))
+    return Outcome("failed", reason, None, (draft, *more))
 
 
 def reason_of(error: Exception) -> str:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from records.evaluations import KINDS
 from schemas.evaluation import Evaluation
+from service.requesting import _READERS
+from workers.evaluating import WORK
 
 UNKNOWN = "0193b8a0-0000-7000-8000-000000000000"
 
@@ -73,3 +76,32 @@ def test_what_cannot_be_asked(running: Any, explained: dict[str, Any]) -> None:
         response = _ask(running, explained, **changes)
         assert (response.status_code, response.json()["type"]) == (status, f"/problems/{name}"), changes
     assert running.entries() == before
+
+
+def test_importance_is_asked_about_a_version(running: Any) -> None:
+    def ask(**changes: Any) -> Any:
+        document = {"kind": "importance", "model": "loans", **changes}
+        return running.http.post("/v1/evaluations", json=document)
+
+    for given in ({}, {"parameters": {}}, {"parameters": {"over": "reference"}}, {"version": "1"}):
+        response = ask(**given)
+        assert response.status_code == 202, response.text
+        asked = Evaluation.model_validate(response.json())
+        assert (asked.kind, asked.version, asked.parameters) == ("importance", "1", {"over": "reference"})
+    before = running.entries()
+    for given, status, pointers in (
+        ({"parameters": {"over": "training"}}, 422, ["/parameters/over"]),
+        ({"parameters": {"over": 7}}, 422, ["/parameters/over"]),
+        ({"parameters": {"explanation_id": UNKNOWN}}, 422, ["/parameters/explanation_id"]),
+        ({"parameters": {"a/b": 1}}, 422, ["/parameters/a~1b"]),
+        ({"version": "77"}, 404, None),
+        ({"model": "nothing"}, 404, None),
+    ):
+        response = ask(**given)
+        assert response.status_code == status, response.text
+        assert [flaw["pointer"] for flaw in response.json().get("errors", [])] == (pointers or [])
+    assert running.entries() == before
+
+
+def test_every_kind_that_is_taken_is_done_by_a_worker() -> None:
+    assert set(KINDS) == set(_READERS) == set(WORK)

@@ -90,6 +90,12 @@ class World:
         with self.pool.connection() as conn:
             return request_evaluation(conn, self.log, request, SystemClock().now()).evaluation_id
 
+    def request_importance(self, version: str = "quick") -> UUID:
+        """Ask for the importance of factors and features; the message is not sent."""
+        request = EvaluationRequest("importance", "m", version, {"over": "reference"}, "token:test")
+        with self.pool.connection() as conn:
+            return request_evaluation(conn, self.log, request, SystemClock().now()).evaluation_id
+
     def read(self, evaluation_id: UUID) -> Evaluation:
         """Look at the row."""
         with self.pool.connection() as conn:
@@ -228,11 +234,11 @@ def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray) 
         blobs=(parsed.canonical, artifact, uploaded),
     )
     row = np.linspace(-1.5, 1.5, FEATURES)
-    base_value, phi = _enumerate(understood.model.margins, row, reference.rows)
+    base_value, phi = enumerated(understood.model.margins, row, reference.rows)
     return Prepared(content, understood.model, reference, row, base_value, phi)
 
 
-def _enumerate(margins: Any, row: FloatArray, reference: FloatArray) -> tuple[float, FloatArray]:
+def enumerated(margins: Any, row: FloatArray, reference: FloatArray) -> tuple[float, FloatArray]:
     """Shapley values by their definition: every coalition, valued by the mean margin over the reference."""
     codes = np.arange(1 << FEATURES)
     present = (codes[:, None] >> np.arange(FEATURES)) & 1 == 1
