@@ -21,6 +21,7 @@ Base = Literal["identity", "logit", "log"]
 Score = Literal["margin", "sigmoid", "own"]
 
 OUTPUT_LIMIT = 4096
+TEXT_LIMIT = 32 * OUTPUT_LIMIT  # the longest spelling of so many numbers
 EDGE = np.float32(1e-6)  # the library keeps probabilities this far from 0 and 1
 
 # objective -> the base score's inverse link, and the score: the margin itself, its logistic function, or
@@ -135,7 +136,7 @@ def _numbers(given: object, name: str) -> list[float]:
     value: object = given
     if isinstance(given, str):
         try:
-            value = json.loads(given)
+            value = json.loads(given) if len(given) <= TEXT_LIMIT else None
         except (ValueError, RecursionError):
             raise ModelCorrupt(f"{name} {given[:40]!r} is not a number") from None
     values = value if isinstance(value, list) else [value]

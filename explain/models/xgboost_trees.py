@@ -77,7 +77,7 @@ def read_trees(model: dict[str, object], n_features: int, outputs: int) -> RawFo
         default_left=_joined([tree.integers("default_left") for tree in trees]),
         split_type=_joined([tree.integers("split_type", optional=True) for tree in trees]),
         condition=np.concatenate([np.zeros(0), *(tree.conditions() for tree in trees)]),
-        cover=_covers(trees),
+        cover=np.concatenate([np.zeros(0), *(tree.cover() for tree in trees)]),
         leaf_row=leaf_row,
         vectors=vectors,
         sets=_joined_sets([tree.category_sets() for tree in trees], offsets),
@@ -95,6 +95,8 @@ class Tree:
         if not isinstance(members, dict):
             raise ModelCorrupt(f"{self.where} is not an object")
         self.members: dict[str, object] = members
+        if integer_member(members, "id", self.where) != number:  # the library crashes on it
+            raise ModelCorrupt(f"{self.where} has the id of another tree")
         parameters = object_member(self.members, "tree_param", self.where)
         self.width = self._vector_width(
             integer_member(parameters, "size_leaf_vector", self.where, 0), outputs
@@ -127,15 +129,15 @@ class Tree:
         return self.sized(integers(self.members, name, self.where), name)
 
     def conditions(self) -> Reals:
-        """Return thresholds and leaf values; the statistics beside them must only have the right length."""
-        for name in ("loss_changes", "sum_hessian"):
-            if name in self.members:
-                self.sized(reals(self.members, name, self.where), name)
-        if "base_weights" in self.members:
-            weights = reals(self.members, "base_weights", self.where)
-            split_targets, rest = divmod(len(weights), self.count)
-            if rest or not 1 <= split_targets <= max(1, self.width):
-                self.sized(weights, "base_weights")
+        """Return thresholds and leaf values; the statistics beside them must only have the right length.
+
+        The library reads those too, and not always with a look whether they are there.
+        """
+        self.sized(reals(self.members, "loss_changes", self.where), "loss_changes")
+        weights = reals(self.members, "base_weights", self.where)
+        split_targets, rest = divmod(len(weights), self.count)
+        if rest or not 1 <= split_targets <= max(1, self.width):
+            self.sized(weights, "base_weights")
         return self.sized(reals(self.members, "split_conditions", self.where), "split_conditions")
 
     def sized(self, column: Column, name: str) -> Column:
@@ -144,10 +146,8 @@ class Tree:
             raise ModelCorrupt(f"{self.where}: {name} has {len(column)} entries for {self.count} nodes")
         return column
 
-    def cover(self) -> Reals | None:
-        """Return the training weight (sum of hessians) of each node, None where the file does not say."""
-        if "sum_hessian" not in self.members:
-            return None
+    def cover(self) -> Reals:
+        """Return the training weight (sum of hessians) of each node."""
         return self.sized(reals(self.members, "sum_hessian", self.where), "sum_hessian")
 
     def right_children(self) -> Ints:
@@ -199,12 +199,6 @@ def _joined_vectors(trees: list[Tree]) -> tuple[Ints, Reals]:
     rows = [np.where(row == LEAF, LEAF, row + start) for (row, _), start in zip(pairs, starts, strict=False)]
     width = trees[0].width if trees else 0
     return _joined(rows), np.concatenate([np.zeros((0, width)), *(one for _, one in pairs)])
-
-
-def _covers(trees: list[Tree]) -> Reals:
-    """All trees' covers, or nothing at all where one tree has none."""
-    covers = [cover for tree in trees if (cover := tree.cover()) is not None]
-    return np.concatenate([np.zeros(0), *covers]) if len(covers) == len(trees) else np.zeros(0)
 
 
 def _joined(columns: list[Ints]) -> Ints:

@@ -115,6 +115,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "huge integer": (in_tree("left_children", 0, 10**30), "integers"),
     "short array": (shorten("left_children"), "entries for"),
     "short statistics": (shorten("sum_hessian"), "sum_hessian has"),
+    "missing statistics": (remove("sum_hessian"), "has no sum_hessian"),
+    "tree id": (setting(*MODEL, "trees", 1, "id", to=0), "tree 1 has the id of another tree"),
     "missing array": (remove("split_indices"), "has no split_indices"),
     "huge count": (setting(*MODEL, "trees", 0, "tree_param", "num_nodes", to="2147483647"), "entries for"),
     "unreadable count": (setting(*MODEL, "trees", 0, "tree_param", "num_nodes", to="-1"), "not a count"),
