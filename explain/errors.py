@@ -7,6 +7,7 @@ ExplainError
 ├── ManifestContradiction     the artifact says otherwise than the manifest
 ├── ReferenceTooSmall         too few reference rows to mean anything
 ├── AttributionUnreconciled   the values do not add up to the model's own margin
+├── TablesChanged             the prepared tables changed after they were checked
 ├── ReasonUnmapped            a factor has no reason
 └── ConstraintError           the counterfactual constraints contradict each other
 
@@ -83,6 +84,10 @@ class AttributionUnreconciled(ExplainError):
             f"the attribution adds up to {total!r}, "
             f"the model's own margin is {expected!r} (tolerance {tolerance:g})"
         )
+
+
+class TablesChanged(ExplainError):
+    """The prepared tables changed after they were checked."""
 
 
 class ReasonUnmapped(ExplainError):

@@ -81,11 +81,12 @@ class VersionCache:
         key = row.key
         with self._lock:
             waiting = self._loaded.get(key)
-            if waiting is not None:
+            if waiting is not None and not _spoilt(waiting):
                 self._loaded.move_to_end(key)
             else:
                 mine: Future[LoadedVersion] = Future()
                 self._loaded[key] = mine
+                waiting = None
         if waiting is not None:
             return waiting.result()
         try:
@@ -130,3 +131,8 @@ class VersionCache:
     def _fetch(self, digest: str) -> bytes:
         with self._pool.connection() as conn:
             return store.read_blob(conn, digest)
+
+
+def _spoilt(loading: Future[LoadedVersion]) -> bool:
+    """Tell whether somebody changed the tables of a version that is loaded: it must be loaded anew."""
+    return loading.done() and loading.exception() is None and not loading.result().shap.intact

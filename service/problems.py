@@ -130,6 +130,9 @@ TABLE: Mapping[type[Exception], Kind] = {
         "The attribution does not add up",
         detail="The attribution does not add up to the model's own margin, so no explanation leaves.",
     ),
+    explain.TablesChanged: Kind(
+        "tables-changed", 503, "The model is being prepared again", retry_after_seconds=1
+    ),
     explain.ReasonUnmapped: Kind("reason-unmapped", 500, "A principal factor has no reason"),
     explain.ConstraintError: Kind(
         "constraints-contradictory", 422, "The counterfactual constraints contradict"

@@ -31,6 +31,13 @@ def compiled(function: Function) -> Function:
     return wrapped
 
 
+def inlined(function: Function) -> Function:
+    """Compile a function into each place that calls it, for what is called too often to be called."""
+    kernel: Any = numba.njit(nogil=True, error_model="numpy", inline="always")(function)
+    wrapped: Function = kernel
+    return wrapped
+
+
 def keep_compiled_in(directory: Path) -> bool:
     """Keep what is compiled from now on in this directory, and take from it what is there already.
 

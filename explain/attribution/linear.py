@@ -54,11 +54,16 @@ class LinearShap:
         return float(value)
 
     @property
+    def intact(self) -> bool:
+        """Whether what was prepared is what it was: nothing is kept outside this process."""
+        return True
+
+    @property
     def storage(self) -> Storage:
         """What is held: no tables, one mean per feature."""
         held = self.base_values.nbytes + self.weights.nbytes + self.means.nbytes
         return Storage(
-            table_units=0, count_units=0, listed_leaves=0, table_width=64, table_bytes=0, other_bytes=held
+            table_units=0, pair_units=0, listed_leaves=0, table_width=64, table_bytes=0, other_bytes=held
         )
 
     def explain(self, row: Reals, output: int = 0) -> tuple[float, Reals]:

@@ -1,10 +1,4 @@
-"""Reducing a reference to what the kernel reads, inside a memory cap.
-
-Every unit has its full table if the cap allows: of float64 numbers, or else of float32 ones (each rounded
-once from its float64 sum, and still summed in float64). Beyond that the smallest tables are kept, and the
-other units keep only the reference's counts per state, exact all the same but slower. What is chosen
-depends on the trees and the cap alone.
-"""
+"""Reducing a reference to what the kernel reads, inside a memory cap (see `planning`)."""
 
 from __future__ import annotations
 
@@ -13,45 +7,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from explain.attribution.kernel_preparation import count_states, fill_tables, reference_margins
-from explain.attribution.layout import constant_part, lay_out, state_counts, table_entries
-from explain.attribution.listing import list_leaves
-from explain.attribution.structures import (
-    ABSENT,
-    STATE_SLOTS,
-    Ints,
-    Listed,
-    Nodes,
-    Numbers,
-    Prepared,
-    Reals,
-    TableType,
-    narrowed,
-)
-from explain.attribution.table_files import kept_tables, read_only, table_file
+from explain.attribution.columns import columns_of
+from explain.attribution.compiling import compiled
+from explain.attribution.filling import fill_tree
+from explain.attribution.kernel import rank_rows
+from explain.attribution.layout import lay_out
+from explain.attribution.listing import Leaf, leaves_below, list_leaf, pack
+from explain.attribution.planning import TABLE_SLOTS, Plan, find_bottoms, plan, unit_tops
+from explain.attribution.structures import Columns, Ints, Listed, Numbers, Reals, Traced, Units, Words
+from explain.attribution.table_files import Tables, kept_tables, private_tables, table_file
+from explain.attribution.tracing import trace
+from explain.attribution.weights import pair_weights, shapley_weights
 from explain.errors import ModelUnsupported
-from explain.models.ensemble import TreeEnsemble
+from explain.models.ensemble import LEAF, TreeEnsemble
 
-LAYOUT = b"ofrecord-treeshap/1"  # part of every table file's name; changed whenever the numbers in it change
-
-COUNT_BYTES = 4
+LAYOUT = b"ofrecord-treeshap/2"  # part of every table file's name; changed whenever the numbers in it change
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """Everything `explain_rows` needs, and how it is stored."""
+    """Everything `explain_rows` needs, and how it is stored.
 
-    nodes: Nodes
-    prepared: Prepared
+    The trees of output k are `output_at[k]:output_at[k + 1]`; `base_values` has shape (outputs,).
+    """
+
+    columns: Columns
+    trees: Units
     listed: Listed
-    base_value: float
-    table_bytes: int
-    count_bytes: int
+    tables: Tables
+    output_at: Ints
+    base_values: Reals
+    full_units: int
+    pair_units: int
     pattern_bytes: int
-    table_units: int
-    listed_leaves: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,113 +54,92 @@ class TableCache:
 def prepare_kernel(
     trees: TreeEnsemble, reference: Reals, memory_cap_bytes: int, cache: TableCache | None
 ) -> Kernel:
-    """Lay the trees out and reduce the reference to tables, counts and patterns within the cap."""
-    nodes = lay_out(trees)
-    rows = narrowed(reference, trees.input_width)
-    listed = list_leaves(nodes, rows, memory_cap_bytes)
-    pattern_bytes = listed.pattern_words.nbytes + listed.pattern_count.nbytes + listed.pattern_ones.nbytes
-    plan = _plan(nodes, memory_cap_bytes - pattern_bytes)
-    counts = np.zeros(_total(plan.count_at, state_counts(nodes)), dtype=np.uint32)
-    if len(counts):
-        count_states(nodes, rows, plan.count_at, counts)
-    prepared = Prepared(
-        tables=read_only(np.zeros(0, dtype=plan.dtype)),
-        table_at=plan.table_at,
-        counts=counts,
-        count_at=plan.count_at,
-        ones=_ones_below(2**STATE_SLOTS + 1),
-        bits=_bits_of(2**STATE_SLOTS),
-        weights=shapley_weights(max(STATE_SLOTS, int(nodes.slots.max(initial=0))) + 2),
-        rows=len(rows),
-    )
-    prepared = prepared._replace(tables=_tables(nodes, rows, prepared, plan.dtype, cache))
-    margins = reference_margins(nodes, rows)
+    """Lay the trees out and reduce the reference to tables and patterns within the cap."""
+    columns, column, cut = columns_of(trees)
+    traced = trace(trees, column, cut)
+    ranks = ranks_of(columns, reference)
+    chosen, leaves = _plan(traced, ranks, memory_cap_bytes, trees.float_width)
+    tops, full = unit_tops(traced, chosen)
+    units = lay_out(traced, tops, full)
+    listed = pack(traced, leaves, len(ranks), shapley_weights(int(traced.slots.max(initial=0)) + 2))
+    output_at = np.searchsorted(np.sort(trees.tree_output), np.arange(trees.outputs + 1)).astype(np.int64)
     return Kernel(
-        nodes=nodes,
-        prepared=prepared,
+        columns=columns,
+        trees=units,
         listed=listed,
-        base_value=constant_part(trees) + math.fsum(margins.tolist()) / len(rows),
-        table_bytes=prepared.tables.nbytes,
-        count_bytes=counts.nbytes,
-        pattern_bytes=pattern_bytes,
-        table_units=int(np.count_nonzero(plan.table_at != ABSENT)),
-        listed_leaves=len(listed.value),
+        tables=_tables(traced, units, ranks, chosen, cache),
+        output_at=output_at,
+        base_values=_base_values(trees, traced, ranks, output_at),
+        full_units=int(np.count_nonzero(full)),
+        pair_units=int(np.count_nonzero(~full)),
+        pattern_bytes=sum(leaf.patterns.nbytes for leaf in leaves),
     )
 
 
-def shapley_weights(size: int) -> Reals:
-    """Return w[a, b] = (a-1)! b! / (a+b)! for 1 <= a < size, 0 <= b < size (0 for a = 0).
-
-    By w[1, b] = 1 / (b + 1) and w[a + 1, b] = w[a, b] * a / (a + b + 1): products only, so nothing cancels
-    and nothing overflows at any depth.
-    """
-    weights = np.zeros((size, size))
-    b = np.arange(size, dtype=np.float64)
-    if size > 1:
-        weights[1] = 1.0 / (b + 1.0)
-    for a in range(1, size - 1):
-        weights[a + 1] = weights[a] * a / (a + b + 1.0)
-    return weights
+def ranks_of(columns: Columns, rows: Reals) -> Words:
+    """Return the ranks of float64 rows of shape (n, features), shape (n, columns)."""
+    ranks = np.empty((len(rows), len(columns.feature)), dtype=np.uint32)
+    rank_rows(columns, rows, ranks)
+    return ranks
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """Where each unit's table or counts begin (ABSENT for neither), and the width of table numbers."""
+def _plan(traced: Traced, ranks: Words, cap_bytes: int, float_width: int) -> tuple[Plan, list[Leaf]]:
+    """Choose how each bottom is kept, and list the leaves that have no table."""
+    bottoms = find_bottoms(traced)
+    deep = (traced.height == 0) & (traced.slots > TABLE_SLOTS)
+    leaves: list[Leaf] = []
+    room = cap_bytes
+    for node in np.flatnonzero(deep).tolist():
+        leaves.append(list_leaf(traced, node, ranks))
+        room -= leaves[-1].patterns.nbytes
+        if room < 0:
+            raise ModelUnsupported(f"patterns of deep leaves above the memory cap of {cap_bytes} bytes")
+    found: dict[int, list[Leaf]] = {}
 
-    table_at: Ints
-    count_at: Ints
-    dtype: TableType
+    def listed_bytes(top: int) -> int:
+        found[top] = [list_leaf(traced, leaf, ranks) for leaf in leaves_below(traced, top)]
+        return sum(leaf.patterns.nbytes for leaf in found[top])
 
-
-def _plan(nodes: Nodes, cap_bytes: int) -> _Plan:
-    """Decide for each unit between table and counts."""
-    entries, states = table_entries(nodes), state_counts(nodes)
-    dtype: TableType = np.float64 if 8 * int(entries.sum()) <= cap_bytes else np.float32
-    units = np.flatnonzero(states)
-    order = units[np.argsort(entries[units], kind="stable")]
-    tables = np.concatenate([[0], np.cumsum(entries[order] * np.dtype(dtype).itemsize)])
-    counts = np.concatenate([[0], np.cumsum(states[order] * COUNT_BYTES)])
-    total = tables + counts[-1] - counts  # bytes when the first n units have tables; it never falls with n
-    if total[0] > cap_bytes:
-        raise ModelUnsupported(f"reference counts of {total[0]} bytes above the memory cap")
-    has_table = np.zeros(len(states), dtype=np.bool_)
-    has_table[order[: int(np.searchsorted(total, cap_bytes, side="right")) - 1]] = True
-    return _Plan(_places(has_table, entries), _places((states > 0) & ~has_table, states), dtype)
+    chosen = plan(traced, bottoms, room, float_width, listed_bytes)
+    return chosen, leaves + [leaf for top in chosen.listed.tolist() for leaf in found[top]]
 
 
-def _places(chosen: NDArray[np.bool_], sizes: Ints) -> Ints:
-    sizes = np.where(chosen, sizes, 0)
-    return np.where(chosen, np.cumsum(sizes) - sizes, ABSENT)
-
-
-def _total(places: Ints, sizes: Ints) -> int:
-    return int(sizes[places != ABSENT].sum())
-
-
-def _tables(
-    nodes: Nodes, rows: Reals, prepared: Prepared, dtype: TableType, cache: TableCache | None
-) -> Numbers:
-    count = _total(prepared.table_at, table_entries(nodes))
+def _tables(traced: Traced, units: Units, ranks: Words, chosen: Plan, cache: TableCache | None) -> Tables:
+    count = int(units.table_at[-1])
 
     def fill(tables: Numbers) -> None:
-        fill_tables(nodes, rows, prepared, tables)
+        weights = pair_weights(TABLE_SLOTS + 2)
+        for tree in range(len(units.unit_at) - 1):
+            first, end = (int(units.table_at[units.unit_at[at]]) for at in (tree, tree + 1))
+            if end > first:
+                made = np.zeros(end - first)
+                fill_tree(traced, units, tree, ranks, weights, made)
+                tables[first:end] = made
 
     if cache is None or count == 0:
-        values = np.zeros(count, dtype=dtype)
-        fill(values)
-        return read_only(values)
-    chosen = np.packbits(prepared.table_at != ABSENT).tobytes()
-    return kept_tables(table_file(cache.directory, (LAYOUT, *cache.parts, chosen)), count, dtype, fill)
+        return private_tables(count, chosen.dtype, fill)
+    parts = (LAYOUT, *cache.parts, np.dtype(chosen.dtype).str.encode(), chosen.form.tobytes())
+    return kept_tables(table_file(cache.directory, parts), count, chosen.dtype, fill)
 
 
-def _ones_below(size: int) -> Ints:
-    """Return for each u < size the number of set bits in 0, 1, ..., u - 1 together."""
-    ones = np.bitwise_count(np.arange(size, dtype=np.uint64)).astype(np.int64)
-    return np.cumsum(ones) - ones
+def _base_values(trees: TreeEnsemble, traced: Traced, ranks: Words, output_at: Ints) -> Reals:
+    """Return each output's mean margin over the reference, summed exactly over the rows."""
+    values = []
+    for output, constant in enumerate(trees.base_margins.tolist()):
+        sums = sum_leaves(traced, ranks, output_at[output], output_at[output + 1])
+        values.append(constant + math.fsum(sums.tolist()) / len(ranks))
+    return np.array(values)
 
 
-def _bits_of(size: int) -> NDArray[np.uint8]:
-    """Return the set bits of each u < size, ascending, one mask after the other."""
-    masks, positions = np.nonzero(np.arange(size)[:, np.newaxis] >> np.arange(size.bit_length()) & 1)
-    ascending: NDArray[np.uint8] = positions[np.argsort(masks, kind="stable")].astype(np.uint8)
-    return ascending
+@compiled
+def sum_leaves(traced: Traced, ranks: Words, first: int, end: int) -> Reals:
+    """Return each row's sum of the leaf values of trees `first` to `end - 1`, in float64."""
+    sums = np.zeros(len(ranks))
+    for t in range(first, end):
+        for r in range(len(ranks)):
+            node = traced.offsets[t]
+            while traced.left[node] != LEAF:
+                right = ranks[r, traced.column[node]] >= traced.cut[node]
+                node = np.int64(traced.right[node] if right else traced.left[node])
+            sums[r] += traced.value[node]
+    return sums

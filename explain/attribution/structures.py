@@ -1,9 +1,12 @@
 """The arrays that the compiled kernel reads.
 
-A *unit* is an inner node with one or two leaf children. Along the path to it every distinct feature has a
-*slot*; a row *violates* a slot when it fails some condition on that feature. A row's *state* at a unit is the
-bit mask of the violated slots of the path and, as its lowest bit, the side taken at the node itself, so two
-sibling leaves share one state.
+A row enters the kernel as *ranks*: for each column (a feature with one way of treating what is missing, or
+one categorical split) how many of its thresholds the row's value has passed. A node tests `rank >= cut`.
+
+Along the path to a node every distinct feature has a *slot*; a row *violates* a slot when it fails some
+condition on that feature, and its *mask* is the set of violated slots. A *unit* is a leaf, or a small subtree
+at the bottom of a tree (at most three tests); a row's *state* at a unit is the mask of the path above it and,
+as its lowest bits, the sides taken at the unit's own tests.
 """
 
 from __future__ import annotations
@@ -13,10 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-STATE_SLOTS = 12  # units with more slots have too many states to keep a number for each
-ABSENT = -1
-LEFT, RIGHT, FEATURE, SLOT, SLOTS, FLAGS, ABOVE, PATH = range(8)
-DEFAULT_RIGHT, OPENS, CATEGORICAL = 1, 2, 4
+COLUMN, CUT, SLOT, LEFT, RIGHT = range(5)
+COLUMN_0, CUT_0, COLUMN_1, CUT_1, COLUMN_2, CUT_2, TESTS, SLOTS, WIDTH, FEATURES = range(10)
 
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
@@ -24,81 +25,100 @@ Reals = NDArray[np.float64]
 TableType = type[np.float64] | type[np.float32]
 Numbers = NDArray[np.float64 | np.float32]
 Flags = NDArray[np.bool_]
+Words = NDArray[
+    np.uint32
+]  # unsigned: what is never negative is an index without a case for counting from the end
 
 
-class Nodes(NamedTuple):
-    """The inner nodes of all trees, parents first; tree t has nodes `offsets[t]` to `offsets[t + 1] - 1`.
+class Columns(NamedTuple):
+    """What a row's ranks are taken from.
 
-    `left` and `right` count from the tree's first node and point past its last one where the child is a
-    leaf, whose margin is then `left_value` or `right_value`. `slots` is how many distinct features the path
-    above a node has, `slot` the slot of the node's own feature (equal to `slots` where `opens`: it is a new
-    one), and the path's features stand in `path_feature` from `path` on. `links` repeats what explaining a
-    row reads of each node, side by side in the order of the constants LEFT to PATH: one cache line instead
-    of eight.
+    Column c reads `feature[c]`. Its thresholds are `cuts[cut_at[c]:cut_at[c + 1]]`, ascending, or it is a
+    categorical split with the bit set `words[word_at[c]:word_at[c + 1]]`. `missing` and `default_right` are
+    as in a TreeEnsemble. Column 0 belongs to no split: its rank is always 0.
+    """
+
+    feature: Small
+    missing: NDArray[np.uint8]
+    default_right: Flags
+    categorical: Flags
+    cut_at: Ints
+    cuts: Reals
+    word_at: Ints
+    words: Words
+    inclusive: bool
+    listed_right: bool
+    narrow: bool
+
+
+class Traced(NamedTuple):
+    """All nodes of all trees, each tree in preorder, the trees in the order of their outputs.
+
+    `left` and `right` are -1 at a leaf. `slots` is how many distinct features the path above a node has,
+    `slot` the slot of an inner node's own feature (equal to `slots` where it is a new one). `height` is 0 at
+    a leaf, `deepest` the most slots of any leaf below.
     """
 
     offsets: Ints
+    parent: Small
     left: Small
     right: Small
     feature: Small
-    threshold: Reals
-    default_left: Flags
-    category_start: Ints
-    category_size: Ints
-    category_words: NDArray[np.uint32]
-    listed_left: Flags
-    left_leaf: Flags
-    right_leaf: Flags
-    left_value: Reals
-    right_value: Reals
     slots: Small
     slot: Small
-    opens: Flags
-    path: Ints
-    path_feature: Small
-    links: Small
+    height: Small
+    deepest: Small
+    column: Small
+    cut: Small
+    value: Reals
 
 
-class Prepared(NamedTuple):
-    """The reference as the kernel reads it.
+class Units(NamedTuple):
+    """The trees as a row is explained: nodes above all units first, then units.
 
-    Node i has its table at `tables[table_at[i]:]`, or its counts at `counts[count_at[i]:]`; -1 where it has
-    none. `ones[u]` is the number of set bits in all masks below u, so that the slots of mask u are
-    `bits[ones[u]:ones[u + 1]]`. `weights[a, b]` is (a-1)! b! / (a+b)!.
+    Tree t has the inner nodes `inner_at[t]:inner_at[t + 1]`, units with full rows `unit_at[t]:pair_at[t]` and
+    units kept as pairs `pair_at[t]:unit_at[t + 1]`. `inner` holds per node COLUMN to RIGHT, the children
+    counted from the tree's first inner node on through its units. `units` holds per unit COLUMN_0 to
+    FEATURES: up to three tests (column 0 where there is none), how many tests and slots it has, how many
+    numbers per state, and where in `features` those of its slots and then of its own new ones begin; its
+    numbers begin at `table_at` in the tables, and `top` is its topmost node.
     """
 
-    tables: Numbers
+    inner_at: Ints
+    inner: Words
+    unit_at: Ints
+    pair_at: Ints
+    units: Words
     table_at: Ints
-    counts: NDArray[np.uint32]
-    count_at: Ints
-    ones: Ints
-    bits: NDArray[np.uint8]
-    weights: Reals
-    rows: int
+    features: Words
+    top: Words
+    places: int
 
 
 class Listed(NamedTuple):
-    """Leaves with too many slots for a state: their path's steps, slots and reference patterns.
+    """Leaves without a table: their path's steps, slots and reference patterns.
 
     Tree t has leaves `offsets[t]` to `offsets[t + 1] - 1`. Leaf l takes steps `step_at[l]:step_at[l + 1]`
-    (node, side, slot), has slot features from `slot_at[l]` on and patterns `pattern_at[l]:pattern_at[l + 1]`,
-    each of `words` 64-bit words of violated slots with its count and number of set bits.
+    (column, cut, side, slot) and has slot features `slot_feature[slot_at[l]:slot_at[l + 1]]`. A pattern is as
+    many 32-bit words of violated slots as the leaf's slots need, and then how many reference rows have it;
+    the leaf's are `patterns[pattern_at[l]:pattern_at[l + 1]]`. `value` is divided by the number of reference
+    rows; `weights[a, b]` is (a-1)! b! / (a+b)!.
     """
 
     offsets: Ints
     value: Reals
     step_at: Ints
-    step_node: Small
-    step_right: NDArray[np.bool_]
-    step_slot: Small
+    step_column: Words
+    step_cut: Words
+    step_right: Flags
+    step_slot: Words
     slot_at: Ints
-    slot_feature: Small
+    slot_feature: Words
     pattern_at: Ints
-    pattern_words: NDArray[np.uint64]
-    pattern_ones: Ints
-    pattern_count: Ints
+    patterns: Words
+    weights: Reals
 
 
-def narrowed(rows: Reals, float_width: int) -> Reals:
+def narrowed(rows: Reals, width: int) -> Reals:
     """Round rows to the model's own number width, as its library does before comparing."""
-    return np.array(rows, dtype=np.float32 if float_width == 32 else np.float64).astype(np.float64)
+    return np.array(rows, dtype=np.float32 if width == 32 else np.float64).astype(np.float64)

@@ -1,29 +1,60 @@
-"""Prepared tables as files: one per (model, reference, layout), shared by all processes of a machine.
+"""Prepared tables as files: one per (model, reference, layout), mapped and shared by all processes.
 
 A file is a 128-byte header (magic, number of values, SHA-256 of the values) and the values, little-endian
-float64 or float32. It is written beside its final name and moved there in one step, and it is believed only
-if the number and the digest are right; otherwise it is made again.
+float64 or float32. It is written beside its final name, made read-only for its owner and moved there in one
+step; it is believed only if the number and the digest are right, otherwise it is made again. The digest is
+taken over the mapping itself, so every page is in memory before the first explanation.
 
-The values are read into memory rather than mapped: under a mapping, whoever changes the file later changes
-the answers of a running process, or kills it by making the file shorter, and neither is seen by the digest.
+Whoever changes the file later changes the answers of a running process, or kills it by making the file
+shorter. Whether that happened is asked before and after every explanation: a change of content or length
+changes the file's times or its size, and TablesChanged is raised instead of an answer.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
+import mmap
 import os
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from explain.attribution.structures import Numbers, TableType
+from explain.errors import TablesChanged
 
-MAGIC = b"ofrecord-tables/1\n"
+MAGIC = b"ofrecord-tables/2\n"
 HEADER = struct.Struct("<18sQ32s70x")
+
+State = tuple[int, ...]
+
+
+class Tables:
+    """Prepared numbers, read-only: in private memory, or mapped from a file that is held open."""
+
+    def __init__(self, numbers: Numbers, descriptor: int | None = None, known: State | None = None) -> None:
+        numbers.setflags(write=False)  # the kernel is compiled for frozen tables
+        self.numbers = numbers
+        self._descriptor = descriptor
+        self._known = known
+
+    @property
+    def intact(self) -> bool:
+        """Whether the file is as it was when its digest was compared."""
+        return self._descriptor is None or _state(self._descriptor) == self._known
+
+    def check(self) -> None:
+        """Raise TablesChanged if the file is not as it was when its digest was compared."""
+        if not self.intact:
+            raise TablesChanged
+
+    def __del__(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def table_file(directory: Path, parts: tuple[bytes, ...]) -> Path:
@@ -34,50 +65,84 @@ def table_file(directory: Path, parts: tuple[bytes, ...]) -> Path:
     return directory / f"treeshap-{digest.hexdigest()}.tables"
 
 
-def kept_tables(path: Path, count: int, dtype: TableType, fill: Callable[[Numbers], None]) -> Numbers:
-    """Return the values in the file, read-only; make the file if it is not there or not right.
+def private_tables(count: int, dtype: TableType, fill: Callable[[Numbers], None]) -> Tables:
+    """Make the values in this process's own memory."""
+    values = np.zeros(count, dtype=dtype)
+    fill(values)
+    return Tables(values)
 
-    A directory that cannot be written costs the next process the making, and nothing else.
+
+def kept_tables(path: Path, count: int, dtype: TableType, fill: Callable[[Numbers], None]) -> Tables:
+    """Return the values of the file, mapped; make the file if it is not there or not right.
+
+    Where the directory cannot be written the values stay in private memory.
     """
-    kept = _read(path, count, dtype)
+    kept = _mapped(path, count, dtype)
     if kept is not None:
         return kept
     values = np.zeros(count, dtype=dtype)
     fill(values)
-    with contextlib.suppress(OSError):
-        _write(path, values)
-    return read_only(values)
+    with contextlib.suppress(OSError), _alone_in(path.parent):
+        kept = _mapped(path, count, dtype)  # another process may have been faster: what it uses must stay
+        if kept is None:
+            _write(path, values)
+            kept = _mapped(path, count, dtype)
+    return kept or Tables(values)
 
 
-def read_only(values: Numbers) -> Numbers:
-    """Freeze an array: the kernel is compiled for frozen tables."""
-    values.setflags(write=False)
-    return values
-
-
-def _read(path: Path, count: int, dtype: TableType) -> Numbers | None:
-    values = np.empty(count, dtype=dtype)
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Let one process at a time put files into the directory."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
-        with path.open("rb") as file:
-            header = file.read(HEADER.size)
-            whole = file.readinto(values.data.cast("B")) == values.nbytes and not file.read(1)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _state(descriptor: int) -> State:
+    now = os.fstat(descriptor)
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+
+
+def _mapped(path: Path, count: int, dtype: TableType) -> Tables | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return None
-    if len(header) != HEADER.size or not whole:
+    try:
+        known = _state(descriptor)
+        numbers = _checked(descriptor, count, dtype)
+        if numbers is not None and _state(descriptor) == known:
+            return Tables(numbers, os.dup(descriptor), known)
+    except OSError:
         return None
-    magic, stated, digest = HEADER.unpack(header)
-    if magic != MAGIC or stated != count or hashlib.sha256(values.data).digest() != digest:
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _checked(descriptor: int, count: int, dtype: TableType) -> Numbers | None:
+    size = HEADER.size + count * np.dtype(dtype).itemsize
+    if os.fstat(descriptor).st_size != size:
         return None
-    return read_only(values)
+    content = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+    magic, stated, digest = HEADER.unpack(content[: HEADER.size])
+    numbers: Numbers = np.frombuffer(content, dtype=dtype, offset=HEADER.size)
+    if magic != MAGIC or stated != count or hashlib.sha256(numbers.data).digest() != digest:
+        return None
+    return numbers
 
 
 def _write(path: Path, values: Numbers) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".treeshap-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(HEADER.pack(MAGIC, len(values), hashlib.sha256(values.data).digest()))
             values.tofile(file)
+            os.fchmod(file.fileno(), 0o400)
         Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)

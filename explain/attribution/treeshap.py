@@ -8,6 +8,7 @@ single-reference games, computed for all reference rows at once (see `kernel`).
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.base import Attribution, reconcile
-from explain.attribution.structures import narrowed
-from explain.features import FloatWidth
 from explain.models.base import Model, tree_form
 
 if TYPE_CHECKING:
@@ -32,13 +31,13 @@ BLOCK_ROWS = 128  # so many rows walk one tree's tables before the next tree's p
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How the reference is held: units with full tables, with counts only, and leaves listed one by one.
+    """How the reference is held (see `planning`): units with full rows, units as pairs, and listed leaves.
 
-    `table_width` is the number of bits of a table entry: 64, or 32 where the cap leaves no room for more.
+    `table_width` is the number of bits of a table's numbers: 64 or 32.
     """
 
     table_units: int
-    count_units: int
+    pair_units: int
     listed_leaves: int
     table_width: int
     table_bytes: int
@@ -49,13 +48,12 @@ class Storage:
 class TreeShap:
     """Interventional Shapley values of one model against one reference, prepared once; thread-safe.
 
-    `base_value` is the mean margin of the reference rows. Values are in margin space.
+    `base_values`, shape (outputs,), are the mean margins of the reference rows. Values are in margin space.
     """
 
-    base_value: float
+    base_values: Reals
     storage: Storage
     features: int
-    input_width: FloatWidth
     kernel: Kernel = field(repr=False)
 
     @classmethod
@@ -69,14 +67,14 @@ class TreeShap:
     ) -> TreeShap:
         """Reduce a reference of shape (n, features) to what explaining a row needs.
 
-        With `cache_dir` the tables are files there, read by every process that prepares the same model
-        and reference. Raises ModelUnsupported if even the reference's counts exceed the memory cap.
+        With `cache_dir` the tables are files there, shared by every process that prepares the same model
+        and reference. Raises ModelUnsupported if the reference cannot be held inside the memory cap.
         """
         # numba takes most of a second to import: saved by a process that explains nothing.
         from explain.attribution.preparation import TableCache, prepare_kernel  # noqa: PLC0415
 
         trees = tree_form(model)
-        rows = np.ascontiguousarray(reference, dtype=np.float64)
+        rows = np.array(reference, dtype=np.float64, order="C")
         if rows.ndim != 2 or rows.shape[1] != trees.n_features or not len(rows):
             raise ValueError(f"a reference of shape (n, {trees.n_features}) is needed, not {rows.shape}")
         digest = hashlib.sha256(rows.astype("<f8").data).digest()
@@ -84,36 +82,67 @@ class TreeShap:
         cache = None if cache_dir is None else TableCache(cache_dir, parts)
         kernel = prepare_kernel(trees, rows, memory_cap_bytes, cache)
         storage = Storage(
-            table_units=kernel.table_units,
-            count_units=int(np.count_nonzero(kernel.prepared.count_at >= 0)),
-            listed_leaves=kernel.listed_leaves,
-            table_width=8 * kernel.prepared.tables.itemsize,
-            table_bytes=kernel.table_bytes,
-            other_bytes=kernel.count_bytes + kernel.pattern_bytes,
+            table_units=kernel.full_units,
+            pair_units=kernel.pair_units,
+            listed_leaves=len(kernel.listed.value),
+            table_width=8 * kernel.tables.numbers.itemsize,
+            table_bytes=kernel.tables.numbers.nbytes,
+            other_bytes=kernel.pattern_bytes,
         )
-        return cls(kernel.base_value, storage, trees.n_features, trees.input_width, kernel)
+        return cls(kernel.base_values, storage, trees.n_features, kernel)
 
-    def explain(self, row: Reals) -> tuple[float, Reals]:
-        """Return the base value and the Shapley values, shape (features,), of one float64 row."""
-        base_value, phi = self.explain_batch(row[np.newaxis, :])
+    @property
+    def base_value(self) -> float:
+        """The base value of a model with one output."""
+        (value,) = self.base_values.tolist()
+        return float(value)
+
+    @property
+    def intact(self) -> bool:
+        """Whether the prepared tables are what they were; if not, nothing can be explained any more."""
+        return self.kernel.tables.intact
+
+    def explain(self, row: Reals, output: int = 0) -> tuple[float, Reals]:
+        """Return the base value and the Shapley values, shape (features,), of one float64 row.
+
+        They are those of one output's margin. Raises TablesChanged if the tables are not what they were.
+        """
+        base_value, phi = self.explain_batch(row[np.newaxis, :], output)
         return base_value, phi[0]
 
-    def explain_batch(self, rows: Reals) -> tuple[float, Reals]:
+    def explain_batch(self, rows: Reals, output: int = 0, *, threads: int = 1) -> tuple[float, Reals]:
         """Return the base value and the Shapley values, shape (n, features), of n float64 rows.
 
-        Each row gets, bit for bit, what it would get alone. The GIL is released.
+        Each row gets, bit for bit, what it would get alone, on any number of threads. The GIL is released.
         """
-        from explain.attribution.kernel import explain_rows  # noqa: PLC0415  as above
-
         if rows.ndim != 2 or rows.shape[1] != self.features:
             raise ValueError(f"rows of shape (n, {self.features}) are needed, not {rows.shape}")
-        given = narrowed(rows, self.input_width)
-        phi = np.zeros((len(given), self.features))
+        if not 0 <= output < len(self.base_values):
+            raise ValueError(f"there is no output {output} among {len(self.base_values)}")
+        given = np.array(
+            rows, dtype=np.float64, order="C"
+        )  # a frozen array would be another type to compile for
+        phi = np.zeros(given.shape)
+        blocks = [slice(at, at + BLOCK_ROWS) for at in range(0, len(given), BLOCK_ROWS)]
+        self.kernel.tables.check()
+        if threads > 1 and len(blocks) > 1:
+            with ThreadPoolExecutor(min(threads, len(blocks))) as pool:
+                list(pool.map(lambda block: self._explain(given[block], output, phi[block]), blocks))
+        else:
+            for block in blocks:
+                self._explain(given[block], output, phi[block])
+        self.kernel.tables.check()
+        return float(self.base_values[output]), phi
+
+    def _explain(self, rows: Reals, output: int, phi: Reals) -> None:
+        """Add the values of a block of rows to `phi`."""
+        from explain.attribution.kernel import explain_block  # noqa: PLC0415  as above
+
         kernel = self.kernel
-        for start in range(0, len(given), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            explain_rows(kernel.nodes, kernel.prepared, kernel.listed, given[block], phi[block])
-        return self.base_value, phi
+        first, end = kernel.output_at[output], kernel.output_at[output + 1]
+        explain_block(
+            kernel.columns, kernel.trees, kernel.listed, kernel.tables.numbers, rows, first, end, phi
+        )
 
 
 def attribute(model: Model, shap: TreeShap, row: Reals) -> Attribution:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from explain.attribution.compiling import keep_compiled_in
-from explain.attribution.kernel import explain_rows
-from explain.attribution.kernel_preparation import take_sides
+from explain.attribution.kernel import explain_block
 from explain.attribution.preparation import prepare_kernel
+from explain.attribution.structures import Numbers
 from explain.models.ensemble import TreeEnsemble
 
 KERNELS = "kernels"
@@ -25,12 +25,12 @@ def warm(cache_dir: Path | None) -> None:
     """Compile every kernel, or load it from `cache_dir`/kernels if that can be written."""
     if cache_dir is not None:
         keep_compiled_in(cache_dir / KERNELS)
-    trees = _stump()
     rows = np.array([[0.0], [1.0]])
-    for cap in (8, 16, 1 << 20):  # room for counts alone, for float32 tables, for float64 tables
-        kernel = prepare_kernel(trees, rows, cap, None)
-        explain_rows(kernel.nodes, kernel.prepared, kernel.listed, rows, np.zeros((2, 1)))
-        take_sides(kernel.nodes, 0, rows)
+    kernel = prepare_kernel(_stump(), rows, 1 << 20, None)
+    for width in (np.float32, np.float64):
+        numbers: Numbers = kernel.tables.numbers.astype(width)
+        numbers.setflags(write=False)
+        explain_block(kernel.columns, kernel.trees, kernel.listed, numbers, rows, 0, 1, np.zeros((2, 1)))
 
 
 def _stump() -> TreeEnsemble:

@@ -44,14 +44,16 @@ CASES: dict[str, dict] = {
 }
 
 
-def assert_exact(trained: Trained, rows: np.ndarray, reference: np.ndarray, **storage: int) -> None:
+def assert_exact(
+    trained: Trained, rows: np.ndarray, reference: np.ndarray, *, within: float = 1e-9, **storage: int
+) -> None:
     model = trained.model()
     shap = TreeShap.prepare(model, reference, cache_dir=None, **storage)
     for row in rows:
         base_value, phi = shap.explain(row)
         expected_base, expected = brute_force(trained, row, reference)
         assert base_value == pytest.approx(expected_base, abs=1e-9)
-        assert phi == pytest.approx(expected, abs=1e-9)
+        assert phi == pytest.approx(expected, abs=within)
         assert attribute(model, shap, row).error < 1e-4
 
 
@@ -63,12 +65,21 @@ def test_every_construct_equals_brute_force(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["numeric", "partitioned categories", "deep trees"])
-def test_counts_alone_equal_brute_force(name: str) -> None:
+def test_however_the_reference_is_held_values_equal_brute_force(name: str) -> None:
     trained = train(**CASES[name])
     model, reference = trained.model(), trained.rows[:20]
-    tight = TreeShap.prepare(model, reference, cache_dir=None, memory_cap_bytes=least_bytes(model, reference))
-    assert tight.storage.table_units == 0
-    assert_exact(trained, trained.rows[50:52], reference, memory_cap_bytes=least_bytes(model, reference))
+    least = least_bytes(model, reference)
+    roomy = TreeShap.prepare(model, reference, cache_dir=None).storage
+    assert (roomy.pair_units, roomy.listed_leaves, roomy.table_width) == (0, 0, 64)
+    held = []
+    for cap in np.linspace(least, roomy.table_bytes // 2, 6).astype(int).tolist():
+        storage = TreeShap.prepare(model, reference, cache_dir=None, memory_cap_bytes=cap).storage
+        assert storage.table_bytes + storage.other_bytes <= cap
+        held.append(storage)
+        assert_exact(trained, trained.rows[50:52], reference, within=1e-6, memory_cap_bytes=cap)
+    assert min(storage.pair_units for storage in held) < max(storage.pair_units for storage in held)
+    assert held[0].listed_leaves > 0
+    assert (held[-1].listed_leaves, held[-1].table_width) == (0, 32)
 
 
 def least_bytes(model: Model, reference: np.ndarray) -> int:

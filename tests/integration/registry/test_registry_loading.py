@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from explain.errors import TablesChanged
 from registry import loading, store
 from registry.errors import BlobDamaged, ModelUnknown, NotApproved, VersionUnknown
 from registry.loaded_version import LoadedVersion
@@ -89,6 +90,24 @@ def test_a_version_read_back_explains_as_it_did_when_it_was_registered(
     expected, same = before.shap.explain(row)
     assert base_value == expected
     np.testing.assert_array_equal(phi, same)
+
+
+def test_a_version_whose_tables_were_changed_is_loaded_anew(
+    pool: Pool, registered: PreparedVersion, cache_folder: Path
+) -> None:
+    cache = VersionCache(pool, cache_dir=cache_folder)
+    loaded = cache.get_any("boston-mortgage", "1")
+    row = loaded.reference.rows[0]
+    expected = loaded.shap.explain(row)[1]
+    for file in cache_folder.glob("treeshap-*.tables"):
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(TablesChanged):
+        loaded.shap.explain(row)
+    again = cache.get_any("boston-mortgage", "1")
+    assert again is not loaded
+    assert cache.get_any("boston-mortgage", "1") is again
+    np.testing.assert_array_equal(again.shap.explain(row)[1], expected)
 
 
 def test_one_thread_loads_while_the_others_wait(

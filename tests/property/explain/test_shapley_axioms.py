@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from explain.attribution.treeshap import TreeShap
 from explain.brute_force import frozen_game
-from explain.models.ensemble import LEAF, TreeEnsemble
+from explain.errors import ModelUnsupported
+from explain.models.ensemble import (
+    BELOW_ZERO,
+    LEAF,
+    MISSING_NAN,
+    MISSING_NONE,
+    MISSING_ZERO,
+    ZERO_WINDOW,
+    TreeEnsemble,
+)
 
 FEATURES = 4
 
@@ -31,7 +40,7 @@ def random_trees(seed: int, comparison: str, listed_goes: str, count: int = 3) -
     """Grow random trees over a coarse grid of thresholds, a third of the splits by category."""
     generator = np.random.default_rng(seed)
     columns: dict[str, list] = {
-        name: [] for name in ("left", "right", "feature", "threshold", "default", "value")
+        name: [] for name in ("left", "right", "feature", "threshold", "missing", "default", "value")
     }
     starts, words, offsets = [], [], [0]
     for _ in range(count):
@@ -46,6 +55,7 @@ def random_trees(seed: int, comparison: str, listed_goes: str, count: int = 3) -
             columns["threshold"].append(
                 float(generator.integers(0, 5)) if grows and not by_category else np.nan
             )
+            columns["missing"].append(int(generator.integers(3)))
             columns["default"].append(bool(grows and generator.random() < 0.5))
             columns["value"].append(0.0 if grows else float(generator.normal()))
             starts.append(len(words) if by_category else -1)
@@ -59,7 +69,7 @@ def random_trees(seed: int, comparison: str, listed_goes: str, count: int = 3) -
         right=np.array(columns["right"], dtype=np.int32),
         feature=np.array(columns["feature"], dtype=np.int32),
         threshold=np.array(columns["threshold"]),
-        missing=np.zeros(len(starts), dtype=np.uint8),
+        missing=np.where(np.array(starts) >= 0, MISSING_NAN, columns["missing"]).astype(np.uint8),
         default_left=np.array(columns["default"], dtype=np.bool_),
         value=np.array(columns["value"]),
         cover=np.zeros(0),
@@ -82,8 +92,10 @@ def walk(trees: TreeEnsemble, row: np.ndarray) -> float:
     for root in trees.offsets[:-1]:
         node = int(root)
         while trees.left[node] != LEAF:
-            x = row[trees.feature[node]]
-            if np.isnan(x):
+            x, kind = row[trees.feature[node]], trees.missing[node]
+            if kind == MISSING_NONE and np.isnan(x):
+                x = 0.0
+            if np.isnan(x) or (kind == MISSING_ZERO and BELOW_ZERO < x <= ZERO_WINDOW):
                 left = bool(trees.default_left[node])
             elif trees.category_start[node] >= 0:
                 listed = x < 32 and bool(int(trees.category_words[trees.category_start[node]]) >> int(x) & 1)
@@ -181,3 +193,40 @@ def test_a_reference_is_the_mean_of_its_rows(seed: int) -> None:
     rows, reference = draw(seed + 1, 3), draw(seed + 2, 6)
     singles = [explain(trees, rows, one[np.newaxis])[1] for one in reference]
     assert explain(trees, rows, reference)[1] == pytest.approx(np.mean(singles, axis=0), abs=1e-12)
+
+
+@few
+@given(SEEDS, COMPARISONS)
+def test_however_little_memory_there_is_the_values_are_the_same(seed: int, comparison: str) -> None:
+    trees = random_trees(seed, comparison, "left")
+    rows, reference = draw(seed + 1, 3), draw(seed + 2, 7)
+    truth = explain(trees, rows, reference)[1]
+    for cap in (64, 256, 1024, 2048, 4096):
+        try:
+            tight = TreeShap.prepare(Bare(trees), reference, cache_dir=None, memory_cap_bytes=cap)
+        except ModelUnsupported:
+            continue
+        assert tight.storage.table_bytes + tight.storage.other_bytes <= cap
+        assert tight.explain_batch(rows)[1] == pytest.approx(truth, abs=1e-12)
+
+
+@few
+@given(SEEDS)
+def test_each_output_has_the_values_of_its_own_trees(seed: int) -> None:
+    several = random_trees(seed, "<=", "right", count=5)
+    several = replace(
+        several,
+        tree_output=np.array([1, 0, 1, 2, 0], dtype=np.int32),
+        base_margins=np.array([0.5, -1.0, 2.0, 4.0]),
+    )
+    rows, reference = draw(seed + 1, 4), draw(seed + 2, 6)
+    shap = TreeShap.prepare(Bare(several), reference, cache_dir=None)
+    assert shap.base_values.shape == (4,)
+    for output in range(4):
+        alone = TreeShap.prepare(Bare(several.of_output(output)), reference, cache_dir=None)
+        base_value, phi = shap.explain_batch(rows, output)
+        assert (base_value, alone.base_value) == (shap.base_values[output], shap.base_values[output])
+        assert phi == pytest.approx(alone.explain_batch(rows)[1], abs=1e-12)
+        assert np.array_equal(shap.explain(rows[0], output)[1], phi[0])
+    with pytest.raises(ValueError, match="there is no output 4"):
+        shap.explain(rows[0], 4)

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[4]
 PROGRAM = """
 import sys
 from pathlib import Path
-from explain.attribution import compiling, kernel
+from explain.attribution import compiling, kernel_listed
 import numpy as np
 print(compiling.keep_compiled_in(Path(sys.argv[1])))
-assert kernel.bit_at(np.full(1, 4, np.uint64), 2)
+assert kernel_listed.bit_at(np.full(1, 4, np.uint32), 2)
 """
 
 
@@ -38,13 +38,13 @@ def run(directory: Path, **environment: str) -> str:
 
 def test_compiled_code_is_kept_in_the_named_directory(tmp_path: Path) -> None:
     assert run(tmp_path / "kernels") == "True"
-    assert list((tmp_path / "kernels").rglob("kernel.bit_at*.nbi"))
+    assert list((tmp_path / "kernels").rglob("kernel_listed.bit_at*.nbi"))
 
 
 def test_damaged_files_are_compiled_anew(tmp_path: Path) -> None:
     run(tmp_path)
-    (data,) = tmp_path.rglob("kernel.bit_at*.nbc")
-    (index,) = tmp_path.rglob("kernel.bit_at*.nbi")
+    (data,) = tmp_path.rglob("kernel_listed.bit_at*.nbc")
+    (index,) = tmp_path.rglob("kernel_listed.bit_at*.nbi")
     for file, cut in ((data, False), (index, False), (index, True)):
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 0x40
@@ -95,7 +95,7 @@ def test_an_unusable_directory_is_no_error(tmp_path: Path) -> None:
 def test_the_environment_rules(tmp_path: Path) -> None:
     assert run(tmp_path / "ours", NUMBA_CACHE_DIR=str(tmp_path / "theirs")) == "False"
     assert not (tmp_path / "ours").exists()
-    assert list((tmp_path / "theirs").rglob("kernel.bit_at*.nbi"))
+    assert list((tmp_path / "theirs").rglob("kernel_listed.bit_at*.nbi"))
 
 
 @pytest.mark.parametrize("module", ["explain.attribution.treeshap", "explain.models.xgboost"])

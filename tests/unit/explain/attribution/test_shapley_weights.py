@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from explain.attribution.preparation import shapley_weights
+from explain.attribution.weights import shapley_weights
 
 
 def test_small_weights_are_exact_fractions() -> None:

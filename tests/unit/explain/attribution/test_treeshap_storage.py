@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explain.attribution.treeshap import TreeShap
-from explain.errors import ModelUnsupported
+from explain.errors import ModelUnsupported, TablesChanged
 from tests.oracles.boosters import Trained, train
 
 
@@ -35,13 +35,13 @@ def test_a_row_alone_equals_the_row_in_a_batch(trained: Trained) -> None:
 def test_the_cap_changes_how_values_are_held_and_not_what_they_are(trained: Trained) -> None:
     full = prepared(trained)
     _, expected = full.explain_batch(trained.rows)
-    assert (full.storage.table_width, full.storage.count_units, full.storage.other_bytes) == (64, 0, 0)
+    assert (full.storage.table_width, full.storage.pair_units, full.storage.other_bytes) == (64, 0, 0)
     narrow = prepared(trained, full.storage.table_bytes - 1)
-    assert (narrow.storage.table_width, narrow.storage.count_units) == (32, 0)
+    assert (narrow.storage.table_width, narrow.storage.pair_units) == (32, 0)
     assert narrow.explain_batch(trained.rows)[1] == pytest.approx(expected, abs=1e-6)
     for share in (3, 6):
         mixed = prepared(trained, full.storage.table_bytes // share)
-        assert mixed.storage.count_units > 0
+        assert mixed.storage.pair_units + mixed.storage.listed_leaves > 0
         assert mixed.storage.table_bytes + mixed.storage.other_bytes <= full.storage.table_bytes // share
         assert mixed.explain_batch(trained.rows)[1] == pytest.approx(expected, abs=1e-6)
 
@@ -78,23 +78,40 @@ def test_a_damaged_table_file_is_made_again(trained: Trained, tmp_path: Path, da
         data[-5] ^= 1
     elif damage == "header":
         data[3] ^= 1
+    file.chmod(0o600)
     file.write_bytes({"length": bytes(data[:-8]), "empty": b""}.get(damage, bytes(data)))
     assert np.array_equal(prepared(trained, cache=tmp_path).explain_batch(trained.rows)[1], expected)
     assert np.array_equal(prepared(trained, cache=tmp_path).explain_batch(trained.rows)[1], expected)
 
 
-@pytest.mark.parametrize("change", ["value", "length"])
-def test_a_table_file_changed_later_changes_nothing(trained: Trained, tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize("change", ["value", "length", "other file", "gone"])
+def test_no_answer_leaves_once_the_table_file_has_changed(
+    trained: Trained, tmp_path: Path, change: str
+) -> None:
     made = prepared(trained, cache=tmp_path)
     read = prepared(trained, cache=tmp_path)
     expected = made.explain_batch(trained.rows)[1]
     (file,) = tmp_path.iterdir()
-    changed = bytes(byte ^ 0x40 for byte in file.read_bytes())
-    with file.open("r+b") as tampered:  # in place: the very file that was read
-        tampered.write(changed if change == "value" else b"")
-        tampered.truncate(len(changed) if change == "value" else 200)
+    change_file(file, change)
     for shap in (made, read):
-        assert np.array_equal(shap.explain_batch(trained.rows)[1], expected)
+        with pytest.raises(TablesChanged, match="changed after they were checked"):
+            shap.explain(trained.rows[0])
+    again = prepared(trained, cache=tmp_path)
+    assert np.array_equal(again.explain_batch(trained.rows)[1], expected)
+
+
+def change_file(file: Path, change: str) -> None:
+    """Change the very file that is mapped, or put another in its place."""
+    content = file.read_bytes()
+    if change in ("other file", "gone"):
+        file.unlink()
+        if change == "other file":
+            file.write_bytes(content)
+        return
+    file.chmod(0o600)
+    with file.open("r+b") as tampered:
+        tampered.write(bytes(byte ^ 0x40 for byte in content) if change == "value" else b"")
+        tampered.truncate(len(content) if change == "value" else 200)
 
 
 def test_where_nothing_can_be_written_tables_stay_in_memory(trained: Trained, tmp_path: Path) -> None:
