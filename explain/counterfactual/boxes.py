@@ -127,7 +127,7 @@ def _merge(trees: TreeEnsemble, paths: tuple[IntArray, IntArray, Mask], axes: Ax
     new = np.ones(len(leaves), dtype=np.bool_)
     new[1:] = (leaves[1:] != leaves[:-1]) | (feature[1:] != feature[:-1])
     starts = np.flatnonzero(new)
-    codes = _codes(trees, tested[is_coded], is_left[is_coded], axes.most_codes)
+    codes = _codes(trees, tested[is_coded], is_left[is_coded], axes)
     row = np.full(len(starts), -1, dtype=np.int64)
     row[is_coded[starts]] = np.arange(int(is_coded[starts].sum()))
     if not len(starts):
@@ -191,9 +191,10 @@ def _missing(trees: TreeEnsemble, tested: IntArray, is_left: Mask) -> Mask:
     return np.asarray(np.where(as_zero, zero_left, trees.default_left[tested]) == is_left)
 
 
-def _codes(trees: TreeEnsemble, tested: IntArray, is_left: Mask, width: int) -> Mask:
-    """Return, per test of a category, which codes take the path's side; shape (tests, width)."""
+def _codes(trees: TreeEnsemble, tested: IntArray, is_left: Mask, axes: Axes) -> Mask:
+    """Return, per test of a category, which of its codes take the path's side; shape (tests, most codes)."""
     nodes, which = np.unique(tested, return_inverse=True)
+    width = axes.most_codes
     left = np.zeros((len(nodes), width), dtype=np.bool_)
     every = np.arange(width)
     for at, node in enumerate(nodes.tolist()):
@@ -209,4 +210,5 @@ def _codes(trees: TreeEnsemble, tested: IntArray, is_left: Mask, width: int) -> 
         inside = every[every // 32 < len(words)]
         listed[inside] = (words[inside // 32] >> (inside % 32).astype(np.uint32)) & 1 == 1
         left[at] = listed == (trees.listed_goes == "left")
-    return np.asarray(left[which] == is_left[:, None])
+    own = every < np.diff(axes.first_cell)[trees.feature[tested], None]
+    return np.asarray((left[which] == is_left[:, None]) & own)

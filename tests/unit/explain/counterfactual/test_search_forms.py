@@ -180,6 +180,27 @@ def test_a_cell_of_one_number_between_two_thresholds_is_offered(
     assert found.status == "no_recourse"
 
 
+def test_the_codes_of_one_category_are_not_the_cells_of_the_next_feature(
+    make_forest: type[Forest], split: type[Split]
+) -> None:
+    """The first category has two codes and the second five: the first has no third."""
+    names = tuple(f"c{code}" for code in range(5))
+    features = (Feature("a", "category", categories=names[:2]), Feature("x", "number"))
+    space = FeatureSpace((*features, Feature("b", "category", categories=names)))
+    inner = split(feature=1, threshold=0.5, left=split(value=1.0), right=split(value=2.0))
+    wide = split(feature=2, codes=(1, 4), left=inner, right=split(value=4.0))
+    model = make_forest(space, [split(feature=0, codes=(1,), left=split(value=8.0), right=wide)])
+    tables = SplitTables.prepare(model.form(), space)
+    free = {name: FeatureConstraint(mutable=True) for name in space.names}
+    for row in map(np.array, product((0.0, 1.0), (0.0, 1.0), range(5))):
+        options = options_of(tables, Constraints(space, free, 3), np.ones(3), row)
+        margin, margins = Reach(tables, tables.cells(row), options, 3).margins(tables.cells(row))
+        others = np.repeat(row[None, :], len(options), axis=0)
+        others[np.arange(len(options)), options.feature] = options.value
+        assert margins.tolist() == model.margins(others).tolist()
+        assert margin == model.margins(row[None])[0]
+
+
 def test_zero_is_the_way_out_where_zero_is_missing(make_forest: type[Forest], split: type[Split]) -> None:
     tree = split(
         feature=0,
