@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explain.attribution.games import interventional
+from explain.attribution.treeshap import TreeShap
 from explain.errors import ManifestContradiction, ModelUnsupported
 from explain.features import Feature, FeatureSpace
 from explain.models import load_model
@@ -39,11 +39,12 @@ def assert_right(given: Trained, model: Model | None = None) -> None:
     model = given.model() if model is None else model
     reference, rows = given.rows[:12], given.telling_rows()[::2]
     native = given.native(rows).reshape(len(rows), -1)
+    shap = TreeShap.prepare(model, reference, cache_dir=None)
     for row, expected in zip(rows, native, strict=True):
         truth = games.interventional(given.margins64, row, reference)
         truth = truth.reshape(len(truth), -1)
         for output, margin in enumerate(expected):
-            base_value, phi = interventional(tree_form(model), row, reference, output)
+            base_value, phi = shap.explain(row, output)
             assert base_value + phi.sum() == pytest.approx(margin, abs=WIDTH)
             assert base_value == pytest.approx(truth[0, output], abs=CLOSE)
             assert phi == pytest.approx(games.shapley_values(truth[:, output]), abs=CLOSE)

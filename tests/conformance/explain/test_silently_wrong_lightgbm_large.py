@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explain.attribution.games import interventional, path_dependent
+from explain.attribution.games import path_dependent
+from explain.attribution.treeshap import TreeShap
 from explain.brute_force import frozen_game
 from explain.models.base import tree_form
 from tests.conformance.explain.families.lightgbm import TRAINED
@@ -44,7 +45,7 @@ def test_more_nodes_than_16_bits_can_number() -> None:
     assert given.model().form().node_count == 65_535
     given = replace(given, rows=rows)
     truth = games.interventional(given.margins64, rows[0], rows[1:13])
-    base_value, phi = interventional(tree_form(given.model()), rows[0], rows[1:13])
+    base_value, phi = TreeShap.prepare(given.model(), rows[1:13], cache_dir=None).explain(rows[0])
     assert base_value + phi.sum() == pytest.approx(given.native(rows[:1])[0], abs=CLOSE)
     assert phi == pytest.approx(games.shapley_values(truth), abs=CLOSE)
 
@@ -68,7 +69,7 @@ def test_deep_trees() -> None:
     row, reference = np.ones(depth), np.ones((3, depth))
     for number, players in enumerate(([3, 50, 110], [2, 90], [119])):
         reference[number, players] = 0.0
-    base_value, phi = interventional(form, row, reference)
+    base_value, phi = TreeShap.prepare(given.model(), reference, cache_dir=None).explain(row)
     players = [2, 3, 50, 90, 110, 119]
     assert phi == pytest.approx(frozen_game(given.margins64, row, reference, players), abs=CLOSE)
     assert base_value + phi.sum() == pytest.approx(given.native(row[np.newaxis])[0], abs=CLOSE)
