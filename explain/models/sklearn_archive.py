@@ -88,11 +88,16 @@ class Archive:
         except _ZIP_FAULTS as fault:
             raise ModelCorrupt(f"not a zip file: {fault}") from None
         self._members = _members(self._zip, len(artifact))
+        total = sum(info.file_size for info in self._members.values())
+        self._left = 2 * total + RATIO_FREE  # bytes: each member is read to be checked, and to be handed on
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a member; its declared size is all that is ever decompressed."""
         if name not in self._members:
             raise ModelCorrupt(f"the file has no member {name[:40]!r}")
+        self._left -= self._members[name].file_size
+        if self._left < 0:
+            raise ModelCorrupt("the schema names the same arrays again and again")
         try:
             return self._zip.read(self._members[name])
         except _ZIP_FAULTS as fault:

@@ -8,7 +8,6 @@ twice, and two different nodes under one identity (skops would take the first fo
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ Scalar = str | int | float | bool | None
 PROTOCOLS = (0, 1, 2)
 CONTAINER_LIMIT = 400_000  # lists and objects of the JSON text: a second's work
 VALUE_LIMIT = 5_000_000
-DEPTH_LIMIT = 128
+DEPTH_LIMIT = 48  # of JSON; real files have half of it
 TEXT_LIMIT = 10_000
 _NUMBER_CLASSES = frozenset({"int64", "int32", "uint64", "uint8", "float64", "float32", "bool", "bool_"})
 _PLAIN = ("JsonNode", "TypeNode")
@@ -45,9 +44,10 @@ class Schema:
         if not isinstance(node, dict) or not isinstance(node.get("__loader__"), str):
             raise ModelCorrupt("a node of the schema has no loader")
         identity = node.get("__id__")
-        others = self._shared.get(identity, ()) if isinstance(identity, int) else ()
-        if any(other is not node and not _same(other, node) for other in others):
-            raise ModelCorrupt("two different nodes of the schema have one identity")
+        if isinstance(identity, int) and identity in self._shared:
+            first, *others = self._shared.pop(identity)
+            if not all(_same(first, other) for other in others):
+                raise ModelCorrupt("two different nodes of the schema have one identity")
         return str(node["__loader__"])
 
     def class_of(self, node: object) -> tuple[str, str]:
@@ -188,7 +188,7 @@ def _read(raw: bytes) -> Node:
 def _shared(root: Node) -> dict[int, list[Node]]:
     """Return the nodes of each identity that several containers have; plain nodes are compared at once."""
     first: dict[object, Node] = {}
-    shared: dict[int, list[Node]] = defaultdict(list)
+    shared: dict[int, list[Node]] = {}
     level: list[object] = [root]
     for _ in range(DEPTH_LIMIT):
         below: list[object] = []
@@ -214,7 +214,7 @@ def _enter(node: Node, first: dict[object, Node], shared: dict[int, list[Node]])
     if other is node:
         return
     if node.get("__loader__") not in _PLAIN and other.get("__loader__") not in _PLAIN:
-        shared[identity] = [other, *shared[identity][1:], node]
+        shared.setdefault(identity, [other]).append(node)
     elif node != other:
         raise ModelCorrupt("two different nodes of the schema have one identity")
 

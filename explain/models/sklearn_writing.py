@@ -72,8 +72,9 @@ def rewrite(archive: Archive, root: Node) -> bytes:
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
-            if value.get("type") == "numpy":
-                members[str(value["file"])] = archive.read(str(value["file"]))
+            name = str(value.get("file"))
+            if value.get("type") == "numpy" and name not in members:
+                members[name] = archive.read(name)
     return pack(members)
 
 
