@@ -18,6 +18,13 @@ class FeatureRow(TypedDict):
     value: Value
 
 
+class ContrastPart(TypedDict):
+    """The two classes between which a model with several classes decided."""
+
+    adverse: str
+    favourable: str
+
+
 class DecisionPart(TypedDict):
     """What the model decided."""
 
@@ -27,6 +34,7 @@ class DecisionPart(TypedDict):
     margin: float
     threshold: float
     output_space: str
+    contrast: NotRequired[ContrastPart]
 
 
 class PhiRow(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explain.contrast import Contrast
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
 from explain.errors import ModelUnsupported
 from explain.features import Feature, FeatureSpace, FloatWidth
@@ -34,10 +35,13 @@ def _feature(feature: ManifestFeature) -> Feature:
 
 
 def rule_of(manifest: Manifest) -> OutcomeRule:
-    """Return the threshold and its sides; ModelUnsupported for a multiclass outcome."""
+    """Return the threshold and its sides; for several classes, the contrast of the two sides' best."""
     outcome = manifest.outcome
-    if outcome.threshold is None or outcome.classes is not None:
-        raise ModelUnsupported("multiclass outcome")
+    if outcome.classes is not None and outcome.adverse_classes is not None:
+        adverse = tuple(outcome.classes.index(name) for name in outcome.adverse_classes)
+        contrast = Contrast(tuple(outcome.classes), adverse)
+        return OutcomeRule("margin", 0.0, outcome.adverse, outcome.favourable, "high_is_adverse", contrast)
+    assert outcome.threshold is not None  # noqa: S101  the schema asks for it
     return OutcomeRule(
         score=outcome.score,
         threshold=float(outcome.threshold),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.search import ThresholdSearch
-from explain.errors import ModelUnsupported
+from explain.errors import ManifestContradiction, ModelUnsupported
 from explain.features import FeatureSpace
 from explain.models import load_model
 from explain.models.base import Model
@@ -47,17 +47,30 @@ def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
     rule = rule_of(manifest)
     model = load_model(manifest.family, artifact, space_of(manifest))
     space = model.space  # the declared features, with the width in which this model reads numbers
-    outputs = model.form().outputs
-    if outputs > 1:
-        raise ModelUnsupported(f"several outputs ({outputs} classes or targets)")
+    constraints = constraints_of(manifest, space)
+    _check_outputs(model.form().outputs, rule, constraints)
     return Understood(
         parsed=parsed,
         space=space,
         rule=rule,
         factors=factors_of(manifest),
-        constraints=constraints_of(manifest, space),
+        constraints=constraints,
         model=model,
     )
+
+
+def _check_outputs(outputs: int, rule: OutcomeRule, constraints: Constraints) -> None:
+    """The manifest names one class for each output, or no classes for the only one."""
+    if rule.contrast is None:
+        if outputs > 1:
+            raise ModelUnsupported(f"several outputs ({outputs} classes or targets) without outcome.classes")
+        return
+    if outputs != len(rule.contrast.classes):
+        raise ManifestContradiction(
+            f"the artifact has {outputs} outputs, the manifest {len(rule.contrast.classes)} classes"
+        )
+    if any(freedom.mutable for freedom in constraints.by_feature.values()):
+        raise ModelUnsupported("counterfactuals between several classes")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -79,7 +92,7 @@ class LoadedVersion:
     rule: OutcomeRule
     factors: tuple[Factor, ...]
     constraints: Constraints
-    search: ThresholdSearch
+    search: ThresholdSearch | None  # None for several classes: nothing may change there
 
 
 def assemble(
@@ -113,5 +126,12 @@ def assemble(
         rule=understood.rule,
         factors=understood.factors,
         constraints=understood.constraints,
-        search=ThresholdSearch.prepare(understood.model, understood.rule, understood.constraints, reference),
+        search=_search(understood, reference),
     )
+
+
+def _search(understood: Understood, reference: Reference) -> ThresholdSearch | None:
+    rule = understood.rule
+    if rule.contrast is not None:
+        return None
+    return ThresholdSearch.prepare(understood.model, rule, understood.constraints, reference)

@@ -16,6 +16,13 @@ CounterfactualStatus = Literal[
 ]
 
 
+class ContrastAnswer(Wire):
+    """The two classes between which a model with several classes decided."""
+
+    adverse: str = Field(description="the adverse class with the largest margin")
+    favourable: str = Field(description="the favourable class with the largest margin")
+
+
 class DecisionAnswer(Wire):
     """What the model decided."""
 
@@ -25,6 +32,9 @@ class DecisionAnswer(Wire):
     margin: float = Field(description="the native library's own margin")
     threshold: float = Field(description="the manifest's threshold on the score")
     output_space: str = Field(description="the space in which contributions add up")
+    contrast: ContrastAnswer | None = Field(
+        default=None, description="several classes: margin and contributions are the difference of these two"
+    )
 
 
 class ReferenceAnswer(Wire):

@@ -40,7 +40,8 @@ def _outcome(outcome: Outcome) -> Iterator[Finding]:
         yield (at, "favourable"), "must differ from the adverse outcome"
     if outcome.classes is not None or outcome.adverse_classes is not None:
         yield from _multiclass(outcome)
-    elif outcome.threshold is None:
+        return
+    if outcome.threshold is None:
         yield (at, "threshold"), "is required"
     probability = outcome.score in PROBABILITIES
     if probability and outcome.threshold is not None and not 0 < outcome.threshold < 1:
@@ -53,6 +54,12 @@ def _outcome(outcome: Outcome) -> Iterator[Finding]:
 
 def _multiclass(outcome: Outcome) -> Iterator[Finding]:
     classes, adverse = outcome.classes, outcome.adverse_classes
+    if outcome.score != "margin":
+        yield ("outcome", "score"), "must be margin: the class with the largest one decides"
+    if outcome.threshold is not None:
+        yield ("outcome", "threshold"), "is not for several classes: the largest margin decides"
+    if outcome.direction is not None:
+        yield ("outcome", "direction"), "is not for several classes: adverse_classes says what is adverse"
     if classes is None or adverse is None:
         yield (
             ("outcome", "adverse_classes" if adverse is None else "classes"),

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explain.attribution.base import Attribution, reconcile
-from explain.attribution.preparing import method_of
+from explain.attribution.base import Attribution
+from explain.attribution.deciding import attribute_decisions
 from explain.counterfactual.base import CounterfactualSet, Status
 from explain.counterfactual.search import METHOD_VERSION
 from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled
 from explain.features import Instance
-from explain.outcome import Decision, decide
+from explain.outcome import Decision
 from explain.reasons import Reason, principal_reasons
 from explain.seeding import canonical_row, seed_for
 from records.private_parts import WarningRow
@@ -123,36 +123,26 @@ def conclude(
         reasons=reasons,
         counterfactuals=counterfactuals,
         warnings=warnings_of(loaded, question, instance, reasons),
-        durations=Durations(
-            attributed.milliseconds, 1e3 * (reasoned - started), 1e3 * (searched - reasoned)
-        ),
+        durations=Durations(attributed.milliseconds, 1e3 * (reasoned - started), 1e3 * (searched - reasoned)),
     )
 
 
 def attribute_all(
     loaded: LoadedVersion, instances: Sequence[Instance]
 ) -> list[Attributed | AttributionUnreconciled]:
-    """Decisions by the native library, and attributions, each reconciled with that very margin or failed.
-
-    One native call and one kernel call for all; each row gets what it would get alone, but for the time.
-    """
+    """Each decision with its attribution, reconciled with the native margin or failed; the time is shared."""
     if not instances:
         return []
     started = time.monotonic()
     rows = np.stack([instance.row for instance in instances])
-    native = loaded.model.predict(rows)
-    base_value, phi = loaded.shap.explain_batch(rows)
+    found = attribute_decisions(loaded.model, loaded.shap, loaded.rule, rows)
     milliseconds = 1e3 * (time.monotonic() - started) / len(rows)
-    method = method_of(loaded.shap)
-    made: list[Attributed | AttributionUnreconciled] = []
-    for values, margin, score in zip(phi, native.margins.tolist(), native.scores.tolist(), strict=True):
-        try:
-            attribution = reconcile(base_value, values, margin, loaded.space.float_width, method=method)
-        except AttributionUnreconciled as failure:
-            made.append(failure)
-        else:
-            made.append(Attributed(decide(loaded.rule, margin, score), attribution, milliseconds))
-    return made
+    return [
+        attribution
+        if isinstance(attribution, AttributionUnreconciled)
+        else Attributed(decision, attribution, milliseconds)
+        for decision, attribution in found
+    ]
 
 
 def search(
@@ -172,9 +162,16 @@ def search(
         return _settled("not_needed")
     if asked.count == 0:
         return _settled("not_requested")
+    if loaded.search is None:  # several classes: nothing may change, which is proof enough
+        nothing = CounterfactualSet("no_recourse", True, (), 0, 0, (), "exhaustive")
+        return _required(asked.required, nothing)
     seed = seed_for(loaded.artifact_digest, canonical_row(instance.row), METHOD_VERSION)
     found = loaded.search.find(instance, count=asked.count, deadline=deadline, seed=seed)
-    if asked.required and not any(item.verified for item in found.items):
+    return _required(asked.required, found)
+
+
+def _required(required: bool, found: CounterfactualSet) -> CounterfactualSet:
+    if required and not any(item.verified for item in found.items):
         raise CounterfactualUnavailable(
             f"No verified counterfactual was found inside the budget ({found.status})."
         )

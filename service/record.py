@@ -139,7 +139,7 @@ def _value(value: Value) -> Value:
 
 def _decision(finding: Finding) -> DecisionPart:
     decision = finding.decision
-    return {
+    part: DecisionPart = {
         "outcome": decision.outcome,
         "favourable": decision.favourable,
         "score": _real(decision.score),
@@ -147,6 +147,10 @@ def _decision(finding: Finding) -> DecisionPart:
         "threshold": _real(decision.threshold),
         "output_space": decision.output_space,
     }
+    if decision.contrast is not None:
+        adverse, favourable = decision.contrast
+        part["contrast"] = {"adverse": adverse, "favourable": favourable}
+    return part
 
 
 def _attribution(finding: Finding) -> AttributionPart:

@@ -6,7 +6,7 @@ library for margins. Both explain the same row against the same frozen reference
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from registry.loading import LoadedVersion
 from workers.errors import EvaluationImpossible
 from workers.leasing import HeldLease
 from workers.resources import ACTOR, Resources
+from workers.writing import without_reals
 
 FloatArray = NDArray[np.float64]
 COMPARABLE = "interventional_treeshap"
@@ -123,6 +124,7 @@ def _load(resources: Resources, evaluation: Evaluation, body: Mapping[str, JsonV
 def _estimate(resources: Resources, recorded: Recorded, lease: HeldLease, seed: int) -> KernelShapEstimate:
     """Run KernelSHAP over the whole reference; every chunk reports progress and may be told to stop."""
     reference = recorded.loaded.reference.rows
+    margins_of = _margins_of(recorded)
     policy = resources.policy
     effort = max(policy.effort, policy.fewest_coalitions * len(reference))
     expected = min(effort, len(reference) * 2 ** min(len(recorded.row), 40))
@@ -130,7 +132,7 @@ def _estimate(resources: Resources, recorded: Recorded, lease: HeldLease, seed: 
 
     def margins(rows: FloatArray) -> FloatArray:
         nonlocal scored
-        values = recorded.loaded.model.margins(rows)
+        values = margins_of(rows)
         scored += len(rows)
         lease.report(scored / expected)
         return values
@@ -139,6 +141,21 @@ def _estimate(resources: Resources, recorded: Recorded, lease: HeldLease, seed: 
         return kernelshap(margins, recorded.row, reference, seed=seed, max_evaluations=effort)
     except EffortTooSmall as error:
         raise EvaluationImpossible("effort-too-small") from error
+
+
+def _margins_of(recorded: Recorded) -> Callable[[FloatArray], FloatArray]:
+    """What was attributed, as a function of rows: the margin, or the difference of two classes' margins."""
+    model, contrast = recorded.loaded.model, recorded.loaded.rule.contrast
+    between = recorded.private["decision"].get("contrast")
+    if contrast is None or between is None:
+        return model.margins
+    adverse, favourable = (contrast.classes.index(between[side]) for side in ("adverse", "favourable"))
+
+    def difference(rows: FloatArray) -> FloatArray:
+        margins = model.margins(rows)
+        return np.asarray(margins[:, adverse] - margins[:, favourable])
+
+    return difference
 
 
 def _summary(check: CrossCheck, estimate: KernelShapEstimate, seed: int) -> dict[str, object]:
@@ -179,7 +196,7 @@ def _completed(
     return Draft(
         type="evaluation.completed",
         actor=ACTOR,
-        body={**outcome_body(evaluation), "result": _without_floats(result)},
+        body={**outcome_body(evaluation), "result": without_reals(result)},
         private=private,
         subject=recorded.private["subject_ref"],
         retention_class=recorded.retention_class,
@@ -205,11 +222,3 @@ def _incident(evaluation: Evaluation, recorded: Recorded) -> Draft:
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
     )
-
-
-def _without_floats(result: Mapping[str, object]) -> dict[str, JsonValue]:
-    """The same with reals as decimal strings, as the log wants them."""
-    written: dict[str, JsonValue] = {}
-    for name, value in result.items():
-        written[name] = decimal(value) if isinstance(value, float) else value  # type: ignore[assignment]
-    return written

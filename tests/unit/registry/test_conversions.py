@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
+from explain.contrast import Contrast
 from explain.errors import ConstraintError, ModelUnsupported
 from explain.features import FeatureSpace
 from registry.catalogues import inline_catalogue
@@ -45,10 +47,12 @@ def test_the_threshold_belongs_to_the_adverse_side() -> None:
     assert rule.outcome(0.2999) == "approve"
 
 
-def test_a_multiclass_outcome_is_refused_by_name() -> None:
-    manifest = changed(outcome={"classes": ["a", "b"], "adverse_classes": ["a"]})
-    with pytest.raises(ModelUnsupported, match="multiclass"):
-        rule_of(manifest)
+def test_of_several_classes_the_largest_margin_decides() -> None:
+    classes = {"classes": ["a", "b", "c"], "adverse_classes": ["c", "a"], "score": "margin"}
+    rule = rule_of(changed(outcome={**classes, "threshold": None}))
+    assert rule.contrast == Contrast(("a", "b", "c"), (2, 0))
+    margins = np.array([[0.0, 1.0, 0.5], [0.0, 1.0, 1.5]])
+    assert rule.favourable_mask(rule.scores_of(margins, margins)).tolist() == [True, False]
 
 
 def test_factors_carry_their_reasons_and_the_sensitivity_of_their_members() -> None:

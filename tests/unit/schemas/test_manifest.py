@@ -200,7 +200,10 @@ def test_margins_have_a_direction_and_any_threshold(direction: str) -> None:
 def test_multiclass_outcomes_name_their_classes() -> None:
     document = copy.deepcopy(EXAMPLE)
     document["outcome"] |= {"classes": ["a", "b", "c"], "adverse_classes": ["b"]}
-    del document["outcome"]["threshold"]
+    document["outcome"]["direction"] = "low_is_adverse"
+    assert set(errors_of(document)) == {"/outcome/score", "/outcome/threshold", "/outcome/direction"}
+    document["outcome"]["score"] = "margin"
+    del document["outcome"]["threshold"], document["outcome"]["direction"]
     assert Manifest.model_validate(document).outcome.adverse_classes == ("b",)
     document["outcome"]["adverse_classes"] = ["d", "a", "b", "c"]
     assert set(errors_of(document)) == {"/outcome/adverse_classes/0", "/outcome/adverse_classes"}
