@@ -46,6 +46,10 @@ ENV PATH=/opt/ofrecord/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 PYTHONHASHSEED=random \
     OMP_NUM_THREADS=1 \
     OFRECORD_CACHE_DIR=/var/cache/ofrecord
+# LightGBM's library asks the system for the OpenMP runtime; the others bring their own.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libgomp1 \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/ofrecord /opt/ofrecord
 COPY deploy/connected.py /opt/ofrecord/connected.py
 # A named volume starts as a copy of this folder; the chart copies the kernels into its empty one.
