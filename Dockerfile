@@ -15,6 +15,10 @@ RUN python -m venv /opt/ofrecord \
  && python -m venv /opt/build \
  && /opt/build/bin/python -m pip install --require-hashes -r requirements/build.txt
 
+# LightGBM's library asks the system for an OpenMP runtime that a slim system does not have: it gets the one that
+# XGBoost's wheel brings.
+RUN ln -s /opt/ofrecord/lib/python3*/site-packages/xgboost_cpu.libs/libgomp-*.so.* /opt/ofrecord/lib/libgomp.so.1
+
 COPY pyproject.toml README.md LICENSE ./
 COPY explain explain
 COPY audit audit
@@ -45,11 +49,8 @@ LABEL org.opencontainers.image.title="Ofrecord" \
 ENV PATH=/opt/ofrecord/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 PYTHONHASHSEED=random \
     OMP_NUM_THREADS=1 \
+    LD_LIBRARY_PATH=/opt/ofrecord/lib \
     OFRECORD_CACHE_DIR=/var/cache/ofrecord
-# LightGBM's library asks the system for the OpenMP runtime; the others bring their own.
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends libgomp1 \
- && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/ofrecord /opt/ofrecord
 COPY deploy/connected.py /opt/ofrecord/connected.py
 # A named volume starts as a copy of this folder; the chart copies the kernels into its empty one.
