@@ -51,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK_SECONDS = 0.03  # how long a chunk should hold its thread; one long search may hold it longer
 FIRST_CHUNK, LARGEST_CHUNK = 8, 128
+TOGETHER = 4  # on a busy machine every row seems slow; apart they would only be slower
 _UNREACHABLE = (AuditUnavailable, RecordsUnavailable, StillCommitting)
 
 
@@ -154,8 +155,13 @@ def _work(batch: Batch, chunk: list[_Row]) -> None:
     for loaded in dict.fromkeys(versions.values()):
         of_version = [row for row in chunk if row.became is None and row.loaded is loaded]
         _explain(batch, loaded, of_version)
-    pace = CHUNK_SECONDS / max(time.monotonic() - started, 1e-6)
-    batch.size = max(1, min(LARGEST_CHUNK, 4 * len(chunk), int(len(chunk) * pace)))
+    batch.size = _next_size(len(chunk), (time.monotonic() - started) / len(chunk))
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """How many rows come next, when so many took so many seconds each: together where rows are quick."""
+    fewest = TOGETHER if seconds < CHUNK_SECONDS else 1
+    return max(fewest, min(LARGEST_CHUNK, 4 * size, int(CHUNK_SECONDS / max(seconds, 1e-6))))
 
 
 def _read(batch: Batch, row: _Row, versions: dict[str | None, LoadedVersion]) -> None:
