@@ -70,22 +70,3 @@ def read_capabilities(record: bytes) -> tuple[Library, ...]:
         )
         for entry in json.loads(record)
     )
-
-
-def write_capabilities(matrix: tuple[Library, ...]) -> bytes:
-    """Write the matrix as its record, one line for each library version."""
-    lines = [
-        json.dumps(
-            {
-                "family": tested.family,
-                "version": tested.version,
-                "exact": [
-                    [one.name, one.form, one.outputs, one.input_width, one.float_width]
-                    for one in tested.exact
-                ],
-                "refused": [[one.name, one.words] for one in tested.refused],
-            }
-        )
-        for tested in sorted(matrix, key=lambda one: (one.family, one.version))
-    ]
-    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()

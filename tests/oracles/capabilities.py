@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 
 import pytest
@@ -56,6 +57,25 @@ def _exact(construct: object) -> Exact:
     form = case.form
     shape = "linear" if isinstance(form, LinearForm) else "trees"
     return Exact(case.construct.name, shape, form.outputs, form.input_width, form.float_width)
+
+
+def written(matrix: tuple[Library, ...]) -> bytes:
+    """Write the matrix as its record, one line for each library version."""
+    lines = [
+        json.dumps(
+            {
+                "family": tested.family,
+                "version": tested.version,
+                "exact": [
+                    [one.name, one.form, one.outputs, one.input_width, one.float_width]
+                    for one in tested.exact
+                ],
+                "refused": [[one.name, one.words] for one in tested.refused],
+            }
+        )
+        for tested in sorted(matrix, key=lambda one: (one.family, one.version))
+    ]
+    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
 
 def overview(matrix: tuple[Library, ...]) -> str:

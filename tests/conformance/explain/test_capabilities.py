@@ -13,9 +13,8 @@ from explain.models.capabilities import (
     Library,
     read_capabilities,
     versions_tested,
-    write_capabilities,
 )
-from tests.oracles.capabilities import LIBRARIES, found, overview, page, version_of
+from tests.oracles.capabilities import LIBRARIES, found, overview, page, version_of, written
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -31,7 +30,7 @@ def matrix() -> tuple[Library, ...]:
         known = read_capabilities(RECORD.read_bytes()) if RECORD.exists() else ()
         fresh = {(tested.family, tested.version) for tested in now}
         kept = tuple(one for one in known if (one.family, one.version) not in fresh and _locked(one))
-        RECORD.write_bytes(write_capabilities((*kept, *now)))
+        RECORD.write_bytes(written((*kept, *now)))
     return read_capabilities(RECORD.read_bytes())
 
 
@@ -66,4 +65,4 @@ def test_every_version_is_one_of_the_lock(matrix: tuple[Library, ...]) -> None:
 
 
 def test_the_record_loses_nothing(matrix: tuple[Library, ...]) -> None:
-    assert write_capabilities(matrix) == RECORD.read_bytes()
+    assert written(matrix) == RECORD.read_bytes()

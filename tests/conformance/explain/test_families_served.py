@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -61,27 +63,27 @@ def test_the_gate_passes_it_and_says_how_it_computes(case: Case) -> None:
 @every_construct
 def test_the_tables_of_counterfactuals_give_the_librarys_margins(case: Case) -> None:
     for output in range(case.form.outputs):
-        for row in case.probes[:: max(1, len(case.probes) // 8)]:
-            others, margins = table_margins(case, row, output)
+        for others, margins in table_margins(case, output):
             truth = case.margins64(others)[:, output]
             assert margins == pytest.approx(truth, rel=1e-9, abs=1e-9 * max(1.0, float(np.abs(truth).max())))
 
 
-def table_margins(case: Case, row: Reals, output: int) -> tuple[Reals, Reals]:
-    """A row and all its single changes, one in each cell, with their margins from the tables."""
-    constraints = free(case, 2)
-    scales = scales_of(Reference.of("given", case.example.reference))
+def table_margins(case: Case, output: int) -> Iterator[tuple[Reals, Reals]]:
+    """A few rows with all their single changes, one in each cell, and their margins from the tables."""
     if not isinstance(case.form, TreeEnsemble):
         weights = case.form.weights[output]
         tables = LinearTables(weights, float(case.form.base_margins[output]), case.form.input_width, 0.0)
-        return case.probes, tables.margins(case.probes)
+        yield case.probes, tables.margins(case.probes)
+        return
     splits = SplitTables.prepare(case.form.of_output(output), case.model.space)
-    options = options_of(splits, constraints, scales, row)
-    reach = Reach(splits, splits.cells(row), options, 2)
-    here, margins = reach.margins(splits.cells(row))
-    others = np.repeat(row[None, :], len(options) + 1, axis=0)
-    others[np.arange(len(options)), options.feature] = options.value
-    return others, np.append(margins, here)
+    scales = scales_of(Reference.of("given", case.example.reference))
+    for row in case.probes[:: max(1, len(case.probes) // 8)]:
+        options = options_of(splits, free(case, 2), scales, row)
+        reach = Reach(splits, splits.cells(row), options, 2)
+        here, margins = reach.margins(splits.cells(row))
+        others = np.repeat(row[None, :], len(options) + 1, axis=0)
+        others[np.arange(len(options)), options.feature] = options.value
+        yield others, np.append(margins, here)
 
 
 @every_construct
