@@ -18,7 +18,16 @@ import numpy as np
 from benchmarks import peers
 from benchmarks.machine import machine
 from benchmarks.peers import Peer, Rows
-from benchmarks.sizes import SIZES, Data, Size, catboost_model, draw, lightgbm_model, xgboost_model
+from benchmarks.sizes import (
+    BATCH_ROWS,
+    SIZES,
+    Data,
+    Size,
+    catboost_model,
+    draw,
+    lightgbm_model,
+    xgboost_model,
+)
 from benchmarks.timing import Timing, in_turns, medians_of
 from explain.attribution.treeshap import MEMORY_CAP_BYTES, TreeShap
 from explain.attribution.warm import warm
@@ -27,6 +36,7 @@ from explain.models import load_model
 from explain.models.base import Model
 
 SECONDS = 6.0
+BATCH_SECONDS = 20.0
 SLOW_TURNS = 5
 OURS = "ofrecord"
 
@@ -39,9 +49,9 @@ class Line:
     what: str
     single: Timing
     single_ratio: float
-    batch_rows: int | None
-    batch_rows_per_second: float | None
-    batch_ratio: float | None
+    batch_rows: int
+    batch_rows_per_second: float
+    batch_ratio: float
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class Case:
         return model, shap, time.perf_counter() - started
 
 
-def measure(case: Case, fast: tuple[Peer, ...], slow: tuple[Peer, ...], batch_rows: dict[str, int]) -> Result:
+def measure(case: Case, fast: tuple[Peer, ...], slow: tuple[Peer, ...] = ()) -> Result:
     """Take single rows of the fast peers, then of the slow ones, then batches, each in turns with ours."""
     with tempfile.TemporaryDirectory() as folder:
         model, shap, seconds = case.prepared(Path(folder))
@@ -90,8 +100,8 @@ def measure(case: Case, fast: tuple[Peer, ...], slow: tuple[Peer, ...], batch_ro
         lines = []
         for peer in (*fast, *slow):
             table = quick if peer in fast else slowly
-            count = batch_rows.get(peer.name + peer.what, batch_rows[""])
-            rates = _batch(batch, peer, unseen, count) if count else None
+            count = _batch_rows(peer, table)
+            rates = _batch(batch, peer, unseen, count)
             lines.append(_line(peer, table, count, rates))
         mine = medians_of({OURS: lambda: shap.explain_batch(unseen)}, 3)[OURS]
         return Result(
@@ -105,6 +115,12 @@ def measure(case: Case, fast: tuple[Peer, ...], slow: tuple[Peer, ...], batch_ro
             batch_rows_per_second=len(unseen) / mine,
             lines=lines,
         )
+
+
+def _batch_rows(peer: Peer, table: dict[str, Timing]) -> int:
+    """Take all rows of a batch, or as many as a peer of this speed explains in some twenty seconds."""
+    affordable = int(BATCH_SECONDS * 1e3 / table[peer.name + peer.what].median)
+    return BATCH_ROWS if peer.for_batches else max(20, min(BATCH_ROWS, affordable))
 
 
 def _singles(all_peers: tuple[Peer, ...], rows: Rows, seconds: float) -> dict[str, Timing]:
@@ -124,16 +140,16 @@ def _batch(ours: Peer, peer: Peer, rows: Rows, count: int) -> tuple[float, float
     return count / taken["peer"], taken["peer"] / taken[OURS]
 
 
-def _line(peer: Peer, table: dict[str, Timing], count: int, rates: tuple[float, float] | None) -> Line:
+def _line(peer: Peer, table: dict[str, Timing], count: int, rates: tuple[float, float]) -> Line:
     single = table[peer.name + peer.what]
     return Line(
         peer=peer.name,
         what=peer.what,
         single=single,
         single_ratio=single.median / table[OURS].median,
-        batch_rows=count or None,
-        batch_rows_per_second=rates[0] if rates else None,
-        batch_ratio=rates[1] if rates else None,
+        batch_rows=count,
+        batch_rows_per_second=rates[0],
+        batch_ratio=rates[1],
     )
 
 
@@ -145,16 +161,11 @@ def xgboost_results(size: Size) -> list[Result]:
     fast = (*native, peers.fasttreeshap_peer(artifact))
     interventional, dependent = peers.shap_peers(artifact, data.reference)
     slow: tuple[Peer, ...] = (interventional, dependent)
-    # What a peer needs seconds a row for is measured on fewer rows of a batch, or on none.
-    batches = {"": 10_000 if size.name == "S" else 1_000, interventional.name + interventional.what: 0}
-    batches[native[0].name + native[0].what] = 10_000
-    if size.name == "S":
-        woodelf = peers.woodelf_peer(artifact, data.reference)
-        slow = (*slow, woodelf)
-        batches[woodelf.name + woodelf.what] = 10_000
+    if size.name == "S":  # half a minute a call on M, minutes on L
+        slow = (*slow, peers.woodelf_peer(artifact, data.reference))
     caps = (MEMORY_CAP_BYTES, 4 * MEMORY_CAP_BYTES) if size.name == "L" else (MEMORY_CAP_BYTES,)
-    results = [measure(Case("xgboost", size, caps[0], artifact, data), fast, slow, batches)]
-    results += [measure(Case("xgboost", size, cap, artifact, data), native, (), batches) for cap in caps[1:]]
+    results = [measure(Case("xgboost", size, caps[0], artifact, data), fast, slow)]
+    results += [measure(Case("xgboost", size, cap, artifact, data), native) for cap in caps[1:]]
     return results
 
 
@@ -168,7 +179,7 @@ def other_results(size: Size) -> list[Result]:
     ):
         artifact = train(size, data)
         case = Case(family, size, MEMORY_CAP_BYTES, artifact, data)
-        results.append(measure(case, (peer(artifact),), (), {"": 1_000}))
+        results.append(measure(case, (peer(artifact),)))
     return results
 
 
@@ -182,11 +193,10 @@ def report(result: Result) -> None:
         f"batch {result.batch_rows_per_second:,.0f} rows/s"
     )
     for line in result.lines:
-        batch = "" if line.batch_ratio is None else f"; batch {line.batch_rows_per_second:,.1f} rows/s"
-        ratio = "" if line.batch_ratio is None else f", ours {line.batch_ratio:.1f}x"
         print(
             f"   {line.peer}, {line.what}: {line.single.median:.3f} ms (p99 {line.single.p99:.3f}), "
-            f"ours {line.single_ratio:.1f}x{batch}{ratio}",
+            f"ours {line.single_ratio:.1f}x; batch of {line.batch_rows:,} {line.batch_rows_per_second:,.1f} "
+            f"rows/s, ours {line.batch_ratio:.1f}x",
             flush=True,
         )
 

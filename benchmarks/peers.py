@@ -25,6 +25,7 @@ class Peer:
     name: str
     what: str
     explain: Explain
+    for_batches: bool = False
 
 
 def xgboost_peers(artifact: bytes) -> tuple[Peer, ...]:
@@ -82,7 +83,7 @@ def woodelf_peer(artifact: bytes, reference: Rows) -> Peer:
         with quiet():
             return explainer.shap_values(pd.DataFrame(rows, columns=names))
 
-    return Peer("woodelf", f"interventional, {len(reference)} rows", explain)
+    return Peer("woodelf", f"interventional, {len(reference)} rows", explain, for_batches=True)
 
 
 def lightgbm_peer(artifact: bytes) -> Peer:
