@@ -279,18 +279,12 @@ REFUSALS: dict[str, tuple[Callable[[], tuple[bytes, FeatureSpace]], str]] = {
         partial(_refused, SIGNAL, loss_function="RMSEWithUncertainty"),
         "loss_function RMSEWithUncertainty",
     ),
-    "LogLinQuantile": (
-        partial(_refused, np.abs(SIGNAL), loss_function="LogLinQuantile"),
-        "loss_function LogLinQuantile",
-    ),
+    "LogLinQuantile": (partial(_refused, np.abs(SIGNAL), loss_function="LogLinQuantile"), "LogLinQuantile"),
     "SurvivalAft": (
         partial(_refused, np.c_[np.abs(SIGNAL), np.abs(SIGNAL) + 1], loss_function="SurvivalAft"),
         "loss_function SurvivalAft",
     ),
-    "a loss function of one's own": (
-        _own_loss,
-        "loss_function PythonUserDefinedPerObject",
-    ),
+    "a loss function of one's own": (_own_loss, "loss_function PythonUserDefinedPerObject"),
     "classes_count beyond the labels": (
         partial(_refused, CLASSES, loss_function="MultiClass", classes_count=5),
         "classes that the trees do not know",
