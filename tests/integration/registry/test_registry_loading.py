@@ -93,13 +93,13 @@ def test_a_version_read_back_explains_as_it_did_when_it_was_registered(
 
 
 def test_a_version_whose_tables_were_changed_is_loaded_anew(
-    pool: Pool, registered: PreparedVersion, cache_folder: Path
+    pool: Pool, registered: PreparedVersion, tmp_path: Path
 ) -> None:
-    cache = VersionCache(pool, cache_dir=cache_folder)
+    cache = VersionCache(pool, cache_dir=tmp_path)
     loaded = cache.get_any("boston-mortgage", "1")
     row = loaded.reference.rows[0]
     expected = loaded.shap.explain(row)[1]
-    for file in cache_folder.glob("treeshap-*.tables"):
+    for file in tmp_path.glob("treeshap-*.tables"):
         file.chmod(0o600)
         file.write_bytes(file.read_bytes()[:-1] + b"!")
     with pytest.raises(TablesChanged):

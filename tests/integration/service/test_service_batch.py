@@ -6,7 +6,6 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,23 +150,31 @@ def test_what_is_wrong_with_the_batch_refuses_all_of_it(running: Any) -> None:
         assert response.status_code == 401
 
 
-def test_an_unreconciled_row_is_an_incident_and_the_others_leave(
-    running: Any, upload: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class _Rotten:
+    """An attribution that is wrong about those who earn most."""
+
+    def __init__(self, shap: Any) -> None:
+        self._shap = shap
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shap, name)
+
+    def explain_batch(self, rows: Any, *more: Any) -> Any:
+        base_value, phi = self._shap.explain_batch(rows, *more)
+        phi[:, 0] += 0.5 * (rows[:, 0] > 60)
+        return base_value, phi
+
+
+def test_an_unreconciled_row_is_an_incident_and_the_others_leave(running: Any, upload: Any) -> None:
     name = f"rotten-{secrets.token_hex(4)}"
     assert running.register(upload.with_manifest(model=name)).status_code == 201
     assert running.approve(name).status_code == 200
     loaded = running.services.versions.get(name)
-    kernel = loaded.shap.kernel
-    tables = kernel.prepared.tables.copy()
-    tables[: len(tables) // 40] += 0.5  # the first trees' own: not every applicant passes there
-    tables.setflags(write=False)
-    damaged = kernel.prepared._replace(tables=tables)
-    object.__setattr__(loaded.shap, "kernel", replace(kernel, prepared=damaged))
+    object.__setattr__(loaded, "shap", _Rotten(loaded.shap))
     incidents = running.entries("incident.raised")
     answers = _answers(running, _varied(running, 20), name)
     failed = [answer for answer in answers if answer["status"] != 201]
-    assert failed
+    assert 0 < len(failed) < 20
     assert {answer["problem"]["type"] for answer in failed} == {"/problems/attribution-unreconciled"}
     assert running.entries("incident.raised") == incidents + len(failed)
 
