@@ -28,7 +28,7 @@ class Peer:
     for_batches: bool = False
 
 
-def xgboost_peers(artifact: bytes) -> tuple[Peer, ...]:
+def xgboost_peers(artifact: bytes, *, whole_batches: bool = False) -> tuple[Peer, ...]:
     """XGBoost's own contributions, from a fresh DMatrix for each call, and its margin."""
     booster = xgb.Booster(model_file=bytearray(artifact))
     booster.set_param({"nthread": 1})
@@ -40,7 +40,7 @@ def xgboost_peers(artifact: bytes) -> tuple[Peer, ...]:
         return booster.predict(xgb.DMatrix(rows, nthread=1), output_margin=True)
 
     return (
-        Peer(f"xgboost {xgb.__version__} pred_contribs", "path-dependent", contributions),
+        Peer(f"xgboost {xgb.__version__} pred_contribs", "path-dependent", contributions, whole_batches),
         Peer(f"xgboost {xgb.__version__} margin", "no attribution", margin),
     )
 
