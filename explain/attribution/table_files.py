@@ -28,6 +28,7 @@ from explain.attribution.structures import Numbers, TableType
 from explain.errors import TablesChanged
 
 MAGIC = b"ofrecord-tables/2\n"
+UNFINISHED = ".treeshap-"  # begins the name of a file that is still being written
 HEADER = struct.Struct("<18sQ32s70x")
 
 State = tuple[int, ...]
@@ -97,7 +98,13 @@ def _alone_in(directory: Path) -> Iterator[None]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        try:
+            for unfinished in directory.glob(f"{UNFINISHED}*"):  # its writer was killed: no other is at work
+                unfinished.unlink()
+            yield
+        finally:
+            # Closing alone would leave the lock with a child that another thread forked in the meantime.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 
@@ -137,7 +144,7 @@ def _checked(descriptor: int, count: int, dtype: TableType) -> Numbers | None:
 
 
 def _write(path: Path, values: Numbers) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".treeshap-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(HEADER.pack(MAGIC, len(values), hashlib.sha256(values.data).digest()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from explain.attribution.base import Attribution, reconcile
 from explain.models.base import Model, tree_form
+from explain.models.ensemble import TreeEnsemble
 
 if TYPE_CHECKING:
     from explain.attribution.preparation import Kernel
@@ -78,7 +79,7 @@ class TreeShap:
         if rows.ndim != 2 or rows.shape[1] != trees.n_features or not len(rows):
             raise ValueError(f"a reference of shape (n, {trees.n_features}) is needed, not {rows.shape}")
         digest = hashlib.sha256(rows.astype("<f8").data).digest()
-        parts = (model.digest.encode(), digest, str(rows.shape).encode())
+        parts = (model.digest.encode(), _digest_of(trees), digest, str(rows.shape).encode())
         cache = None if cache_dir is None else TableCache(cache_dir, parts)
         kernel = prepare_kernel(trees, rows, memory_cap_bytes, cache)
         storage = Storage(
@@ -143,6 +144,19 @@ class TreeShap:
         explain_block(
             kernel.columns, kernel.trees, kernel.listed, kernel.tables.numbers, rows, first, end, phi
         )
+
+
+def _digest_of(trees: TreeEnsemble) -> bytes:
+    """Digest the trees as they are read, which an artifact's bytes alone do not say.
+
+    CatBoost's files know categories by their text, and which code has which text stands in the manifest.
+    """
+    digest = hashlib.sha256()
+    for one in fields(trees):
+        value = np.ascontiguousarray(getattr(trees, one.name))
+        digest.update(f"{one.name} {value.dtype.str} {value.shape} ".encode())
+        digest.update(value.view(np.uint8).data if value.size else b"")
+    return digest.digest()
 
 
 def attribute(model: Model, shap: TreeShap, row: Reals) -> Attribution:

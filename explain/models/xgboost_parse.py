@@ -89,6 +89,7 @@ def _trees(
     """Read a booster of trees, with dropout weights or without."""
     model = _tree_model(booster)
     forest = read_forest(model, n_features, objective.outputs)
+    _refuse_untrained(learner, forest)
     groups = _groups(model, forest, objective.outputs)
     indptr, parallel = _rounds(model, groups)
     rounds = _rounds_predicted(learner, len(indptr) - 1)
@@ -134,6 +135,13 @@ def _linear(
         weights_within=False,
         form=form,
     )
+
+
+def _refuse_untrained(learner: dict[str, object], forest: Forest) -> None:
+    """Without trees the library takes the base score, meant to be estimated in training, for the margin."""
+    parameters = object_member(learner, "learner_model_param", "learner")
+    if not forest.tree_count and integer_member(parameters, "boost_from_average", "learner_model_param", 1):
+        raise ModelUnsupported("a booster without trees whose base score was never estimated")
 
 
 def _tree_model(booster: dict[str, object]) -> dict[str, object]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from explain.attribution import table_files
+from explain.attribution.structures import Numbers
 from explain.attribution.treeshap import TreeShap
 from explain.errors import ModelUnsupported, TablesChanged
+from explain.features import Feature, FeatureSpace
+from explain.models import load_model
 from tests.oracles.boosters import Trained, train
+from tests.oracles.catboost_models import TEXTS, train_catboost
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +76,60 @@ def test_each_reference_has_its_own_file(trained: Trained, tmp_path: Path) -> No
     prepared(trained, cache=tmp_path)
     TreeShap.prepare(trained.model(), trained.rows[1:61], cache_dir=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_each_reading_of_one_artifact_has_its_own_file(tmp_path: Path) -> None:
+    """CatBoost's codes are positions in the manifest's list: another list reads the same rows otherwise."""
+    boosted = train_catboost(features=3, categorical=[1])
+    for texts in (TEXTS, TEXTS[::-1]):
+        numbers = (Feature("f0", "number", nullable=True), Feature("f2", "number", nullable=True))
+        space = FeatureSpace((numbers[0], Feature("f1", "category", categories=texts), numbers[1]))
+        model = load_model("catboost", boosted.artifact, space)
+        expected = TreeShap.prepare(model, boosted.rows[:60], cache_dir=None).explain_batch(boosted.rows)
+        found = TreeShap.prepare(model, boosted.rows[:60], cache_dir=tmp_path).explain_batch(boosted.rows)
+        assert found[0] == expected[0]
+        assert np.array_equal(found[1], expected[1])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.fixture
+def forked_while_writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Fork a child, which does nothing, in the middle of every writing; return their numbers."""
+    children: list[int] = []
+    write = table_files._write
+
+    def forking(path: Path, values: Numbers) -> None:
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        children.append(child)
+        write(path, values)
+
+    monkeypatch.setattr(table_files, "_write", forking)
+    yield children
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_child_forked_while_tables_are_written_holds_nobody_up(
+    trained: Trained, tmp_path: Path, forked_while_writing: list[int]
+) -> None:
+    prepared(trained, cache=tmp_path)
+    second = threading.Thread(
+        target=TreeShap.prepare, args=(trained.model(), trained.rows[1:61]), kwargs={"cache_dir": tmp_path}
+    )
+    second.daemon = True
+    second.start()
+    second.join(60)
+    assert not second.is_alive()
+    assert len(forked_while_writing) == len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_a_killed_writer_left_behind_is_removed(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / f"{table_files.UNFINISHED}half").write_bytes(b"half a table")
+    prepared(trained, cache=tmp_path)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".tables"]
 
 
 @pytest.mark.parametrize("damage", ["value", "header", "length", "empty"])

@@ -44,6 +44,14 @@ def test_dropout_of_todays_files_is_refused_where_the_library_would_ignore_it(
         load_model("xgboost", json.dumps(document).encode(), trained.space)
 
 
+@pytest.mark.parametrize("booster", ["gbtree", "dart"])
+def test_a_booster_that_was_never_trained_is_refused(booster: str) -> None:
+    """Its margin is 0.5 and its score the logistic function of that, whatever its base score means."""
+    untrained = train(("q", "q"), rounds=0, booster=booster)
+    with pytest.raises(ModelUnsupported, match="without trees whose base score was never estimated"):
+        load_model("xgboost", untrained.artifact(), untrained.space)
+
+
 @pytest.mark.parametrize("place", [("learner",), ("learner", "gradient_booster")])
 def test_a_field_of_a_future_version_is_refused(trained: Trained, place: tuple[str, ...]) -> None:
     document = trained.document()
