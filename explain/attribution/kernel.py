@@ -22,6 +22,7 @@ import numpy as np
 
 from explain.attribution.compiling import compiled, inlined
 from explain.attribution.kernel_listed import add_listed
+from explain.attribution.prefetching import prefetch
 from explain.attribution.structures import (
     COLUMN,
     COLUMN_0,
@@ -49,7 +50,8 @@ from explain.attribution.structures import (
 from explain.models.ensemble import BELOW_ZERO, MISSING_NONE, MISSING_ZERO, ZERO_WINDOW
 
 RIGHTMOST = 2**31 - 1
-POSITIVE = 2**62 - 1
+POSITIVE = 2**62 - 1  # tells the compiler that an index does not count from the end
+LINE_SLOTS = 3  # numbers whose masks differ in lower slots than this stand in one cache line
 
 
 @compiled
@@ -134,7 +136,8 @@ def explain_rows(
             walk(trees, tree, ranks[r], masks)
             add_full(trees, tree, tables, ranks[r], masks, inner, places, phi[r])
             if trees.pair_at[tree] < trees.unit_at[tree + 1]:
-                add_pairs(trees, tree, tables, ranks[r], masks, inner, phi[r])
+                find_pairs(trees, tree, tables, ranks[r], masks, inner, places)
+                add_pairs(trees, tree, tables, masks, inner, places, phi[r])
             if listed.offsets[tree] < listed.offsets[tree + 1]:
                 add_listed(listed, tree, ranks[r], phi[r])
 
@@ -162,19 +165,18 @@ def add_full(
 ) -> None:
     """Add the table rows of a tree's full units.
 
-    Tables are far larger than the caches. Finding all rows first, each with a read that nothing waits for,
-    pays the memory's latency once for many units instead of once for each.
+    Tables are far larger than the caches. Finding all rows first and asking for their memory, which nothing
+    waits for, pays its latency once for many units instead of once for each.
     """
     units, features = trees.units, trees.features
     first, count = trees.unit_at[tree], trees.pair_at[tree] - trees.unit_at[tree]
-    touched = 0.0
     for i in range(count):
         u = first + i
         state = (np.int64(masks[inner + i]) << np.int64(units[u, TESTS])) | sides_at(units, u, ranks)
         place = trees.table_at[u] + state * np.int64(units[u, WIDTH])
         places[i] = place
-        touched += tables[place]
-    places[count] = np.int64(touched != 0.0)
+        prefetch(tables, place)
+        prefetch(tables, place + np.int64(units[u, WIDTH]) - 1)
     for i in range(count):
         u = first + i
         place, feature = places[i] & POSITIVE, np.int64(units[u, FEATURES])
@@ -182,17 +184,34 @@ def add_full(
             phi[features[feature + s]] += tables[place + s]
 
 
-@compiled
+@inlined
+def find_pairs(
+    trees: Units, tree: int, tables: Numbers, ranks: Words, masks: Words, inner: int, places: Ints
+) -> None:
+    """Find the plane of each pairs unit, and ask for the memory that `add_pairs` will read."""
+    units = trees.units
+    first, begin = trees.unit_at[tree], trees.pair_at[tree]
+    for u in range(begin, trees.unit_at[tree + 1]):
+        mask = np.int64(masks[inner + u - first])
+        slots, width = np.int64(units[u, SLOTS]), np.int64(units[u, WIDTH])
+        plane = trees.table_at[u] + ((sides_at(units, u, ranks) * (width + 1)) << slots)
+        places[u - first] = plane
+        prefetch(tables, plane + mask)
+        prefetch(tables, plane + (np.int64(1) << slots) + mask * width)
+        for s in range(LINE_SLOTS, slots):
+            prefetch(tables, plane + (mask | (1 << s)))
+
+
+@inlined
 def add_pairs(
-    trees: Units, tree: int, tables: Numbers, ranks: Words, masks: Words, inner: int, phi: Reals
+    trees: Units, tree: int, tables: Numbers, masks: Words, inner: int, places: Ints, phi: Reals
 ) -> None:
     """Add the contributions of the units kept as pairs (see `filling`): slot s takes A(u) - B(u | s)."""
     units, features = trees.units, trees.features
     first = trees.unit_at[tree]
     for u in range(trees.pair_at[tree], trees.unit_at[tree + 1]):
-        mask = np.int64(masks[inner + u - first])
+        mask, plane = np.int64(masks[inner + u - first]), places[u - first] & POSITIVE
         slots, width = np.int64(units[u, SLOTS]), np.int64(units[u, WIDTH])
-        plane = trees.table_at[u] + ((sides_at(units, u, ranks) * (width + 1)) << slots)
         row = plane + (np.int64(1) << slots) + mask * width
         common = tables[row]
         feature = np.int64(units[u, FEATURES])
