@@ -34,6 +34,7 @@ bench: $(VENV)/.bench
 	@mkdir -p benchmarks/results
 	@$(BIN)/python -m benchmarks.attribution benchmarks/results/attribution-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.process benchmarks/results/process-$(RUNNING).json
+	@$(BIN)/python -m benchmarks.registration benchmarks/results/registration-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.table
 
 openapi: $(VENV)/.dev

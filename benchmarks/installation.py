@@ -30,6 +30,13 @@ class Installation:
     client: httpx.Client
     process: subprocess.Popen[bytes]
 
+    def again(self) -> Installation:
+        """Return the same installation with a client of its own, for another process."""
+        client = httpx.Client(
+            base_url=self.client.base_url, headers=self.client.headers, timeout=PATIENCE_SECONDS
+        )
+        return Installation(client, self.process)
+
     def api_process(self) -> int:
         """Return the process id of the API."""
         for entry in Path("/proc").iterdir():
