@@ -179,7 +179,6 @@ def test_addresses_of_later_releases_are_absent(running: Any) -> None:
         ("GET", "/v1/schedules"),
         ("POST", "/v1/erasures"),
         ("GET", "/console/"),
-        ("POST", "/v1/models/loans/explanations/batch"),
         ("GET", "/v1/log/verifier"),
         ("GET", "/v1/models/"),
     ]

@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from explain.attribution.table_files import Tables
 from runtime.embedded.postgres import PostgresServer
 from runtime.embedded.state import locate
 from runtime.migrations import KEY_ROLES, Target, migrate
@@ -65,10 +66,8 @@ def _withheld(running: Any, model: str, name: str) -> tuple[Any, bytes]:
 def test_an_attribution_from_a_damaged_table_never_leaves(running: Any, rotten: Any) -> None:
     unreconciled = _metric(running, "ofrecord_unreconciled_total")
     kernel = rotten.shap.kernel
-    tables = (kernel.prepared.tables + 0.01).astype(kernel.prepared.tables.dtype)
-    tables.setflags(write=False)  # as the mapped ones are: another kind of array would be compiled for anew
-    damaged = kernel.prepared._replace(tables=tables)
-    object.__setattr__(rotten.shap, "kernel", replace(kernel, prepared=damaged))
+    numbers = (kernel.tables.numbers + 0.01).astype(kernel.tables.numbers.dtype)
+    object.__setattr__(rotten.shap, "kernel", replace(kernel, tables=Tables(numbers)))
     _withheld(running, rotten.model_name, "attribution-unreconciled")
     assert _metric(running, "ofrecord_unreconciled_total") == unreconciled + 1
 

@@ -88,10 +88,10 @@ def test_a_manifest_that_contradicts_its_artifact_is_refused_by_name(running: An
 
 def test_a_construct_that_cannot_be_explained_is_refused_by_name(running: Any, upload: Any) -> None:
     document = json.loads(upload.artifact)
-    document["learner"]["gradient_booster"]["name"] = "gblinear"
-    linear = replace(upload.with_manifest(model="linear"), artifact=json.dumps(document).encode())
-    problem = _refused(running, linear, "model-unsupported")
-    assert "gblinear" in problem["detail"]
+    document["learner"]["objective"]["name"] = "reg:expectileerror"
+    expectile = replace(upload.with_manifest(model="expectile"), artifact=json.dumps(document).encode())
+    problem = _refused(running, expectile, "model-unsupported")
+    assert "objective reg:expectileerror" in problem["detail"]
 
 
 def test_a_bad_manifest_is_refused_with_pointers(running: Any, upload: Any) -> None:
