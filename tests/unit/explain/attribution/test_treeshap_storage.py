@@ -101,6 +101,7 @@ def forked_while_writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]
     def forking(path: Path, values: Numbers) -> None:
         child = os.fork()
         if child == 0:
+            signal.alarm(120)  # whatever becomes of its parent
             signal.pause()
         children.append(child)
         write(path, values)
