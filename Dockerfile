@@ -33,12 +33,10 @@ COPY cli cli
 COPY examples examples
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /wheel \
  && /opt/ofrecord/bin/python -m pip install --no-deps --no-index /wheel/*.whl \
- && find /opt/ofrecord/lib -name '*.py' -exec touch --date=@1735689600 {} + \
  && /opt/ofrecord/bin/python -m compileall -q /opt/ofrecord/lib
 
-# Kernels are compiled now, so that no first request waits for it. The cache knows its sources by their modification time,
-# and image layers keep whole seconds only: hence the `touch` above. Compiled code fits the processor it was compiled for; on
-# another one it is compiled again at start, into the writable cache volume.
+# Kernels are compiled now, so that no first request waits for it. The cache knows its sources by their digest. Compiled code
+# fits the processor it was compiled for; on another one it is compiled again at start, into the writable cache volume.
 ENV OFRECORD_CACHE_DIR=/opt/ofrecord/kernels
 RUN mkdir -p "$OFRECORD_CACHE_DIR" && /opt/ofrecord/bin/python -m explain.attribution.warm
 

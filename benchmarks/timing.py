@@ -19,18 +19,27 @@ class Timing:
 
 
 def in_turns(
-    calls: Mapping[str, Callable[[int], object]], *, seconds: float, rows: int, fewest: int = 5
+    calls: Mapping[str, Callable[[int], object]],
+    *,
+    seconds: float,
+    rows: int,
+    fewest: int = 5,
+    often: Mapping[str, int] | None = None,
 ) -> dict[str, Timing]:
-    """Call each once, then each again, and so on, on a new row each time; the first turn is not counted."""
+    """Call each once, then each again, and so on, on a new row each time; the first turn is not counted.
+
+    What is called `often` is called so many times in each of its turns.
+    """
     taken: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds
     turn = 0
     while turn <= fewest or time.perf_counter() < end:
         for name, call in calls.items():
-            started = time.perf_counter()
-            call(turn % rows)
-            if turn:
-                taken[name].append(1e3 * (time.perf_counter() - started))
+            for again in range((often or {}).get(name, 1)):
+                started = time.perf_counter()
+                call((turn + again) % rows)
+                if turn:
+                    taken[name].append(1e3 * (time.perf_counter() - started))
         turn += 1
     return {
         name: Timing(float(np.median(times)), float(np.quantile(times, 0.99)), len(times))

@@ -18,7 +18,7 @@ from explain.attribution.base import reconcile, tolerance_for
 from explain.attribution.preparing import Shap, method_of, prepare_attribution
 from explain.attribution.treeshap import Storage
 from explain.brute_force import frozen_game
-from explain.errors import AttributionUnreconciled
+from explain.errors import AttributionUnreconciled, ManifestContradiction
 from explain.features import FloatWidth
 from explain.models.base import Form, Model
 from explain.models.capabilities import versions_tested
@@ -127,8 +127,13 @@ def _missing_kinds(form: Form) -> tuple[str, ...]:
 
 
 def _favourable(model: Model, rule: OutcomeRule, rows: Reals) -> int:
+    """Count favourable rows; ManifestContradiction where a probability is promised and none is given."""
     prediction = model.predict(rows)
-    return int(np.count_nonzero(rule.favourable_mask(rule.scores_of(prediction.margins, prediction.scores))))
+    scores = rule.scores_of(prediction.margins, prediction.scores)
+    if rule.is_probability and not np.all((scores >= 0.0) & (scores <= 1.0)):
+        stray = float(scores[~((scores >= 0.0) & (scores <= 1.0))][0])
+        raise ManifestContradiction(f"the score {stray:g} of a reference row is no {rule.score}")
+    return int(np.count_nonzero(rule.favourable_mask(scores)))
 
 
 def _reconcile_all(model: Model, shap: Shap, probes: Reals) -> tuple[float, float]:

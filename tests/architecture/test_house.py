@@ -189,7 +189,9 @@ def test_a_library_stays_in_its_room(library: str, allowed: tuple[str, ...]) -> 
     assert [name for name in _importers(library) if not name.startswith(allowed)] == []
 
 
-@pytest.mark.parametrize("library", ["xgboost", "shap", "dice_ml", "torch", "lightgbm"])
+@pytest.mark.parametrize(
+    "library", ["xgboost", "shap", "dice_ml", "torch", "lightgbm", "catboost", "skops", "sklearn"]
+)
 def test_a_heavy_library_has_one_door(library: str) -> None:
     doors = [name for name in _importers(library) if not name.startswith("examples/")]
     assert len(doors) <= 1, doors
@@ -198,7 +200,7 @@ def test_a_heavy_library_has_one_door(library: str) -> None:
 def test_the_api_process_starts_without_the_slow_libraries() -> None:
     code = (
         "import sys, service.app\n"
-        "heavy = {'shap', 'dice_ml', 'torch', 'matplotlib'}\n"
+        "heavy = {'shap', 'dice_ml', 'torch', 'matplotlib', 'pandas', 'sklearn', 'skops', 'xgboost'}\n"
         "print(*sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
     )
     ran = subprocess.run(

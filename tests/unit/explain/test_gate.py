@@ -9,7 +9,7 @@ import pytest
 import xgboost as xgb
 
 from explain.attribution.treeshap import TreeShap
-from explain.errors import AttributionUnreconciled
+from explain.errors import AttributionUnreconciled, ManifestContradiction
 from explain.gate import CapabilityReport, examine
 from explain.models.base import Model
 from explain.outcome import OutcomeRule
@@ -105,3 +105,10 @@ def test_misread_categories_are_noticed(trained: Trained) -> None:
 def test_a_model_without_splits_passes() -> None:
     constant = train(("q", "q"), gamma=1e9)
     assert examined(constant.model(), constant).leaves == 12
+
+
+def test_a_probability_that_is_none_is_noticed() -> None:
+    regression = train(("q",) * 3, objective="reg:squarederror")
+    assert regression.booster.predict(regression.matrix(regression.rows[:150])).min() < 0
+    with pytest.raises(ManifestContradiction, match="of a reference row is no probability_of_adverse"):
+        examined(regression.model(), regression)
