@@ -186,7 +186,12 @@ def _read(batch: Batch, row: _Row, versions: dict[str | None, LoadedVersion]) ->
 
 def _explain(batch: Batch, loaded: LoadedVersion, rows: list[_Row]) -> None:
     """Attributes all rows of one version at once, then concludes and submits each by itself."""
-    made = attribute_all(loaded, [row.instance for row in rows if row.instance is not None])
+    try:
+        made = attribute_all(loaded, [row.instance for row in rows if row.instance is not None])
+    except Exception as error:  # noqa: BLE001 - the answer of these rows, and of no others of the chunk
+        for row in rows:
+            row.became = error
+        return
     for row, attributed in zip(rows, made, strict=True):
         with _answering(row):
             assert row.question is not None and row.instance is not None  # noqa: S101, PT018  from _read

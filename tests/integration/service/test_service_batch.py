@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from audit.errors import AuditUnavailable
+from explain.errors import TablesChanged
 from schemas.answer import BatchAnswer, Explanation
 
 MADE_BY_THE_CALL = {"timings_ms", "receipt", "late", "created_at", "explanation_id", "decision_id"}
@@ -177,6 +178,30 @@ def test_an_unreconciled_row_is_an_incident_and_the_others_leave(running: Any, u
     assert 0 < len(failed) < 20
     assert {answer["problem"]["type"] for answer in failed} == {"/problems/attribution-unreconciled"}
     assert running.entries("incident.raised") == incidents + len(failed)
+
+
+class _Spoilt:
+    """An attribution whose tables changed after they were checked, and which the cache has not noticed."""
+
+    intact = True
+
+    def explain_batch(self, *_: Any) -> Any:
+        raise TablesChanged
+
+
+def test_what_fails_for_all_rows_of_a_version_leaves_the_others_their_answers(
+    running: Any, upload: Any
+) -> None:
+    assert running.register(upload.with_manifest(model="spoilt")).status_code == 201
+    assert running.approve("spoilt").status_code == 200
+    before = running.request()
+    first = running.explain(before, "spoilt").json()
+    loaded = running.services.versions.get("spoilt")
+    object.__setattr__(loaded, "shap", _Spoilt())
+    answers = _answers(running, [before, running.request(), running.request(features={})], "spoilt")
+    assert [answer["status"] for answer in answers] == [201, 503, 422]
+    assert answers[0]["explanation"]["explanation_id"] == first["explanation_id"]
+    assert answers[1]["problem"]["type"] == "/problems/tables-changed"
 
 
 def test_a_record_that_cannot_be_reached_is_every_rows_answer(
