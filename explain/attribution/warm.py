@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from explain.attribution.compiling import keep_compiled_in
+from explain.attribution.games import interventional
 from explain.attribution.kernel import explain_block
 from explain.attribution.preparation import prepare_kernel
 from explain.attribution.structures import Numbers
@@ -31,6 +32,13 @@ def warm(cache_dir: Path | None) -> None:
         numbers: Numbers = kernel.tables.numbers.astype(width)
         numbers.setflags(write=False)
         explain_block(kernel.columns, kernel.trees, kernel.listed, numbers, rows, 0, 1, np.zeros((2, 1)))
+
+
+def warm_games(cache_dir: Path | None) -> None:
+    """Do the same for what examinations and evaluations compute beside it."""
+    if cache_dir is not None:
+        keep_compiled_in(cache_dir / KERNELS)
+    interventional(_stump(), np.zeros(1), np.array([[0.0], [1.0]]))
 
 
 def _stump() -> TreeEnsemble:
@@ -60,7 +68,9 @@ def _stump() -> TreeEnsemble:
 
 def main(arguments: list[str]) -> None:
     """Warm the directory named on the command line."""
-    warm(Path(arguments[0]) if arguments else None)
+    directory = Path(arguments[0]) if arguments else None
+    warm(directory)
+    warm_games(directory)
 
 
 if __name__ == "__main__":

@@ -112,3 +112,27 @@ def test_a_probability_that_is_none_is_noticed() -> None:
     assert regression.booster.predict(regression.matrix(regression.rows[:150])).min() < 0
     with pytest.raises(ManifestContradiction, match="of a reference row is no probability_of_adverse"):
         examined(regression.model(), regression)
+
+
+class Skewed:
+    """Prepared values of which one is too large by what another is too small: every total is right."""
+
+    def __init__(self, shap: TreeShap) -> None:
+        self.storage = shap.storage
+        self._shap = shap
+
+    def explain(self, row: np.ndarray, output: int = 0) -> tuple[float, np.ndarray]:
+        base_value, phi = self.explain_batch(row[np.newaxis, :], output)
+        return base_value, phi[0]
+
+    def explain_batch(self, rows: np.ndarray, output: int = 0) -> tuple[float, np.ndarray]:
+        base_value, phi = self._shap.explain_batch(rows, output)
+        return base_value, phi + np.array([0.01, -0.01] + [0.0] * (phi.shape[1] - 2))
+
+
+def test_values_that_are_wrong_in_a_right_total_are_noticed(trained: Trained) -> None:
+    model, reference = trained.model(), Reference.of("all_applicants", trained.rows[:150])
+    shap = TreeShap.prepare(model, reference.rows, cache_dir=None)
+    assert examine(model, RULE, reference, shap).tables_max_error < 1e-6
+    with pytest.raises(AttributionUnreconciled):
+        examine(model, RULE, reference, Skewed(shap))  # type: ignore[arg-type]
