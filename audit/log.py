@@ -101,6 +101,10 @@ class AuditLog:
             idempotency=self._keystore.conceal(draft.idempotency) if draft.idempotency else None,
         )
 
+    def rehearse_keys(self) -> None:
+        """Let the keys' database plan what a commit asks of it; nothing is kept there."""
+        self._keystore.rehearse()
+
     def append(
         self, drafts: Sequence[Draft], now: datetime, conn: Connection | None = None
     ) -> list[Appended | Conflict]:

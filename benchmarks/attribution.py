@@ -220,8 +220,22 @@ def main() -> None:
             for result in found:
                 report(result)
     if arguments.output is not None:
-        document = {"machine": facts, "results": [asdict(result) for result in results]}
-        arguments.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        _write(arguments.output, facts, results)
+
+
+def _write(path: Path, facts: dict[str, str], results: list[Result]) -> None:
+    """Write what was found; what the file says of other sizes on the same machine stays."""
+    kept = []
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        measured = {result.size for result in results}
+        if before["machine"] == facts:
+            kept = [result for result in before["results"] if result["size"] not in measured]
+    every = [*kept, *(asdict(result) for result in results)]
+    order = [size.name for size in SIZES]
+    every.sort(key=lambda result: (order.index(result["size"]), result["cap_mib"]))
+    document = {"machine": facts, "results": every}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,7 +59,9 @@ def measure() -> Result:
 
 def _registering(running: Installation, name: str, artifact: bytes, data: Data) -> int:
     """Register from a forked process; its wait is not ours."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of our threads: the child uses none of theirs
+        child = os.fork()
     if child == 0:
         status = 1
         try:

@@ -44,6 +44,7 @@ def rehearse_statements(log: AuditLog, clock: Clock, pool: Pool) -> None:
     idempotency = Idempotency(key=NAME.encode(), fingerprint=b"")
     with reaching():
         log.find_duplicate(idempotency)
+        log.rehearse_keys()
         with ExitStack() as held:
             for connection in [held.enter_context(pool.connection()) for _ in range(CONNECTIONS)]:
                 with connection.transaction(force_rollback=True):
