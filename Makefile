@@ -35,7 +35,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks.attribution benchmarks/results/attribution-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.process benchmarks/results/process-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.registration benchmarks/results/registration-$(RUNNING).json
-	@$(BIN)/python -m benchmarks.table
+	@$(BIN)/python -m benchmarks.table --write
 
 openapi: $(VENV)/.dev
 	@OFRECORD_WRITE_OPENAPI=1 $(BIN)/python -m pytest -q tests/unit/service/test_openapi.py

@@ -1,6 +1,6 @@
-"""The README's table of speed, drawn from what was measured: `python -m benchmarks.table JSON-FILE...`.
+"""The README's table of speed, drawn from what was measured: `python -m benchmarks.table [--write]`.
 
-Each file is one run of `benchmarks.attribution`; every ratio in a column comes from one run.
+Each file in results/ is one run of `benchmarks.attribution`; every ratio in a cell comes from one run.
 """
 
 from __future__ import annotations
@@ -82,10 +82,34 @@ def _row(label: str, cells: Sequence[str]) -> str:
     return f"| {label} | " + " | ".join(cells) + " |"
 
 
-def main(paths: Sequence[str]) -> None:
-    """Print the table of these files."""
-    print(table([json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]))
+def section(documents: Sequence[Document]) -> str:
+    """Return what stands in the README between the markers."""
+    facts = documents[0]["machine"]
+    said = (
+        f"Measured side by side in one run for each Python ({facts['date']}, {facts['processor']}, "
+        f"{facts['cores']} cores, shared), one thread, medians; in brackets, how many times "
+        "ours is as fast. Slow libraries explain shorter batches than the 10,000 rows of ours."
+    )
+    return f"{said}\n\n{table(documents)}\n"
+
+
+def measured() -> list[Document]:
+    """Return the runs that are kept, the newest Python first."""
+    paths = sorted(FOLDER.glob("attribution-*.json"), reverse=True)
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the section, or with `--write` put it into the README."""
+    made = section(measured())
+    if "--write" not in arguments:
+        print(made)
+        return
+    readme = FOLDER.parents[1] / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    readme.write_text(f"{before}{BEGIN}\n{made}{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [str(path) for path in sorted(FOLDER.glob("attribution-*.json"), reverse=True)])
+    main(sys.argv[1:])
