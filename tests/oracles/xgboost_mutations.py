@@ -43,7 +43,10 @@ def injured(document: dict, generator: random.Random) -> bytes:
     """Change up to three places: another value, a member less, a list longer or shorter, a number beside."""
     document = copy.deepcopy(document)
     for _ in range(generator.choice((1, 1, 2, 3))):
-        *above, name = generator.choice(places(document))
+        found = places(document)
+        if not found:  # an injury before took everything away
+            break
+        *above, name = generator.choice(found)
         parent = document
         for step in above:
             parent = parent[step]
