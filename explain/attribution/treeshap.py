@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.attribution.base import Attribution, reconcile
 from explain.models.base import Model, tree_form
 from explain.models.ensemble import TreeEnsemble
 
@@ -157,10 +156,3 @@ def _digest_of(trees: TreeEnsemble) -> bytes:
         digest.update(f"{one.name} {value.dtype.str} {value.shape} ".encode())
         digest.update(value.view(np.uint8).data if value.size else b"")
     return digest.digest()
-
-
-def attribute(model: Model, shap: TreeShap, row: Reals) -> Attribution:
-    """Explain one float64 row and reconcile it with the native library's own margin of that row."""
-    base_value, phi = shap.explain(row)
-    expected = float(model.margins(row[np.newaxis, :])[0])
-    return reconcile(base_value, phi, expected, model.float_width, method=METHOD)

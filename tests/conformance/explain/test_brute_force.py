@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explain.attribution.treeshap import TreeShap, attribute
+from explain.attribution.preparing import attribute
+from explain.attribution.treeshap import TreeShap
 from explain.errors import ModelUnsupported
 from explain.models.base import Model
 from tests.oracles.boosters import Trained, brute_force, draw_rows, train

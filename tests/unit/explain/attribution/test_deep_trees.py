@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from explain.attribution.treeshap import TreeShap, attribute
+from explain.attribution.preparing import attribute
+from explain.attribution.treeshap import TreeShap
 from explain.brute_force import frozen_game
 from explain.errors import ModelUnsupported
 from explain.models.base import Model

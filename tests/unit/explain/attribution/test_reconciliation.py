@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from explain.attribution.base import reconcile
-from explain.attribution.treeshap import TreeShap, attribute
+from explain.attribution.preparing import attribute
+from explain.attribution.treeshap import TreeShap
 from explain.errors import AttributionUnreconciled
 from tests.oracles.boosters import train
 
