@@ -80,6 +80,13 @@ class ObservedRow(TypedDict):
     value: Value
 
 
+class GivenRow(TypedDict):
+    """What another component than the model said it had seen, in its own words."""
+
+    name: str
+    text: str
+
+
 class ReasonPart(TypedDict):
     """One principal reason."""
 
@@ -87,12 +94,16 @@ class ReasonPart(TypedDict):
     code: str
     factor: str
     text: str
-    contribution: float
-    share: float
+    contribution: float | None
+    share: float | None
     reference_value: float | None
     observed: list[ObservedRow]
     near_tie: bool
     sensitive: NotRequired[bool]
+    proxy: NotRequired[bool]
+    component: NotRequired[str | None]
+    wording: NotRequired[int]
+    given: NotRequired[list[GivenRow]]
 
 
 ChangeRow = TypedDict("ChangeRow", {"feature": str, "from": Value, "to": Value})
@@ -147,11 +158,82 @@ class DecidedPart(TypedDict):
     at: NotRequired[str | None]
 
 
+class ApplicantPart(TypedDict):
+    """To whom a notice is addressed."""
+
+    name: str
+    address: list[str]
+
+
+class AgencyPart(TypedDict):
+    """A consumer reporting agency."""
+
+    name: str
+    address: str
+    telephone: str
+
+
+class CreditScorePart(TypedDict):
+    """A credit score as its source disclosed it."""
+
+    value: float
+    least: float
+    greatest: float
+    created_at: str
+    source: str
+    key_factors: list[str]
+    inquiries: str | None
+
+
+class ConsumerReportPart(TypedDict):
+    """A consumer report that the decision was based on."""
+
+    agency: AgencyPart
+    score: CreditScorePart | None
+
+
 class ApplicationPart(TypedDict):
-    """The facts about the application that set the notice's clock."""
+    """The facts about the application: they set the notice's clock and stand in the notice."""
 
     completed_at: NotRequired[str | None]
     action: NotRequired[str | None]
+    requested: NotRequired[str | None]
+    counteroffer: NotRequired[str | None]
+    applicant: NotRequired[ApplicantPart | None]
+    consumer_reports: NotRequired[list[ConsumerReportPart]]
+
+
+class ComponentPart(TypedDict):
+    """One component of a combined decision, with the result that counts."""
+
+    name: str
+    kind: str
+    result: str
+
+
+class CombinedPart(TypedDict):
+    """What all components decided together."""
+
+    outcome: str
+    favourable: bool
+    components: list[ComponentPart]
+
+
+class NoticePart(TypedDict):
+    """Which clock the notice runs by, when it is due, and the factors that block it."""
+
+    clock: str
+    due_at: str | None
+    blocked: list[str]
+
+
+class KeyFactorPart(TypedDict):
+    """One key factor of a consumer-report score, derived from the attribution."""
+
+    code: str
+    factor: str
+    text: str
+    contribution: float
 
 
 class PrivatePart(TypedDict):
@@ -168,3 +250,6 @@ class PrivatePart(TypedDict):
     warnings: list[WarningRow]
     decided: NotRequired[DecidedPart | None]
     application: NotRequired[ApplicationPart | None]
+    combined: NotRequired[CombinedPart | None]
+    notice: NotRequired[NoticePart | None]
+    key_factors: NotRequired[list[KeyFactorPart]]

@@ -81,14 +81,49 @@ class ReasonAnswer(Wire):
     code: str = Field(description="the reason code")
     factor: str = Field(description="the factor")
     text: str = Field(description="the reason in words")
-    contribution: float = Field(
-        description="sum of the contributions of the factor's features, in margin space"
+    contribution: float | None = Field(
+        description="sum of the contributions of the factor's features, in margin space; null where another "
+        "component than the model gave the reason"
     )
-    share: float = Field(ge=0, le=1, description="share of all adverse contributions")
+    share: float | None = Field(
+        ge=0, le=1, description="share of all adverse contributions; null for another component's reason"
+    )
     reference_value: float | None = Field(default=None, description="mean of the feature over the reference")
     observed: dict[str, JsonScalar] = Field(description="the values that led to it, by feature")
     near_tie: bool = Field(default=False, description="whether a neighbour in the ranking is about as large")
     sensitive: bool = Field(default=False, description="whether a notice has to stop at it")
+    proxy: bool = Field(
+        default=False, description="whether the manifest declares it a proxy; a notice stops at it too"
+    )
+    component: str | None = Field(
+        default=None, description="the component of a combined decision that it comes from; null otherwise"
+    )
+
+
+class ComponentAnswer(Wire):
+    """One component of a combined decision, with the result that counts."""
+
+    name: str = Field(description="what it is called")
+    kind: str = Field(description="model, knockout or judgmental")
+    result: str = Field(description="passed, failed, gray or not_used")
+
+
+class CombinedAnswer(Wire):
+    """What all components of a combined decision decided together."""
+
+    outcome: str = Field(description="the outcome, in the manifest's words")
+    favourable: bool = Field(description="whether it is the favourable one")
+    components: Many[ComponentAnswer] = Field(description="each component, in the caller's order")
+
+
+class NoticeClock(Wire):
+    """Whether a notice is owed, by when, and what stands in its way."""
+
+    clock: str = Field(description="which clock runs, for instance `completed_application`, or `unknown`")
+    due_at: Moment | None = Field(default=None, description="when it is due; null where no date is known")
+    blocked: Many[str] = Field(
+        default=(), description="factors for which no notice is made until compliance has looked"
+    )
 
 
 class ChangeAnswer(Wire):
@@ -151,6 +186,12 @@ class Explanation(Wire):
     attribution: AttributionAnswer = Field(description="where the margin comes from")
     reasons: Many[ReasonAnswer] = Field(max_length=4, description="principal reasons; none when favourable")
     counterfactuals: CounterfactualAnswers = Field(description="what would change the decision")
+    combined: CombinedAnswer | None = Field(
+        default=None, description="the whole decision, where components were sent"
+    )
+    notice: NoticeClock | None = Field(
+        default=None, description="the notice that is owed, where the profile and the action ask for one"
+    )
     warnings: Many[WarningAnswer] = Field(default=(), description="missing, out-of-range and unusual inputs")
     timings_ms: Timings | None = Field(
         default=None, description="of the call that made it; null when read back"

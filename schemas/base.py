@@ -143,3 +143,7 @@ CallerId = Annotated[
 Word = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="lower-case words joined by underscores")
 ]
+ReasonCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", description="a reason code")]
+LanguageTag = Annotated[
+    str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language, for instance `en` or `pt-BR`")
+]

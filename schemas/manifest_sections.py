@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import PROSE, Many, Number, Pair, ResourceName, Wire
+from schemas.base import PROSE, Many, Number, Pair, ReasonCode, ResourceName, Wire
 
 Family = Literal["xgboost", "lightgbm", "sklearn", "catboost", "mlp", "text"]
 Profile = Literal["lending", "clinical", "general"]
@@ -43,6 +43,10 @@ class Outcome(Wire):
     direction: Literal["high_is_adverse", "low_is_adverse"] | None = Field(
         default=None, description="which side of the threshold is adverse; for margin and value only"
     )
+    gray_band: Range | None = Field(
+        default=None,
+        description="scores that are referred to judgment: least and greatest, threshold between",
+    )
     classes: Many[Label] | None = Field(
         default=None,
         min_length=2,
@@ -73,15 +77,36 @@ class ManifestFeature(Wire):
     sensitive: bool = Field(
         default=False, description="may be scored, but blocks a notice when it is principal"
     )
+    proxy_for: Many[FeatureName] = Field(
+        default=(),
+        max_length=100,
+        description="protected attributes that it stands in for; blocks a notice when it is principal",
+    )
+    noise: bool = Field(
+        default=False, description="meant to carry nothing; the gate warns when it outranks a real factor"
+    )
+    label: Label | None = Field(default=None, description="what a reader calls it")
+    source: Text | None = Field(default=None, description="where its values come from")
+    decimals: Annotated[int, Field(ge=0, le=9)] | None = Field(
+        default=None, description="how many decimals a reader is shown"
+    )
+
+
+class MissingText(Wire):
+    """The reason given when a value of the factor is missing."""
+
+    code: ReasonCode
+    text: Text = Field(description="the reason in words an applicant understands")
 
 
 class ReasonText(Wire):
     """The reason given when a factor is principal."""
 
-    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")] = Field(
-        description="the reason code"
-    )
+    code: ReasonCode
     text: Text = Field(description="the reason in words an applicant understands")
+    missing: MissingText | None = Field(
+        default=None, description="the reason where a value of the factor is missing"
+    )
 
 
 class ManifestFactor(Wire):
@@ -95,6 +120,36 @@ class ManifestFactor(Wire):
         default=None,
         description="without one, a decision in which the factor is principal gets no explanation",
     )
+    label: Label | None = Field(default=None, description="what a reader calls it")
+    inquiries: bool = Field(
+        default=False, description="counts recent inquiries: the fifth key factor of a consumer-report score"
+    )
+
+
+class ManifestReasons(Wire):
+    """How many principal reasons are given."""
+
+    limit: int = Field(default=4, ge=1, le=4, description="at most so many, over all components together")
+    minimum_share: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        default=0,
+        description="factors below this share of all adverse contributions are not principal; 0 for none",
+    )
+
+
+class CatalogueName(Wire):
+    """A registered reason catalogue."""
+
+    name: ResourceName = Field(description="its name")
+    version: ResourceName = Field(description="its version")
+
+
+class Role(Wire):
+    """What the system does in the decision (EU AI Act, Article 86; GDPR, Article 22)."""
+
+    kind: Literal["determinative", "advisory"] = Field(
+        description="determinative: its output is the decision; advisory: a person decides"
+    )
+    human_involvement: Text | None = Field(default=None, description="who looks at it, when and how")
 
 
 class ManifestReference(Wire):
@@ -152,12 +207,31 @@ class Retention(Wire):
     )
 
 
+class ConsumerReportScore(Wire):
+    """A score that is itself sold as a consumer-report score (FCRA 609(f))."""
+
+    range: Range = Field(description="least and greatest possible score")
+    source: Label = Field(description="who provides the score")
+
+
 class Notice(Wire):
     """What every adverse-action notice carries."""
 
     creditor: Text = Field(description="name of the creditor")
     address: Text = Field(description="address of the creditor")
     agency: Text = Field(description="name and address of the federal agency")
+    telephone: Label | None = Field(default=None, description="telephone number of the creditor")
+    contact: Text | None = Field(
+        default=None, description="where a person can ask for an explanation, a correction or a human review"
+    )
+    counterfactual_paragraph: bool = Field(
+        default=False, description="whether the notice says what would have changed the decision"
+    )
+    consumer_report_score: ConsumerReportScore | None = Field(
+        default=None,
+        description="this model's own score is a consumer-report score: its key factors are then "
+        "derived from its attribution",
+    )
 
 
 class ManifestSections(Wire):
@@ -176,6 +250,12 @@ class ManifestSections(Wire):
     factors: Many[ManifestFactor] = Field(
         min_length=1, max_length=4096, description="every feature in exactly one"
     )
+    catalogue: CatalogueName | None = Field(
+        default=None,
+        description="the registered catalogue that words the reasons; then no factor carries one",
+    )
+    reasons: ManifestReasons = Field(default=ManifestReasons(), description="how many reasons are given")
+    role: Role | None = Field(default=None, description="what the system does in the decision")
     reference: ManifestReference = Field(description="what attributions compare with")
     counterfactuals: ManifestCounterfactuals = Field(
         default=ManifestCounterfactuals(), description="what may be suggested; without it, nothing"

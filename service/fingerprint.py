@@ -22,7 +22,7 @@ def idempotency_of(model: str, request: ExplanationRequest) -> Idempotency:
     asked: list[JsonValue] = [
         _FORM,
         typed(request.features),
-        typed(list(request.components)),
+        typed([component.model_dump() for component in request.components]),
         [request.counterfactuals.count, request.counterfactuals.required],
     ]
     return Idempotency(key=decision_key(model, request.decision_id), fingerprint=canonical(asked))

@@ -110,7 +110,7 @@ def test_the_answer_of_the_specification_round_trips() -> None:
         ({"decided": {"at": 1_700_000_000}}, "/decided/at"),
         ({"decided": {"at": "0001-01-01T00:00:00+14:00"}}, "/decided/at"),
         ({"application": {"action": "shrug"}}, "/application/action"),
-        ({"components": [{"kind": "knock_out"}]}, "/components"),
+        ({"components": [{"name": "x", "kind": "knock_out", "result": "failed"}]}, "/components/0/kind"),
         ({"purpose": "Adverse Action"}, "/purpose"),
         ({"features_": {}}, "/features_"),
     ],

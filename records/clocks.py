@@ -1,0 +1,56 @@
+"""The clocks of a notice: 12 CFR 1002.9(a)(1), (a)(2)(ii) and (c)(2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+ClockName = Literal[
+    "completed_application",
+    "incomplete_application",
+    "existing_account",
+    "counteroffer_lapsed",
+    "reasons_requested",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Which clock runs and when it runs out; `due_at` is None where its beginning is not known."""
+
+    name: ClockName
+    due_at: datetime | None
+
+
+THIRTY_DAYS = timedelta(days=30)
+SIXTY_DAYS = timedelta(days=60)
+NINETY_DAYS = timedelta(days=90)
+
+
+def notice_clock(action: str | None, completed_at: datetime | None, decided_at: datetime) -> Clock:
+    """Return the clock of the notice of an adverse decision.
+
+    30 days from a completed application for a denial or a counteroffer; 30 days from the action itself on an
+    incomplete application or an existing account (1002.9(a)(1)(i) to (iii)).
+    """
+    if action == "incompleteness":
+        return Clock("incomplete_application", decided_at + THIRTY_DAYS)
+    if action in ("account_termination", "unfavourable_change"):
+        return Clock("existing_account", decided_at + THIRTY_DAYS)
+    if completed_at is None:
+        return Clock("unknown", None)
+    return Clock("completed_application", completed_at + THIRTY_DAYS)
+
+
+def counteroffer_clock(notified_at: datetime) -> Clock:
+    """Return the clock after a counteroffer: 90 days unless it is accepted (1002.9(a)(1)(iv))."""
+    return Clock("counteroffer_lapsed", notified_at + NINETY_DAYS)
+
+
+def reasons_clock(notified_at: datetime, requested_at: datetime) -> Clock | None:
+    """Return the clock of reasons on request: 30 days from a request within 60 of the notice, else None."""
+    if not notified_at <= requested_at <= notified_at + SIXTY_DAYS:
+        return None
+    return Clock("reasons_requested", requested_at + THIRTY_DAYS)

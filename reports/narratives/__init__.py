@@ -1,0 +1,1 @@
+"""One explanation in plain sentences, each of them checked against the record."""
