@@ -12,6 +12,7 @@ from schemas.answer import (
     ExplanationMatches,
     ReasonAnswer,
 )
+from schemas.application import Application, Decided, DecisionComponent
 from schemas.evaluation import Evaluation, EvaluationList, EvaluationRequest
 from schemas.explanation import CounterfactualRequest, ExplanationBatch, ExplanationRequest
 from schemas.log import ConsistencyProof, InclusionProof, LogEntry, Receipt, VerifierKey, VerifierKeys
@@ -20,12 +21,15 @@ from schemas.model_version import ApprovalRequest, ModelList, ModelSummary, Mode
 from schemas.problem import PointedError, Problem, pointed_errors
 
 __all__ = [
+    "Application",
     "ApprovalRequest",
     "BatchAnswer",
     "BatchRow",
     "ConsistencyProof",
     "CounterfactualAnswers",
     "CounterfactualRequest",
+    "Decided",
+    "DecisionComponent",
     "Evaluation",
     "EvaluationList",
     "EvaluationRequest",
