@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explain.catalogue import ReasonCatalogue
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.search import ThresholdSearch
 from explain.errors import ManifestContradiction, ModelUnsupported
@@ -15,7 +16,7 @@ from explain.models.base import Model
 from explain.outcome import OutcomeRule
 from explain.reasons import Factor
 from explain.reference import Reference
-from registry.catalogues import Catalogue
+from registry.catalogues import Catalogue, read_catalogue
 from registry.conversions import constraints_of, factors_of, rule_of, space_of
 from registry.manifests import ParsedManifest
 from schemas.manifest import Manifest
@@ -85,6 +86,7 @@ class LoadedVersion:
     uploaded_digest: str
     reference_digest: str
     catalogue: Catalogue
+    words: ReasonCatalogue
     model: Model
     reference: Reference
     shap: Shap
@@ -117,6 +119,7 @@ def assemble(
         uploaded_digest=uploaded_digest,
         reference_digest=reference.digest,
         catalogue=catalogue,
+        words=read_catalogue(catalogue),
         model=understood.model,
         reference=reference,
         shap=prepare_attribution(

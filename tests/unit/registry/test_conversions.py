@@ -13,9 +13,7 @@ import yaml
 from explain.contrast import Contrast
 from explain.errors import ConstraintError, ModelUnsupported
 from explain.features import FeatureSpace
-from registry.catalogues import inline_catalogue
 from registry.conversions import band_of, constraints_of, factors_of, rule_of, space_of
-from registry.digests import digest_of
 from schemas.manifest import Manifest
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -95,16 +93,3 @@ def test_the_band_has_a_default_for_probabilities_only() -> None:
     del bare["reference"]["band"]
     assert band_of(Manifest.model_validate(bare)) == 0.05
     assert band_of(changed(reference={"kind": "all_applicants"})) is None
-
-
-def test_inline_texts_become_a_catalogue_of_their_own() -> None:
-    catalogue = inline_catalogue(MANIFEST)
-    assert (catalogue.name, catalogue.version) == ("boston-mortgage@1", "1")
-    assert catalogue.digest == digest_of(catalogue.body)
-    reasons = json.loads(catalogue.body)["reasons"]
-    assert reasons[0] == {
-        "factor": "income",
-        "code": "R05",
-        "text": "Income insufficient for amount of credit requested",
-    }
-    assert len(reasons) == 4
