@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.requirements.citing import CitedRule as CitedRule  # noqa: PLC0414  letters are read with it
+
 TemplateName = Literal["adverse_action", "explanation"]
 """`adverse_action`: 12 CFR 1002.9 and FCRA 615(a). `explanation`: GDPR 15(1)(h) and EU AI Act 86."""
 
@@ -41,16 +43,6 @@ class Section:
 
     heading: str | None
     blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CitedRule:
-    """A rule as it is printed: its status is said wherever it is cited."""
-
-    requirement_id: str
-    citation: str
-    status: str  # in_force, not_yet_in_force, proposed, withdrawn or superseded, on the letter's date
-    printed: str  # the citation with its status, in the letter's language
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The rules as data: what each asks, from when to when, and its status wherever it is cited."""
+"""Rules as data: what is cited, since when it holds, and whether it still does."""
