@@ -44,20 +44,29 @@ class Reason:
     `contribution` is the sum of the members' phi in margin space, with the sign that phi has there; `share`
     is its part of the total adverse contribution, 0 to 1. `reference_value` is the mean of the reference
     where it is not missing, for a factor of one numeric feature, otherwise None. `near_tie` says that a
-    neighbour in the ranking, shown or just left out, is about as large. `sensitive` reasons stay in the
-    list: whoever writes a notice has to stop at them.
+    neighbour in the ranking, shown or just left out, is about as large. `sensitive` and `proxy` reasons stay
+    in the list: whoever writes a notice has to stop at them. `wording` is the place of the text among the
+    factor's wordings; `worded_as_value` says that a value is missing and the catalogue has no words for that.
+
+    A reason of another component of a combined decision has that component's name, its own code as `factor`,
+    what it saw as `given` pairs of a name and a text, and no numbers.
     """
 
     rank: int
     code: str
     factor: str
     text: str
-    contribution: float
-    share: float
+    contribution: float | None
+    share: float | None
     reference_value: float | None
     observed: tuple[tuple[str, Value], ...]
     near_tie: bool
     sensitive: bool
+    proxy: bool = False
+    component: str | None = None
+    wording: int = 0
+    given: tuple[tuple[str, str], ...] = ()
+    worded_as_value: bool = False
 
 
 def principal_reasons(
