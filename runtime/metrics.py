@@ -48,6 +48,19 @@ PENDING_ENTRIES = Gauge(
 PENDING_AGE_SECONDS = Gauge(
     "ofrecord_pending_age_seconds", "Age of the oldest entry not yet integrated.", registry=REGISTRY
 )
+NOTICES_BEHIND_ENTRIES = Gauge(
+    "ofrecord_notices_behind_entries",
+    "Entries of the tree not yet in the table of notices.",
+    registry=REGISTRY,
+)
+NOTICES_BEHIND_SECONDS = Gauge(
+    "ofrecord_notices_behind_seconds",
+    "Age of the oldest entry not yet in the table of notices.",
+    registry=REGISTRY,
+)
+NOTICES_OVERDUE = Gauge(
+    "ofrecord_notices_overdue", "Notices whose clock has run out, as last counted.", registry=REGISTRY
+)
 EVALUATIONS = Counter(
     "ofrecord_evaluations", "Evaluations finished, by kind and state.", ["kind", "state"], registry=REGISTRY
 )

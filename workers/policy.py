@@ -8,7 +8,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The times and limits of evaluations; all have working values.
+    """The times and limits of evaluations and of the scheduler; all have working values.
 
     A lease lasts many heartbeats, so that a slow moment loses none; what no worker has taken for
     `unclaimed_seconds` is sent again, or after `waiting_seconds` while the queue is not empty: then it more
@@ -27,6 +27,8 @@ class Policy:
     tick_seconds: float = 1.0
     effort: int = 4_000_000  # rows scored by one cross-check, unless its reference asks for more
     fewest_coalitions: int = 1_000
+    project_entries: int = 500  # entries of the log read into the table of notices in one transaction
+    project_at_most: int = 20  # such transactions in one turn of the scheduler
 
     def pause(self, attempts: int) -> timedelta:
         """How long to leave an evaluation alone after so many attempts, beyond `unclaimed_seconds`."""

@@ -1,4 +1,4 @@
-"""The scheduler's loop: partitions ahead of time, and evaluations sent again that the queue lost.
+"""The scheduler's loop: partitions ahead, notices read out of the log, and what the queue lost sent again.
 
 Any number of schedulers may run: what is due is claimed with SKIP LOCKED, and partitions are made once.
 """
@@ -22,6 +22,7 @@ from runtime.postgres import Pool
 from runtime.settings import Settings
 from workers.looping import loop, loop_pool
 from workers.policy import Policy
+from workers.projecting import Projector
 from workers.redelivering import Queue, QueueAway, redeliver
 
 if TYPE_CHECKING:
@@ -77,17 +78,22 @@ class Scheduler:
         self._queue = queue
         self._policy = policy
         self._clock = clock
+        self._projector = Projector(pool, policy, clock)
         self._partitioned_at: datetime | None = None
         self._away = False
 
     def step(self) -> float:
-        """Keep partitions ahead and send again what is due; a broker that is away is told of once."""
+        """Keep partitions ahead, read notices out of the log, send again what is due.
+
+        A broker that is away is told of once.
+        """
         now = self._clock.now()
         if self._partitioned_at is None or now - self._partitioned_at >= _PARTITIONS_EVERY:
             with transaction(self._pool) as conn:
                 made = ensure_partitions(conn, now)
             self._partitioned_at = now
             _LOG.info("partitions are ahead", extra={"count": len(made)})
+        self._projector.step()
         try:
             redeliver(self._pool, self._queue, now, self._policy)
         except QueueAway:
