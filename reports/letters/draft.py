@@ -1,0 +1,189 @@
+"""A letter while it is being written: the record, the words, and how values, days and reasons are put."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from explain.catalogue import FeatureWords, Language
+from explain.errors import ReasonUnmapped
+from explain.features import Value
+from explain.wording import component_text, format_number, format_value, text_of
+from records.private_parts import ApplicationPart, CounterfactualItem, PrivatePart, ReasonPart
+from reports.letters.errors import LanguageUnknown
+from reports.letters.phrases import Phrases
+from reports.letters.plain import one_line
+from reports.letters.source import LetterSource
+from reports.requirements.citing import CitedRule, cite, status_words
+from schemas.manifest_sections import ManifestFeature
+
+MOST_DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One letter in one language; everything asked of it comes from the record."""
+
+    source: LetterSource
+    phrases: Phrases
+    language: str
+
+    @property
+    def part(self) -> PrivatePart:
+        """The private part of the record."""
+        return self.source.part
+
+    @cached_property
+    def application(self) -> ApplicationPart:
+        """What is on record about the application; empty where nothing is."""
+        return self.part.get("application") or {}
+
+    @cached_property
+    def decided_at(self) -> datetime:
+        """When it was decided, in UTC: as the caller said, otherwise when it was recorded."""
+        stated = (self.part.get("decided") or {}).get("at")
+        moment = datetime.fromisoformat(stated) if stated else self.source.recorded_at
+        return moment.astimezone(UTC)
+
+    @cached_property
+    def favourable(self) -> bool:
+        """Whether the whole decision is favourable."""
+        return (self.part.get("combined") or self.part["decision"])["favourable"]
+
+    @cached_property
+    def outcome(self) -> str:
+        """The outcome of the whole decision, in the manifest's words."""
+        return one_line((self.part.get("combined") or self.part["decision"])["outcome"])
+
+    @cached_property
+    def marks(self) -> Language:
+        """How the letter's language writes numbers."""
+        return self.source.words.languages[self.language]
+
+    @cached_property
+    def features(self) -> Mapping[str, ManifestFeature]:
+        """The manifest's features by name."""
+        return {feature.name: feature for feature in self.source.manifest.features}
+
+    def say(self, name: str, /, **slots: str) -> str:
+        """Return one of the letter's phrases."""
+        return self.phrases.say(name, **slots)
+
+    def day(self, moment: datetime) -> str:
+        """Write a day of UTC in words."""
+        return status_words(self.phrases.language).day(moment.astimezone(UTC).date())
+
+    def cite(self, requirement_ids: Iterable[str]) -> tuple[CitedRule, ...]:
+        """Cite rules with the status they had on the day of the decision."""
+        on = self.decided_at.date()
+        return tuple(cite(one, on, self.phrases.language) for one in requirement_ids)
+
+    def number(self, value: float, decimals: int | None = None) -> str:
+        """Write a number as the language does."""
+        return format_number(value, decimals, self.marks)
+
+    def percent(self, share: float) -> str:
+        """Write a share of one as whole percent; what is not nothing is not written as nothing."""
+        if 0 < share < 0.005:
+            return self.say("percent_below_one", number=self.number(1, 0))
+        return self.say("percent", number=self.number(100 * share, 0))
+
+    def told_apart(self, value: float, limit: float) -> str:
+        """Write a number with as many decimals, from two up, as it takes not to look like this limit."""
+        for decimals in range(2, MOST_DECIMALS + 1):
+            if round(value, decimals) != round(limit, decimals):
+                return self.number(value, decimals)
+        return self.number(value, None if value != limit else 2)
+
+    def label(self, feature: str) -> str:
+        """Return what a reader calls a feature."""
+        return one_line(self._called(self._words_of(feature).labels, feature))
+
+    def factor_label(self, factor: str) -> str:
+        """Return what a reader calls a factor."""
+        words = self.source.words.factors.get(factor)
+        declared = {one.name: one.label for one in self.source.manifest.factors}.get(factor)
+        return one_line(self._called({} if words is None else words.labels, declared or factor))
+
+    def value(self, feature: str, value: Value) -> str:
+        """Write a feature's value with its unit and rounding, or say that it is missing."""
+        if value is None:
+            return self.say("missing_value")
+        words = self._words_of(feature)
+        if isinstance(value, bool) and not (words.categories or {}).get(str(value).lower()):
+            return self.say("yes" if value else "no")
+        return one_line(format_value(words, value, self.marks))
+
+    def changed_value(self, feature: str, value: Value) -> str:
+        """Write the value of a counterfactual; a rounded one is said to be rounded."""
+        written, decimals = self.value(feature, value), self._words_of(feature).decimals
+        if isinstance(value, bool | str) or value is None or decimals is None:
+            return written
+        exact = float(value).is_integer() or float(format(value, f".{decimals}f")) == value
+        return written if exact else self.say("about", value=written)
+
+    def reason_text(self, reason: ReasonPart) -> str:
+        """Return a reason's words: those of the answer, or the same wording in the letter's language."""
+        words = self.source.words
+        if self.language == words.default_language:
+            return one_line(reason["text"])
+        try:
+            if reason.get("component") is not None:
+                return one_line(component_text(words, reason["code"], self.language))
+            values = {row["feature"]: row["value"] for row in reason["observed"]}
+            means = dict.fromkeys(values, reason["reference_value"])
+            found = text_of(
+                words, reason["factor"], reason.get("wording", 0), values, means, language=self.language
+            )
+        except ReasonUnmapped as fault:
+            raise LanguageUnknown(self.language, (words.default_language,)) from fault
+        return one_line(found)
+
+    def reasons(self) -> list[dict[str, object]]:
+        """Return the reasons for machines, in their order and in the letter's words."""
+        return [
+            {
+                "rank": reason["rank"],
+                "code": reason["code"],
+                "factor": reason["factor"],
+                "component": reason.get("component"),
+                "text": self.reason_text(reason),
+            }
+            for reason in self.part["reasons"]
+        ]
+
+    def counterfactuals(self) -> list[CounterfactualItem]:
+        """Return the counterfactuals that the model itself has confirmed."""
+        return [item for item in self.part["counterfactuals"]["items"] if item["verified"]]
+
+    def changes(self, item: CounterfactualItem) -> str:
+        """Write one counterfactual in words."""
+        return "; ".join(
+            self.say(
+                "change",
+                label=self.label(change["feature"]),
+                before=self.value(change["feature"], change["from"]),
+                after=self.changed_value(change["feature"], change["to"]),
+            )
+            for change in item["changes"]
+        )
+
+    def enumerated(self, names: Sequence[str]) -> str:
+        """Write names one after the other."""
+        return ", ".join(names)
+
+    def _words_of(self, feature: str) -> FeatureWords:
+        """The catalogue's words for a feature; the manifest's where the catalogue does not speak of it."""
+        found = self.source.words.features.get(feature)
+        if found is not None:
+            return found
+        declared = self.features[feature]
+        units = {} if declared.unit is None else {self.language: declared.unit}
+        return FeatureWords(
+            feature, {self.language: declared.label or feature}, units, decimals=declared.decimals
+        )
+
+    def _called(self, labels: Mapping[str, str], otherwise: str) -> str:
+        return labels.get(self.language) or labels.get(self.source.words.default_language) or otherwise
