@@ -21,6 +21,7 @@ from explain.models.base import Model, tree_form
 from explain.models.ensemble import LEAF, TreeEnsemble
 
 if TYPE_CHECKING:
+    from explain.attribution.quadrature import Rules
     from explain.attribution.walking import Walked
 
 Reals = NDArray[np.float64]
@@ -51,6 +52,25 @@ def single_reference(
     explained row (Sundararajan and Najmi 2020, eq. 4, "baseline Shapley").
     """
     return interventional(trees, row, reference_row[np.newaxis], output)
+
+
+def each_reference(trees: TreeEnsemble, row: Reals, reference: Reals, output: int = 0) -> Reals:
+    """Return the baseline Shapley values against every reference row alone, shape (n, features).
+
+    Their mean over any choice of rows is the interventional value against that choice, because the value of a
+    coalition is a mean over rows (Shapley 1953, additivity).
+    """
+    # numba takes most of a second to import: saved by a process that explains nothing.
+    from explain.attribution.games_each import play_each  # noqa: PLC0415
+    from explain.attribution.walking import walked  # noqa: PLC0415
+
+    own = trees.of_output(output)
+    _check_reference(own, reference)
+    phi = np.zeros(reference.shape)
+    grove, columns = walked(own), np.ascontiguousarray(narrowed(reference, own.input_width).T)
+    depth, rules, given = _prepared(grove, own, row)
+    play_each(grove, depth, given, columns, rules, phi)
+    return phi
 
 
 def path_dependent(trees: TreeEnsemble, row: Reals, output: int = 0) -> tuple[float, Reals]:
@@ -109,8 +129,7 @@ def _against_rows(
     # numba takes most of a second to import: saved by a process that explains nothing.
     from explain.attribution.walking import add_leaves, walked  # noqa: PLC0415
 
-    if reference.ndim != 2 or reference.shape[1] != trees.n_features or not len(reference):
-        raise ValueError(f"a reference of shape (n, {trees.n_features}) is needed, not {reference.shape}")
+    _check_reference(trees, reference)
     grove, rows = walked(trees), np.ascontiguousarray(narrowed(reference, trees.input_width))
     margins = np.zeros(len(rows))
     add_leaves(grove, rows, margins)
@@ -135,18 +154,28 @@ def _play(
 ) -> tuple[float, Reals, Reals]:
     """Run the kernel `against` cover ratios or a reference's columns."""
     from explain.attribution.games_kernel import play  # noqa: PLC0415  as above
-    from explain.attribution.quadrature import rules_up_to  # noqa: PLC0415
+
+    depth, rules, given = _prepared(grove, trees, row)
+    phi = np.zeros(trees.n_features)
+    matrix = np.zeros((trees.n_features, trees.n_features) if pairs else _NO_PAIRS)
+    empty = play(grove, depth, against[0], given, against[1], rules, phi, matrix)
+    return float(empty), phi, matrix
+
+
+def _prepared(grove: Walked, trees: TreeEnsemble, row: Reals) -> tuple[int, Rules, Reals]:
+    """Return the depth of the deepest tree, the rules for its games, and the row as the model reads it."""
+    from explain.attribution.quadrature import rules_up_to  # noqa: PLC0415  as above
     from explain.attribution.walking import deepest  # noqa: PLC0415
 
     if row.shape != (trees.n_features,):
         raise ValueError(f"a row of shape ({trees.n_features},) is needed, not {row.shape}")
     depth = deepest(grove)
-    rules = rules_up_to(min(depth, trees.n_features))
-    phi = np.zeros(trees.n_features)
-    matrix = np.zeros((trees.n_features, trees.n_features) if pairs else _NO_PAIRS)
-    given = narrowed(row, trees.input_width)
-    empty = play(grove, depth, against[0], given, against[1], rules, phi, matrix)
-    return float(empty), phi, matrix
+    return depth, rules_up_to(min(depth, trees.n_features)), narrowed(row, trees.input_width)
+
+
+def _check_reference(trees: TreeEnsemble, reference: Reals) -> None:
+    if reference.ndim != 2 or reference.shape[1] != trees.n_features or not len(reference):
+        raise ValueError(f"a reference of shape (n, {trees.n_features}) is needed, not {reference.shape}")
 
 
 def _cover_ratios(trees: TreeEnsemble) -> Reals:

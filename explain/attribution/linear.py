@@ -81,6 +81,11 @@ class LinearShap:
         phi: Reals = self.weights[output] * (_filled(rows, self.input_width) - self.means)
         return float(self.base_values[output]), phi
 
+    def explain_each(self, row: Reals, reference: Reals, output: int = 0) -> Reals:
+        """Return the values of one row against each of n reference rows alone, shape (n, features)."""
+        width = self.input_width
+        return np.asarray(self.weights[output] * (_filled(row, width) - _filled(reference, width)))
+
 
 def _filled(rows: Reals, input_width: FloatWidth) -> Reals:
     """Round rows as the model's library does, and give a missing number the 0 that it counts for."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from explain.attribution.compiling import keep_compiled_in
-from explain.attribution.games import interventional
+from explain.attribution.games import each_reference, interventional
 from explain.attribution.kernel import explain_block
 from explain.attribution.preparation import prepare_kernel
 from explain.attribution.structures import Numbers
@@ -39,6 +39,7 @@ def warm_games(cache_dir: Path | None) -> None:
     if cache_dir is not None:
         keep_compiled_in(cache_dir / KERNELS)
     interventional(_stump(), np.zeros(1), np.array([[0.0], [1.0]]))
+    each_reference(_stump(), np.zeros(1), np.array([[0.0], [1.0]]))
 
 
 def _stump() -> TreeEnsemble:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.attribution.games import (
+    each_reference,
     interactions,
     interventional,
     path_dependent,
@@ -83,6 +84,9 @@ def test_values_against_rows_are_those_of_the_enumerated_game(seed: int, spellin
     base_value, phi = single_reference(trees, row, reference[0], output)
     assert base_value == pytest.approx(alone[0], abs=EXACT)
     assert phi == pytest.approx(games.shapley_values(alone), abs=EXACT)
+    each = each_reference(trees, row, reference, output)
+    assert each[0] == pytest.approx(games.shapley_values(alone), abs=EXACT)
+    assert np.array_equal(each, [single_reference(trees, row, one, output)[1] for one in reference])
 
 
 @few

@@ -95,3 +95,13 @@ def test_trees_get_tables() -> None:
     shap = prepare_attribution(trained.model(), trained.rows[:10], cache_dir=None)
     assert isinstance(shap, TreeShap)
     assert method_of(shap) == "interventional_treeshap"
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_values_against_each_reference_row_are_those_of_the_definition(output: int) -> None:
+    shap = LinearShap.prepare(FORM, ROWS[:20])
+    each = shap.explain_each(ROWS[25], ROWS[:20], output)
+    for own, reference_row in zip(each, ROWS[:20], strict=True):
+        truth = frozen_game(lambda rows: margins(rows, output), ROWS[25], reference_row[np.newaxis], range(5))
+        assert own == pytest.approx(truth, abs=1e-14)
+    assert each.mean(axis=0) == pytest.approx(shap.explain(ROWS[25], output)[1], abs=1e-14)
