@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.base import Attribution
+from explain.catalogue import ReasonCatalogue, Worded
 from explain.errors import ReasonUnmapped
 from explain.features import FeatureSpace, Instance, Value
 from explain.outcome import Decision, OutcomeRule
 from explain.reference import Reference
+from explain.wording import names_missing, word
+
+FloatArray = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-6
 """A contribution of at most this share of the largest |phi| is numerically zero, and no reason."""
@@ -28,13 +32,17 @@ NEAR_TIE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """Features that count as one reason: one-hot, binned, derived and missing-indicator columns together."""
+    """Features that count as one reason: one-hot, binned, derived and missing-indicator columns together.
+
+    `proxy` says that the manifest declares one of them to stand in for a protected attribute, `inquiries`
+    that the factor counts recent inquiries.
+    """
 
     name: str
     features: tuple[str, ...]
-    code: str | None = None
-    text: str | None = None
     sensitive: bool = False
+    proxy: bool = False
+    inquiries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,21 @@ class Reason:
     worded_as_value: bool = False
 
 
-def principal_reasons(
+@dataclass(frozen=True, slots=True)
+class RankedFactor:
+    """One factor that spoke against the applicant: its place among the factors, and how much it did.
+
+    `adverse` is its contribution in margin space, positive whatever the direction of the score; `share` its
+    part of the total; `near_tie` as for a reason.
+    """
+
+    at: int
+    adverse: float
+    share: float
+    near_tie: bool
+
+
+def principal_reasons(  # noqa: PLR0913  everything that a reason depends on
     attribution: Attribution,
     factors: Sequence[Factor],
     instance: Instance,
@@ -78,71 +100,107 @@ def principal_reasons(
     *,
     space: FeatureSpace,
     decision: Decision,
+    words: ReasonCatalogue,
     limit: int = 4,
+    minimum_share: float = 0.0,
+    gray: bool = False,
 ) -> tuple[Reason, ...]:
     """Rank the factors that spoke against the applicant, the largest first, at most `limit` of them.
 
-    A favourable decision has none. Equal contributions keep the declared order of the factors. A principal
-    factor without a code or a text raises ReasonUnmapped: the next one never takes its place.
+    A favourable decision has none, unless its score fell into the `gray` band and judgment then denied. Equal
+    contributions keep the declared order of the factors. Factors below `minimum_share` of the total adverse
+    contribution are not principal; the largest always is. Texts are in the catalogue's default language. A
+    principal factor without words raises ReasonUnmapped: the next one never takes its place.
     """
-    members = _members(factors, space)
-    if decision.favourable:
+    members = members_of(factors, space)
+    if decision.favourable and not gray:
         return ()
-    adverse = np.array([math.fsum(attribution.phi[group].tolist()) for group in members])
-    adverse *= rule.adverse_sign()
-    floor = NEGLIGIBLE * float(np.abs(attribution.phi).max(initial=0.0))
-    ranked = [int(at) for at in np.argsort(-adverse, kind="stable") if adverse[at] > floor]
-    total = math.fsum(adverse[ranked].tolist())
+    ranked = rank_factors(attribution.phi, members, rule)
+    principal = [one for one in ranked[:limit] if one.share >= minimum_share or one is ranked[0]]
     reasons = []
-    for place, at in enumerate(ranked[:limit]):
-        factor, group = factors[at], members[at]
-        if not (factor.code and factor.code.strip() and factor.text and factor.text.strip()):
-            raise ReasonUnmapped(factor.name)
+    for rank, one in enumerate(principal, start=1):
+        factor, group = factors[one.at], members[one.at]
+        worded = word_factor(factor, group, instance, reference, space=space, words=words)
+        observed = tuple((space.features[at].name, instance.values[at]) for at in group)
+        wording = words.factors[factor.name].wordings[worded.wording]
         reasons.append(
             Reason(
-                rank=place + 1,
-                code=factor.code,
+                rank=rank,
+                code=worded.code,
                 factor=factor.name,
-                text=factor.text,
-                contribution=float(adverse[at]) * rule.adverse_sign(),
-                share=float(adverse[at]) / total,
-                reference_value=_reference_value(group, space, reference),
-                observed=tuple((space.features[i].name, instance.values[i]) for i in group),
-                near_tie=_near_tie(adverse[ranked], place),
-                sensitive=factor.sensitive or any(space.features[i].sensitive for i in group),
+                text=worded.text,
+                contribution=one.adverse * rule.adverse_sign(),
+                share=one.share,
+                reference_value=_mean(group[0], space, reference) if len(group) == 1 else None,
+                observed=observed,
+                near_tie=one.near_tie,
+                sensitive=factor.sensitive or any(space.features[at].sensitive for at in group),
+                proxy=factor.proxy,
+                wording=worded.wording,
+                worded_as_value=any(value is None for _, value in observed) and not names_missing(wording),
             )
         )
     return tuple(reasons)
 
 
-def _members(factors: Sequence[Factor], space: FeatureSpace) -> list[list[int]]:
+def members_of(factors: Sequence[Factor], space: FeatureSpace) -> list[list[int]]:
     """Return each factor's feature positions; every feature has to be in exactly one factor.
 
-    A feature without a factor could be a principal reason that nobody would see: that fails closed too.
+    A feature without a factor could be a principal reason that nobody would see: ReasonUnmapped.
     """
     members = [[space.index(name) for name in factor.features] for factor in factors]
-    seen = [at for group in members for at in group]
+    seen = {at for group in members for at in group}
     for at, feature in enumerate(space.features):
         if at not in seen:
             raise ReasonUnmapped(feature.name)
-    if len(seen) != len(set(seen)):
+    if len(seen) != sum(map(len, members)):
         raise ValueError("a feature belongs to two factors")
     return members
 
 
-def _near_tie(contributions: NDArray[np.float64], place: int) -> bool:
-    """Tell whether the contribution at this place is nearly that of a neighbour, shown or left out."""
-    own = float(contributions[place])
-    neighbours = [int(at) for at in (place - 1, place + 1) if 0 <= at < len(contributions)]
-    return any(
-        abs(own - float(contributions[at])) <= NEAR_TIE * max(own, float(contributions[at]))
-        for at in neighbours
+def rank_factors(
+    phi: FloatArray, members: Sequence[Sequence[int]], rule: OutcomeRule
+) -> tuple[RankedFactor, ...]:
+    """Rank every factor with an adverse contribution, the largest first; equal ones in the declared order.
+
+    `phi` has shape (features,), in margin space; `members` are each factor's positions in it.
+    """
+    adverse = np.array([math.fsum(phi[group].tolist()) for group in members]) * rule.adverse_sign()
+    floor = NEGLIGIBLE * float(np.abs(phi).max(initial=0.0))
+    order = [int(at) for at in np.argsort(-adverse, kind="stable") if adverse[at] > floor]
+    sizes = [float(adverse[at]) for at in order]
+    total = math.fsum(sizes)
+    return tuple(
+        RankedFactor(at, sizes[place], sizes[place] / total, _near_tie(sizes, place))
+        for place, at in enumerate(order)
     )
 
 
-def _reference_value(group: Sequence[int], space: FeatureSpace, reference: Reference) -> float | None:
-    if len(group) != 1 or space.features[group[0]].type not in ("number", "integer"):
-        return None
-    column = reference.rows[:, group[0]]
-    present = column[~np.isnan(column)]
-    return math.fsum(present.tolist()) / len(present) if len(present) else None
+def word_factor(
+    factor: Factor,
+    group: Sequence[int],
+    instance: Instance,
+    reference: Reference,
+    *,
+    space: FeatureSpace,
+    words: ReasonCatalogue,
+) -> Worded:
+    """Word one factor by what was observed of its features; ReasonUnmapped where the catalogue cannot."""
+    known = words.factors.get(factor.name)
+    if known is None:
+        raise ReasonUnmapped(factor.name)
+    values = {space.features[at].name: instance.values[at] for at in group}
+    means = {space.features[at].name: _mean(at, space, reference) for at in group}
+    return word(known, values, means, words, words.default_language)
+
+
+def _near_tie(sizes: Sequence[float], place: int) -> bool:
+    """Tell whether the contribution at this place is nearly that of a neighbour, shown or left out."""
+    own = sizes[place]
+    neighbours = [sizes[at] for at in (place - 1, place + 1) if 0 <= at < len(sizes)]
+    return any(abs(own - other) <= NEAR_TIE * max(own, other) for other in neighbours)
+
+
+def _mean(at: int, space: FeatureSpace, reference: Reference) -> float | None:
+    """Return the mean of the reference for a numeric feature where it is not missing, otherwise None."""
+    return reference.mean(at) if space.features[at].type in ("number", "integer") else None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -44,6 +45,7 @@ class Reference:
     rows: FloatArray
     band: float | None
     digest: str
+    _means: dict[int, float | None] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, kind: ReferenceKind, rows: FloatArray, band: float | None = None) -> Reference:
@@ -62,6 +64,12 @@ class Reference:
     def to_bytes(self) -> bytes:
         """Return the frozen form: NPY 1.0, little-endian float64, C order."""
         return _npy(self.rows)
+
+    def mean(self, column: int) -> float | None:
+        """Return the mean of a column where it is not missing, None if it nowhere is; kept once computed."""
+        if column not in self._means:
+            self._means[column] = _mean(self.rows[:, column])
+        return self._means[column]
 
 
 def select_reference(
@@ -123,6 +131,22 @@ def _frozen(rows: FloatArray) -> FloatArray:
         raise ReferenceCorrupt("the reference holds an infinite value")
     frozen.setflags(write=False)
     return frozen
+
+
+def _mean(column: FloatArray) -> float | None:
+    """Return the mean of what is not NaN, its sum rounded once.
+
+    A column of equal values has exactly that mean: nothing in it lies above or below.
+    """
+    present = column[~np.isnan(column)]
+    if not len(present):
+        return None
+    if present.min() == present.max():
+        return float(present[0])
+    try:
+        return math.fsum(present.tolist()) / len(present)
+    except OverflowError:  # of a sum near the largest double, whose mean is one all the same
+        return math.ldexp(math.fsum(np.ldexp(present, -64).tolist()) / len(present), 64)
 
 
 def _npy(rows: FloatArray) -> bytes:

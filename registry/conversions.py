@@ -63,15 +63,16 @@ def band_of(manifest: Manifest) -> float | None:
 
 
 def factors_of(manifest: Manifest) -> tuple[Factor, ...]:
-    """Return the factors with their reasons, in the declared order."""
+    """Return the factors, in the declared order."""
     sensitive = {feature.name for feature in manifest.features if feature.sensitive}
+    proxies = {feature.name for feature in manifest.features if feature.proxy_for}
     return tuple(
         Factor(
             name=factor.name,
             features=factor.features,
-            code=None if factor.reason is None else factor.reason.code,
-            text=None if factor.reason is None else factor.reason.text,
             sensitive=not sensitive.isdisjoint(factor.features),
+            proxy=not proxies.isdisjoint(factor.features),
+            inquiries=factor.inquiries,
         )
         for factor in manifest.factors
     )

@@ -110,6 +110,9 @@ def conclude(
         loaded.rule,
         space=loaded.space,
         decision=decision,
+        words=loaded.words,
+        limit=loaded.manifest.reasons.limit,
+        minimum_share=float(loaded.manifest.reasons.minimum_share),
     )
     reasoned = time.monotonic()
     counterfactuals = search(loaded, request, instance, decision, deadline)

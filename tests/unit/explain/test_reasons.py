@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from explain.attribution.base import Attribution
+from explain.catalogue import Condition, FactorWords, ReasonCatalogue, Wording
 from explain.errors import ReasonUnmapped
 from explain.features import Feature, FeatureSpace
 from explain.outcome import Decision, OutcomeRule, decide
 from explain.reasons import Factor, Reason, principal_reasons
 from explain.reference import Reference
+from tests.oracles.wordings import catalogue_of, plain_catalogue
 
 FloatArray = NDArray[np.float64]
 
@@ -19,7 +24,8 @@ HIGH = OutcomeRule("probability_of_adverse", 0.5, "decline", "approve")
 LOW = OutcomeRule("margin", 0.0, "decline", "approve", "low_is_adverse")
 NAMES = ("a", "b", "c", "d", "e", "f")
 SPACE = FeatureSpace(tuple(Feature(name, "number", nullable=True) for name in NAMES), 64)
-FACTORS = tuple(Factor(name, (name,), f"R{at}", f"Reason {name}") for at, name in enumerate(NAMES))
+FACTORS = tuple(Factor(name, (name,)) for name in NAMES)
+WORDS = plain_catalogue((*NAMES, "ab", "abc", "g", "x", "age"))
 REFERENCE = Reference.of("given", np.array([[1.0] * 6, [3.0] * 5 + [np.nan]]))
 ROW = np.array([10.0, 20.0, 30.0, 40.0, np.nan, 60.0])
 
@@ -34,7 +40,8 @@ def reasons_of(
     factors: tuple[Factor, ...] = FACTORS,
     rule: OutcomeRule = HIGH,
     decision: Decision | None = None,
-    limit: int = 4,
+    words: ReasonCatalogue = WORDS,
+    **selection: Any,
 ) -> tuple[Reason, ...]:
     adverse = decide(rule, 1.0 * rule.adverse_sign(), 0.9)
     return principal_reasons(
@@ -45,7 +52,8 @@ def reasons_of(
         rule,
         space=SPACE,
         decision=decision or adverse,
-        limit=limit,
+        words=words,
+        **selection,
     )
 
 
@@ -57,7 +65,8 @@ def test_the_largest_adverse_come_first_and_no_more_than_four() -> None:
     reasons = reasons_of([0.1, 0.5, 0.2, 0.4, 0.3, -9.0])
     assert names(reasons) == ["b", "d", "e", "c"]
     assert [reason.rank for reason in reasons] == [1, 2, 3, 4]
-    assert [reason.code for reason in reasons] == ["R1", "R3", "R4", "R2"]
+    assert [reason.code for reason in reasons] == ["R-b", "R-d", "R-e", "R-c"]
+    assert [reason.text for reason in reasons] == ["Reason b", "Reason d", "Reason e", "Reason c"]
 
 
 def test_never_padded() -> None:
@@ -83,7 +92,7 @@ def test_shares_are_of_the_whole_adverse_contribution_shown_or_not() -> None:
 
 
 def test_a_factor_is_the_sum_of_its_members() -> None:
-    factors = (Factor("ab", ("a", "b"), "R1", "Both"), *FACTORS[2:])
+    factors = (Factor("ab", ("a", "b")), *FACTORS[2:])
     reasons = reasons_of([0.6, -0.5, 0.2, 0.0, 0.0, 0.0], factors)
     assert names(reasons) == ["c", "ab"]
     assert reasons[1].contribution == pytest.approx(0.1)
@@ -92,7 +101,7 @@ def test_a_factor_is_the_sum_of_its_members() -> None:
 
 
 def test_members_that_cancel_are_no_reason() -> None:
-    factors = (Factor("abc", ("a", "b", "c"), "R1", "All"), *FACTORS[3:])
+    factors = (Factor("abc", ("a", "b", "c")), *FACTORS[3:])
     assert reasons_of([0.1, 0.2, -0.3, 0.0, 0.0, 0.0], factors) == ()
 
 
@@ -116,19 +125,32 @@ def test_near_ties_are_flagged_also_against_the_first_left_out() -> None:
     assert [r.near_tie for r in reasons_of([0.8, 0.7, 0.69, 0.5, 0.4, 0.3])] == [False] * 4
 
 
-@pytest.mark.parametrize(("code", "text"), [(None, "Text"), ("R1", None), ("", "Text"), ("R1", "  ")])
-def test_an_unmapped_principal_factor_fails_closed(code: str | None, text: str | None) -> None:
-    factors = (*FACTORS[:1], Factor("b", ("b",), code, text), *FACTORS[2:])
+@pytest.mark.parametrize(
+    "wordings",
+    [
+        None,
+        [],
+        [Wording("", {"en": "Text"})],
+        [Wording("R1", {"en": "  "})],
+        [Wording("R1", {"es": "Texto"})],
+        [Wording("R1", {"en": "Text"}, (Condition("b", "missing"),))],
+        [Wording("R1", {"en": "{b.reference} {c}"})],
+    ],
+)
+def test_an_unmapped_principal_factor_fails_closed(wordings: list[Wording] | None) -> None:
+    words = catalogue_of({name: [Wording("R", {"en": "Text"})] for name in NAMES if name != "b"})
+    if wordings is not None:
+        words = replace(words, factors={**words.factors, "b": FactorWords("b", {}, tuple(wordings))})
     with pytest.raises(ReasonUnmapped, match="'b'"):
-        reasons_of([0.1, 0.5, 0.2, 0.4, 0.3, -9.0], factors)
-    assert names(reasons_of([0.6, 0.1, 0.2, 0.4, 0.3, 0.0], factors)) == ["a", "d", "e", "c"]
+        reasons_of([0.1, 0.5, 0.2, 0.4, 0.3, -9.0], words=words)
+    assert names(reasons_of([0.6, 0.1, 0.2, 0.4, 0.3, 0.0], words=words)) == ["a", "d", "e", "c"]
 
 
 def test_a_feature_without_a_factor_fails_closed() -> None:
     with pytest.raises(ReasonUnmapped, match="'f'"):
         reasons_of([0.1] * 6, FACTORS[:5])
     with pytest.raises(ValueError, match="two factors"):
-        reasons_of([0.1] * 6, (*FACTORS, Factor("g", ("a",), "R", "T")))
+        reasons_of([0.1] * 6, (*FACTORS, Factor("g", ("a",))))
 
 
 def test_numerical_zero_is_no_reason() -> None:
@@ -138,7 +160,7 @@ def test_numerical_zero_is_no_reason() -> None:
 
 
 def test_a_sensitive_factor_stays_and_says_so() -> None:
-    factors = (*FACTORS[:1], Factor("b", ("b",), "R90", "Age of applicant", sensitive=True), *FACTORS[2:])
+    factors = (*FACTORS[:1], Factor("b", ("b",), sensitive=True), *FACTORS[2:])
     reasons = reasons_of([0.1, 0.5, 0.2, 0.0, 0.0, 0.0], factors)
     assert [(reason.factor, reason.sensitive) for reason in reasons] == [
         ("b", True),
@@ -153,12 +175,13 @@ def test_a_sensitive_feature_makes_its_factor_sensitive() -> None:
     )
     reasons = principal_reasons(
         attribution(np.array([0.2, 0.1])),
-        [Factor("x", ("x",), "R1", "X"), Factor("age", ("age",), "R2", "Age")],
+        [Factor("x", ("x",)), Factor("age", ("age",))],
         space.read({"x": "q", "age": 40}),
         Reference.of("given", np.array([[0.0, 30.0], [1.0, 50.0]])),
         HIGH,
         space=space,
         decision=decide(HIGH, 1.0, 0.9),
+        words=WORDS,
     )
     assert [(r.sensitive, r.observed, r.reference_value) for r in reasons] == [
         (False, (("x", "q"),), None),
@@ -183,6 +206,7 @@ def test_on_an_additive_scorecard_the_order_is_furthest_below_average(rule: Outc
             rule,
             space=SPACE,
             decision=decide(rule, 1.0 * rule.adverse_sign(), 0.9),
+            words=WORDS,
         )
         below = {
             name: abs(points[at]) * (average[at] - row[at])
@@ -193,3 +217,44 @@ def test_on_an_additive_scorecard_the_order_is_furthest_below_average(rule: Outc
         assert names(reasons) == expected
         for reason in reasons:
             assert reason.reference_value == pytest.approx(average[NAMES.index(reason.factor)])
+
+
+def test_factors_below_the_minimum_share_are_not_principal_but_the_largest_is() -> None:
+    phi = [0.1, 0.5, 0.2, 0.15, 0.05, -7.0]
+    assert names(reasons_of(phi, minimum_share=0.15)) == ["b", "c", "d"]
+    assert names(reasons_of(phi, minimum_share=0.151)) == ["b", "c"]
+    assert names(reasons_of(phi, minimum_share=0.9)) == ["b"]
+    assert [reason.share for reason in reasons_of(phi, minimum_share=0.2)] == pytest.approx([0.5, 0.2])
+
+
+def test_of_a_gray_score_the_adverse_factors_are_ranked_though_the_threshold_approves() -> None:
+    favourable = decide(HIGH, -1.0, 0.2)
+    assert names(reasons_of([0.1, 0.5, -0.2, 0.0, 0.0, -9.0], decision=favourable, gray=True)) == ["b", "a"]
+    assert reasons_of([0.1, 0.5, -0.2, 0.0, 0.0, -9.0], decision=favourable) == ()
+
+
+def test_a_proxy_stays_and_says_so() -> None:
+    factors = (*FACTORS[:1], Factor("b", ("b",), proxy=True), *FACTORS[2:])
+    reasons = reasons_of([0.1, 0.5, 0.0, 0.0, 0.0, 0.0], factors)
+    assert [(reason.factor, reason.proxy) for reason in reasons] == [("b", True), ("a", False)]
+
+
+def test_a_missing_value_without_words_of_its_own_says_so() -> None:
+    phi = [0.1, 0.0, 0.0, 0.0, 0.5, 0.0]  # e is missing
+    general = reasons_of(phi)
+    assert [(r.text, r.wording, r.worded_as_value) for r in general] == [
+        ("Reason e", 0, True),
+        ("Reason a", 0, False),
+    ]
+    missing = Wording("M", {"en": "No e"}, (Condition("e", "missing"),))
+    factors = {**WORDS.factors, "e": FactorWords("e", {}, (missing, *WORDS.factors["e"].wordings))}
+    worded = reasons_of(phi, words=replace(WORDS, factors=factors))
+    assert [(r.code, r.text, r.worded_as_value) for r in worded][:1] == [("M", "No e", False)]
+
+
+def test_a_reason_speaks_of_the_reference_that_it_was_measured_against() -> None:
+    below = Wording("B", {"en": "{a} is below {a.reference}"}, (Condition("a", "below_reference"),))
+    above = Wording("A", {"en": "{a} is above {a.reference}"}, (Condition("a", "above_reference"),))
+    words = replace(WORDS, factors={**WORDS.factors, "a": FactorWords("a", {}, (below, above))})
+    (reason,) = reasons_of([0.5, 0.0, 0.0, 0.0, 0.0, 0.0], words=words)
+    assert (reason.code, reason.text, reason.wording) == ("A", "10 is above 2", 1)

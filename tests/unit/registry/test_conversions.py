@@ -53,17 +53,14 @@ def test_of_several_classes_the_largest_margin_decides() -> None:
     assert rule.favourable_mask(rule.scores_of(margins, margins)).tolist() == [True, False]
 
 
-def test_factors_carry_their_reasons_and_the_sensitivity_of_their_members() -> None:
-    factors = factors_of(MANIFEST)
-    assert [factor.code for factor in factors] == ["R05", "R07", "R23", "R90"]
-    assert [factor.sensitive for factor in factors] == [False, False, False, True]
-
-
-def test_a_factor_without_a_reason_stays_without() -> None:
+def test_factors_carry_what_their_members_are() -> None:
     document = json.loads(json.dumps(DOCUMENT))
-    del document["factors"][1]["reason"]
-    factor = factors_of(Manifest.model_validate(document))[1]
-    assert (factor.code, factor.text) == (None, None)
+    document["features"][1]["proxy_for"] = ["race"]
+    document["factors"][2]["inquiries"] = True
+    factors = factors_of(Manifest.model_validate(document))
+    assert [factor.sensitive for factor in factors] == [False, False, False, True]
+    assert [factor.proxy for factor in factors] == [False, True, False, False]
+    assert [factor.inquiries for factor in factors] == [False, False, True, False]
 
 
 def test_constraints_are_the_manifests() -> None:
