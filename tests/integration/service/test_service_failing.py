@@ -73,8 +73,7 @@ def test_an_attribution_from_a_damaged_table_never_leaves(running: Any, rotten: 
 
 
 def test_a_principal_factor_without_words_stops_the_answer(running: Any, rotten: Any) -> None:
-    silent = tuple(replace(factor, text=None) for factor in rotten.factors)
-    object.__setattr__(rotten, "factors", silent)
+    object.__setattr__(rotten, "words", replace(rotten.words, factors={}))
     _withheld(running, rotten.model_name, "reason-unmapped")
 
 
