@@ -72,10 +72,7 @@ def tells_counterfactuals(draft: Draft, notice: Notice) -> bool:
 
     Only where the model alone stood in the way: no change of its inputs answers for another component.
     """
-    combined = draft.part.get("combined")
-    others = [] if combined is None else [one for one in combined["components"] if one["kind"] != "model"]
-    alone = all(one["result"] != "failed" for one in others)
-    return notice.counterfactual_paragraph and alone and bool(draft.counterfactuals())
+    return notice.counterfactual_paragraph and not draft.others_failed and bool(draft.counterfactuals())
 
 
 def _sections(draft: Draft, notice: Notice, own: OwnScore | None) -> Iterable[Section]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from records.private_parts import ConsumerReportPart, CreditScorePart
 from reports.letters.adverse_action import action_of, tells_counterfactuals
 from reports.letters.consumer_reports import own_score
 from reports.letters.draft import Draft
+from reports.letters.influence import influences
+from reports.letters.inputs import inputs
 from reports.requirements.citing import CitedRule
 from reports.requirements.register import requirement
 from schemas.base import format_moment
@@ -57,6 +60,32 @@ def adverse_action_content(draft: Draft, notice: Notice, citations: Sequence[Cit
             "credit_scores": sum(report["score"] is not None for report in reports) + (own is not None),
             "counteroffer_combined": action_of(draft) == "counteroffer",
             "counterfactuals": told,
+        },
+    }
+
+
+def explanation_content(draft: Draft, citations: Sequence[CitedRule]) -> JsonObject:
+    """Return the data of an explanation for the person concerned."""
+    part, manifest = draft.part, draft.source.manifest
+    role, combined, reference = manifest.role, part.get("combined"), part["attribution"]["reference"]
+    return shared_content(draft, citations) | {
+        "action": {"kind": draft.application.get("action")},
+        "role": None if role is None else role.model_dump(),
+        "decision": dict(part["decision"]),
+        "combined": None if combined is None else dict(combined),
+        "inputs": [asdict(one) for one in inputs(draft)],
+        "influences": [asdict(one) for one in influences(draft)],
+        "comparison_group": {
+            "kind": reference["kind"],
+            "rows": reference["rows"],
+            "digest": reference["digest"],
+        },
+        "counterfactual_status": part["counterfactuals"]["status"],
+        "counterfactuals": counterfactual_content(draft),
+        "disclosures": {
+            "role_stated": role is not None,
+            "human_involvement_stated": role is not None and role.human_involvement is not None,
+            "contact_stated": manifest.notice is not None and manifest.notice.contact is not None,
         },
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -56,6 +56,20 @@ class Draft:
     def outcome(self) -> str:
         """The outcome of the whole decision, in the manifest's words."""
         return one_line((self.part.get("combined") or self.part["decision"])["outcome"])
+
+    @property
+    def others_failed(self) -> bool:
+        """Whether a component other than the model stood against the favourable decision."""
+        combined = self.part.get("combined")
+        others = [] if combined is None else [one for one in combined["components"] if one["kind"] != "model"]
+        return any(one["result"] == "failed" for one in others)
+
+    @property
+    def model_unused(self) -> bool:
+        """Whether another component had decided before the model."""
+        combined = self.part.get("combined")
+        components = [] if combined is None else combined["components"]
+        return any(one["kind"] == "model" and one["result"] == "not_used" for one in components)
 
     @cached_property
     def marks(self) -> Language:
@@ -169,10 +183,6 @@ class Draft:
             )
             for change in item["changes"]
         )
-
-    def enumerated(self, names: Sequence[str]) -> str:
-        """Write names one after the other."""
-        return ", ".join(names)
 
     def _words_of(self, feature: str) -> FeatureWords:
         """The catalogue's words for a feature; the manifest's where the catalogue does not speak of it."""

@@ -68,8 +68,6 @@ def load(folder: Path) -> _Templates:
         found[template][language] = Phrases(template, language, _read(file))
     for template, by_language in found.items():
         original = by_language.get(ORIGINAL)
-        if original is None and not by_language:
-            continue
         if original is None:
             raise WordingMalformed(f"{template}.{ORIGINAL}.yaml", "is missing")
         for phrases in by_language.values():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.letters import adverse_action
-from reports.letters.content import adverse_action_content
+from reports.letters import adverse_action, explanation
+from reports.letters.content import adverse_action_content, explanation_content
 from reports.letters.draft import Draft
 from reports.letters.errors import LanguageUnknown, SourceMixed
 from reports.letters.letter import CitedRule, Letter, Section, TemplateName
@@ -23,6 +23,9 @@ def write_letter(source: LetterSource, template: TemplateName, language: str) ->
     belong together.
     """
     draft = _draft(source, template, language)
+    if template == "explanation":
+        citations = draft.cite(explanation.CITED)
+        return _letter(draft, explanation.sections(draft), citations, explanation_content(draft, citations))
     notice = adverse_action.notice_of(draft)
     citations = draft.cite(adverse_action.cited(draft, notice))
     sections = adverse_action.sections(draft, notice)

@@ -1,0 +1,58 @@
+"""The data a model was given, as a letter shows them: values, sources, what was missing or unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports.letters.draft import Draft
+from reports.letters.letter import Block, Facts, Paragraph
+from reports.letters.plain import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One feature's value in words; `source` is None where the manifest does not state one."""
+
+    feature: str
+    label: str
+    text: str
+    missing: bool
+    unusual: bool
+    source: str | None
+
+
+def inputs(draft: Draft) -> tuple[Input, ...]:
+    """Return every input in the model's own order."""
+    flagged = {row["feature"] for row in draft.part["warnings"] if row["code"] == "out_of_range"}
+    found = []
+    for row in draft.part["features"]:
+        declared = draft.features[row["name"]]
+        text, unusual = draft.value(row["name"], row["value"]), row["name"] in flagged
+        if unusual and declared.range is not None:
+            least, greatest = (draft.number(limit) for limit in declared.range)
+            text = draft.say("data_unusual_value", value=text, least=least, greatest=greatest)
+        source = None if declared.source is None else one_line(declared.source)
+        label = draft.label(row["name"])
+        found.append(Input(row["name"], label, text, row["value"] is None, unusual, source))
+    return tuple(found)
+
+
+def input_blocks(draft: Draft) -> Iterable[Block]:
+    """Write the inputs with their sources, then what a reader should doubt (R19)."""
+    given = inputs(draft)
+    sourced = any(one.source is not None for one in given)
+    yield Paragraph(draft.say("data_intro"))
+    yield Facts(tuple((one.label, _with_source(draft, one) if sourced else one.text) for one in given))
+    if not sourced:
+        yield Paragraph(draft.say("data_sources_unstated"))
+    if missing := [one.label for one in given if one.missing]:
+        yield Paragraph(draft.say("data_missing", labels=", ".join(missing)))
+    if unusual := [one.label for one in given if one.unusual]:
+        yield Paragraph(draft.say("data_unusual", labels=", ".join(unusual)))
+
+
+def _with_source(draft: Draft, one: Input) -> str:
+    if one.source is None:
+        return draft.say("data_source_unstated", value=one.text)
+    return draft.say("data_source", value=one.text, source=one.source)
