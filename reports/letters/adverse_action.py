@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from records.private_parts import ReasonPart
-from reports.letters.consumer_reports import OwnScore, consumer_reports, own_score
+from reports.letters.consumer_reports import OwnScore, consumer_reports, own_score, report_blocks
 from reports.letters.draft import Draft
 from reports.letters.errors import LetterBlocked, LetterNotDue
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
@@ -86,7 +86,8 @@ def _sections(draft: Draft, notice: Notice, own: OwnScore | None) -> Iterable[Se
     yield Section(draft.say("ecoa_heading"), (Paragraph(draft.say("ecoa_notice", agency=agency)),))
     yield Section(draft.say("contact_heading"), (Paragraph(_contact(draft, notice)),))
     if draft.phrases.language != ORIGINAL:
-        yield Section(draft.say("english_heading"), tuple(_in_english(draft, agency)))
+        yield Section(draft.say("english_heading"), (Paragraph(draft.say("english_available")),))
+        yield Section(None, tuple(_in_english(draft, agency)), language=ORIGINAL)
 
 
 def _subject(draft: Draft) -> Facts:
@@ -148,10 +149,8 @@ def _contact(draft: Draft, notice: Notice) -> str:
 def _in_english(draft: Draft, agency: str) -> Iterable[Block]:
     """The prescribed notices in the language in which they are published."""
     english = phrases_of("adverse_action", ORIGINAL)
-    reports = draft.application.get("consumer_reports") or []
-    yield Paragraph(draft.say("english_available"))
     yield Paragraph(english.say("ecoa_notice", agency=agency))
-    if reports:
-        yield Paragraph(english.say("report_notice"))
-    if any(report["score"] for report in reports):
-        yield Paragraph(english.say("score_notice"))
+    for report in draft.application.get("consumer_reports") or []:
+        yield from report_blocks(english, report)
+        if report["score"] is not None:
+            yield Paragraph(english.say("score_notice"))

@@ -16,6 +16,7 @@ from records.private_parts import ConsumerReportPart, CreditScorePart, KeyFactor
 from reports.letters.draft import Draft
 from reports.letters.errors import LanguageUnknown
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
+from reports.letters.phrases import Phrases
 from reports.letters.plain import one_line
 from schemas.base import format_moment
 from schemas.manifest_sections import Notice
@@ -33,7 +34,7 @@ class OwnScore:
 def own_score(draft: Draft, notice: Notice) -> OwnScore | None:
     """Return the model's own score as one that is disclosed; None where it is no consumer-report score."""
     declared, part = notice.consumer_report_score, draft.part
-    if declared is None:
+    if declared is None or draft.model_unused:
         return None
     least, greatest = declared.range
     factors = part.get("key_factors") or []
@@ -54,7 +55,7 @@ def own_score(draft: Draft, notice: Notice) -> OwnScore | None:
 def consumer_reports(draft: Draft, own: OwnScore | None) -> Iterable[Section]:
     """Return one section for each consumer report, its score with it, then the model's own score."""
     for report in draft.application.get("consumer_reports") or []:
-        yield Section(draft.say("report_heading"), _report(draft, report))
+        yield Section(draft.say("report_heading"), report_blocks(draft.phrases, report))
         if report["score"] is not None:
             yield Section(draft.say("score_heading"), tuple(_score(draft, report["score"], "score_notice")))
     if own is not None:
@@ -69,14 +70,15 @@ def key_factors(score: CreditScorePart) -> tuple[str, ...]:
     return tuple(one_line(factor) for factor in given)
 
 
-def _report(draft: Draft, report: ConsumerReportPart) -> tuple[Block, ...]:
+def report_blocks(phrases: Phrases, report: ConsumerReportPart) -> tuple[Block, ...]:
+    """Return the disclosure of one consumer report and the agency that it came from."""
     agency = report["agency"]
     rows = (
-        (draft.say("name_label"), one_line(agency["name"])),
-        (draft.say("address_label"), one_line(agency["address"])),
-        (draft.say("telephone_label"), one_line(agency["telephone"])),
+        (phrases.say("name_label"), one_line(agency["name"])),
+        (phrases.say("address_label"), one_line(agency["address"])),
+        (phrases.say("telephone_label"), one_line(agency["telephone"])),
     )
-    return Paragraph(draft.say("report_notice")), Facts(rows)
+    return Paragraph(phrases.say("report_notice")), Facts(rows)
 
 
 def _score(draft: Draft, score: CreditScorePart, notice: str) -> Iterable[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from explain.catalogue import FeatureWords, Language
 from explain.errors import ReasonUnmapped
 from explain.features import Value
 from explain.wording import component_text, format_number, format_value, text_of
-from records.private_parts import ApplicationPart, CounterfactualItem, PrivatePart, ReasonPart
+from records.private_parts import ApplicationPart, ChangeRow, CounterfactualItem, PrivatePart, ReasonPart
 from reports.letters.errors import LanguageUnknown
 from reports.letters.phrases import Phrases
 from reports.letters.plain import one_line
@@ -104,12 +104,13 @@ class Draft:
             return self.say("percent_below_one", number=self.number(1, 0))
         return self.say("percent", number=self.number(100 * share, 0))
 
-    def told_apart(self, value: float, limit: float) -> str:
-        """Write a number with as many decimals, from two up, as it takes not to look like this limit."""
+    def on_its_side(self, value: float, limit: float) -> str:
+        """Write a number with as many decimals, from two up, as keep it on its own side of a limit."""
         for decimals in range(2, MOST_DECIMALS + 1):
-            if round(value, decimals) != round(limit, decimals):
+            rounded = round(value, decimals)
+            if (rounded > limit, rounded < limit) == (value > limit, value < limit):
                 return self.number(value, decimals)
-        return self.number(value, None if value != limit else 2)
+        return self.number(value)
 
     def label(self, feature: str) -> str:
         """Return what a reader calls a feature."""
@@ -121,22 +122,33 @@ class Draft:
         declared = {one.name: one.label for one in self.source.manifest.factors}.get(factor)
         return one_line(self._called({} if words is None else words.labels, declared or factor))
 
-    def value(self, feature: str, value: Value) -> str:
+    def value(self, feature: str, value: Value, *, exact: bool = False) -> str:
         """Write a feature's value with its unit and rounding, or say that it is missing."""
         if value is None:
             return self.say("missing_value")
         words = self._words_of(feature)
         if isinstance(value, bool) and not (words.categories or {}).get(str(value).lower()):
             return self.say("yes" if value else "no")
-        return one_line(format_value(words, value, self.marks))
+        return one_line(format_value(replace(words, decimals=None) if exact else words, value, self.marks))
 
-    def changed_value(self, feature: str, value: Value) -> str:
-        """Write the value of a counterfactual; a rounded one is said to be rounded."""
-        written, decimals = self.value(feature, value), self._words_of(feature).decimals
-        if isinstance(value, bool | str) or value is None or decimals is None:
-            return written
-        exact = float(value).is_integer() or float(format(value, f".{decimals}f")) == value
-        return written if exact else self.say("about", value=written)
+    def change(self, change: ChangeRow) -> str:
+        """Write one change of a counterfactual; a rounded value is said to be rounded."""
+        feature, before, after = change["feature"], change["from"], change["to"]
+        exact = self.value(feature, before) == self.value(feature, after)
+        written, decimals = self.value(feature, after, exact=exact), self._words_of(feature).decimals
+        if not exact and decimals is not None and isinstance(after, float):
+            rounded = float(format(after, f".{decimals}f")) != after
+            written = self.say("about", value=written) if rounded else written
+        return self.say(
+            "change",
+            label=self.label(feature),
+            before=self.value(feature, before, exact=exact),
+            after=written,
+        )
+
+    def changes(self, item: CounterfactualItem) -> str:
+        """Write one counterfactual in words."""
+        return "; ".join(self.change(change) for change in item["changes"])
 
     def reason_text(self, reason: ReasonPart) -> str:
         """Return a reason's words: those of the answer, or the same wording in the letter's language."""
@@ -171,18 +183,6 @@ class Draft:
     def counterfactuals(self) -> list[CounterfactualItem]:
         """Return the counterfactuals that the model itself has confirmed."""
         return [item for item in self.part["counterfactuals"]["items"] if item["verified"]]
-
-    def changes(self, item: CounterfactualItem) -> str:
-        """Write one counterfactual in words."""
-        return "; ".join(
-            self.say(
-                "change",
-                label=self.label(change["feature"]),
-                before=self.value(change["feature"], change["from"]),
-                after=self.changed_value(change["feature"], change["to"]),
-            )
-            for change in item["changes"]
-        )
 
     def _words_of(self, feature: str) -> FeatureWords:
         """The catalogue's words for a feature; the manifest's where the catalogue does not speak of it."""

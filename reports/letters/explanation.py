@@ -84,7 +84,7 @@ def _score(draft: Draft) -> str:
         classes = {f"{side}_class": one_line(contrast[side]) for side in DIRECTIONS}
         return draft.say("score_classes", answer=one_line(decision["outcome"]), **named, **classes)
     score, threshold = decision["score"], decision["threshold"]
-    written = draft.told_apart(score, threshold)
+    written = draft.on_its_side(score, threshold)
     phrase = f"score_{outcome.direction or outcome.score}"
     return draft.say(phrase, score=written, threshold=draft.number(threshold), **named)
 

@@ -39,10 +39,11 @@ Block = Paragraph | Listing | Facts
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Blocks under a heading; the first section of a letter may go without."""
+    """Blocks under a heading, or without one; `language` is given where it is not the letter's own."""
 
     heading: str | None
     blocks: tuple[Block, ...]
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
