@@ -44,15 +44,16 @@ class GroupCommitter:
         self._thread = Thread(target=self._run, name="group-committer", daemon=True)
         self._thread.start()
 
-    def submit(self, draft: Draft) -> Future[Appended]:
+    def submit(self, draft: Draft, now: datetime | None = None) -> Future[Appended]:
         """Queue a draft. The future ends in Appended, Conflict, EntryRefused or AuditUnavailable.
 
         Id, time, encryption and bytes are settled here, in the caller's thread; what is wrong with the draft
-        is raised here, and so is `Overloaded`. A result means that the entry is committed on disk.
+        is raised here, and so is `Overloaded`. A result means that the entry is committed on disk. `now` is
+        the entry's time where the draft itself was written by it; the clock's otherwise.
         """
         if len(self._waiting) >= self._capacity:
             raise Overloaded  # before any work is done for it
-        prepared = self._log.prepare(draft, self._clock.now())
+        prepared = self._log.prepare(draft, self._clock.now() if now is None else now)
         future: Future[Appended] = Future()
         with self._changed:
             if self._closed:

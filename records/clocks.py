@@ -33,24 +33,33 @@ def notice_clock(action: str | None, completed_at: datetime | None, decided_at: 
     """Return the clock of the notice of an adverse decision.
 
     30 days from a completed application for a denial or a counteroffer; 30 days from the action itself on an
-    incomplete application or an existing account (1002.9(a)(1)(i) to (iii)).
+    incomplete application or an existing account (1002.9(a)(1)(i) to (iii)). Without an action it is that
+    of a denial.
     """
     if action == "incompleteness":
-        return Clock("incomplete_application", decided_at + THIRTY_DAYS)
+        return Clock("incomplete_application", _after(decided_at, THIRTY_DAYS))
     if action in ("account_termination", "unfavourable_change"):
-        return Clock("existing_account", decided_at + THIRTY_DAYS)
+        return Clock("existing_account", _after(decided_at, THIRTY_DAYS))
     if completed_at is None:
         return Clock("unknown", None)
-    return Clock("completed_application", completed_at + THIRTY_DAYS)
+    return Clock("completed_application", _after(completed_at, THIRTY_DAYS))
 
 
 def counteroffer_clock(notified_at: datetime) -> Clock:
     """Return the clock after a counteroffer: 90 days unless it is accepted (1002.9(a)(1)(iv))."""
-    return Clock("counteroffer_lapsed", notified_at + NINETY_DAYS)
+    return Clock("counteroffer_lapsed", _after(notified_at, NINETY_DAYS))
 
 
 def reasons_clock(notified_at: datetime, requested_at: datetime) -> Clock | None:
     """Return the clock of reasons on request: 30 days from a request within 60 of the notice, else None."""
-    if not notified_at <= requested_at <= notified_at + SIXTY_DAYS:
+    if not timedelta(0) <= requested_at - notified_at <= SIXTY_DAYS:
         return None
-    return Clock("reasons_requested", requested_at + THIRTY_DAYS)
+    return Clock("reasons_requested", _after(requested_at, THIRTY_DAYS))
+
+
+def _after(moment: datetime, days: timedelta) -> datetime | None:
+    """The moment so many days later; None beyond the year 9999, where a caller's times may lie."""
+    try:
+        return moment + days
+    except OverflowError:
+        return None

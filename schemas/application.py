@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -111,55 +110,22 @@ class ComponentReason(Wire):
 
 
 class DecisionComponent(Wire):
-    """One part of a combined decision (12 CFR 1002.9, comments 9(b)(2)-7 and -8)."""
+    """One part of a combined decision (12 CFR 1002.9, comments 9(b)(2)-7 and -8).
+
+    What is said of the model must be reproduced. `gray` leaves the decision to another component: for the
+    model a score in the gray band, for judgment one that came first. `not_used` is for a model that was not
+    asked, as something else had decided before.
+    """
 
     name: Line = Field(description="what this component is called")
     kind: Literal["model", "knockout", "judgmental"] = Field(
         description="model: this model; knockout: a rule that denies by itself; judgmental: a person"
     )
     result: Literal["passed", "failed", "gray", "not_used"] = Field(
-        description="gray is for the model: its score sent the application on to judgment; not_used is too: "
-        "something else had decided before; what is said of the model must be reproduced"
+        description="gray: for the model and for judgment; not_used: for the model"
     )
     reasons: Many[ComponentReason] = Field(
         default=(),
         max_length=4,
         description="its reasons in order; for a component that failed, not the model",
     )
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        faults: list[tuple[tuple[str | int, ...], str]] = []
-        if self.kind != "model" and self.result not in ("passed", "failed"):
-            faults.append((("result",), f"{self.result} is for the model only"))
-        if self.kind == "model" and self.reasons:
-            faults.append((("reasons",), "the model's reasons come from its attribution"))
-        elif self.result == "failed" and self.kind != "model" and not self.reasons:
-            faults.append((("reasons",), "a component that failed gives at least one reason"))
-        elif self.result == "passed" and self.reasons:
-            faults.append((("reasons",), "a component that passed gives none"))
-        if len({reason.code for reason in self.reasons}) < len(self.reasons):
-            faults.append((("reasons",), "gives the same code twice"))
-        if faults:
-            raise refusal("DecisionComponent", faults)
-        return self
-
-
-def component_faults(components: Sequence[DecisionComponent]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong with components side by side, whatever the model says; each fault with its place."""
-    failed = any(one.kind != "model" and one.result == "failed" for one in components)
-    judged = any(one.kind == "judgmental" for one in components)
-    names, models = set[str](), 0
-    for at, one in enumerate(components):
-        if one.name in names:
-            yield (at, "name"), "is the name of another component too"
-        names.add(one.name)
-        if one.kind != "model":
-            continue
-        models += 1
-        if models > 1:
-            yield (at, "kind"), "there is one model"
-        if one.result == "not_used" and not failed:
-            yield (at, "result"), "not_used needs another component that failed"
-        if one.result == "gray" and not judged:
-            yield (at, "result"), "gray needs a judgmental component"

@@ -18,7 +18,6 @@ from schemas.application import (
     DecisionComponent,
     InputName,
     Line,
-    component_faults,
 )
 from schemas.base import CallerId, JsonScalar, Many, ResourceName, Wire, Word
 from schemas.problem import refusal
@@ -91,13 +90,6 @@ class ExplanationRequest(Wire):
         max_length=20,
         description="the parts of a combined decision; none for a model that decides alone",
     )
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        faults = [(("components", *place), detail) for place, detail in component_faults(self.components)]
-        if faults:
-            raise refusal("ExplanationRequest", faults)
-        return self
 
 
 class ExplanationBatch(Wire):

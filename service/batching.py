@@ -34,6 +34,7 @@ from service.explaining import (
     first_answer,
     observe_stages,
     question_of,
+    recall_again,
     record_incident,
     recorded,
     searching,
@@ -44,7 +45,6 @@ from service.finding import Attributed, Question, attribute_all, conclude, insta
 from service.fingerprint import idempotency_of
 from service.incidents import ExplanationWithheld
 from service.problems import document_of, problem_of
-from service.recalling import recall
 from service.strict_json import Flaw, JsonValue, read_json
 
 logger = logging.getLogger(__name__)
@@ -217,7 +217,7 @@ async def _finish(batch: Batch, chunk: list[_Row]) -> None:
 async def _settle(batch: Batch, row: _Row) -> None:
     with _answering(row):
         if isinstance(row.became, Prepared):
-            row.appended = await committed(row.became)
+            row.appended = await committed(batch.services, row.became)
         elif isinstance(row.became, ExplanationWithheld):
             await record_incident(batch.services, row.became)
             row.became = row.became.cause
@@ -239,7 +239,7 @@ def _answer(batch: Batch, row: _Row) -> Answered | None:
     if not isinstance(row.became, Prepared) or row.appended is None or row.question is None:
         return None
     if row.appended.duplicate:  # of another row of this batch, or of a request that was faster
-        return first_answer(recall(batch.services, row.appended.entry_id), row.question)
+        return first_answer(recall_again(batch.services, row.appended.entry_id), row.question)
     return answered(batch.services, row.became, row.appended)
 
 

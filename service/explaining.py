@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from pydantic import Field
 
 from audit.entry import Appended, Draft, Idempotency
 from audit.errors import Conflict
+from explain.components import ComponentsContradict
 from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
 from records.private import build_private
@@ -25,9 +27,17 @@ from service.bodies import validated
 from service.committing import commit, outcome
 from service.context import Services
 from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch
+from service.escalating import escalate, make_good
 from service.finding import Durations, Finding, Question, find
 from service.fingerprint import idempotency_of
-from service.incidents import ExplanationWithheld, count_incident, incident, retention_of, subject_of
+from service.incidents import (
+    ExplanationWithheld,
+    count_incident,
+    incident,
+    retention_of,
+    subject_of,
+)
+from service.owing import notice_of
 from service.recalling import EXPLANATION, Recalled, recall
 from service.record import JsonObject, answer, clear_body, private_part
 from service.strict_json import JsonValue
@@ -57,7 +67,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An explanation on its way to the record; `ended` holds when its commit ended, once it has."""
+    """An explanation on its way to the record; `ended` holds when its commits ended, once they have."""
 
     finding: Finding
     part: PrivatePart
@@ -92,15 +102,24 @@ async def explain(services: Services, question: Question, principal: Principal, 
         raise withheld.cause from None
     if isinstance(prepared, Recalled):
         return first_answer(prepared, question)
-    appended = await committed(prepared)
+    appended = await committed(services, prepared)
     if appended.duplicate:  # an identical request was faster
-        return first_answer(await services.desk.run(recall, services, appended.entry_id), question)
+        return first_answer(await services.desk.run(recall_again, services, appended.entry_id), question)
     return answered(services, prepared, appended)
 
 
-async def committed(prepared: Prepared) -> Appended:
-    """Waits for the record, a little longer than the budget lasts; raises `StillCommitting`."""
-    return await outcome(prepared.committed, prepared.deadline.remaining_seconds() + PATIENCE_SECONDS)
+async def committed(services: Services, prepared: Prepared) -> Appended:
+    """Waits for the record, a little longer than the budget lasts; raises `StillCommitting`.
+
+    Where a notice stops at one of the reasons, that is on record too when this returns.
+    """
+    patience = prepared.deadline.remaining_seconds() + PATIENCE_SECONDS
+    appended = await outcome(prepared.committed, patience)
+    if not appended.duplicate and await escalate(
+        services, prepared.draft, prepared.part, appended.entry_id, PATIENCE_SECONDS
+    ):
+        prepared.ended.append(time.monotonic())
+    return appended
 
 
 async def record_incident(services: Services, withheld: ExplanationWithheld) -> None:
@@ -126,7 +145,14 @@ def recorded(services: Services, idempotency: Idempotency) -> Recalled | None:
     first = services.log.find_duplicate(idempotency)
     if isinstance(first, Conflict):
         raise first
-    return None if first is None else recall(services, first.entry_id)
+    return None if first is None else recall_again(services, first.entry_id)
+
+
+def recall_again(services: Services, explanation_id: UUID) -> Recalled:
+    """The first answer to a decision that is sent again, with whatever had to be on record before it."""
+    recalled = recall(services, explanation_id)
+    make_good(services, recalled.entry, recalled.part)
+    return recalled
 
 
 def searching(deadline: Deadline) -> Deadline:
@@ -139,7 +165,13 @@ def withholding(loaded: LoadedVersion, question: Question, actor: str) -> Iterat
     """Makes what may not leave an incident that is still to be put on record."""
     try:
         yield
-    except (AttributionUnreconciled, ReasonUnmapped, DecisionMismatch, CounterfactualUnavailable) as cause:
+    except (
+        AttributionUnreconciled,
+        ReasonUnmapped,
+        DecisionMismatch,
+        ComponentsContradict,
+        CounterfactualUnavailable,
+    ) as cause:
         raise ExplanationWithheld(cause, incident(loaded, question, actor, cause)) from None
 
 
@@ -147,18 +179,20 @@ def submit(
     services: Services, finding: Finding, idempotency: Idempotency, actor: str, deadline: Deadline
 ) -> Prepared:
     """Hands the entry over; nothing has left yet."""
-    part = private_part(finding)
+    now = services.clock.now()
+    notice = notice_of(finding, now)
+    part = private_part(finding, notice)
     draft = Draft(
         type=EXPLANATION,
         actor=actor,
-        body=clear_body(finding),
+        body=clear_body(finding, notice),
         private=build_private(part),
         subject=subject_of(finding.question),
         retention_class=retention_of(finding.loaded),
         idempotency=idempotency,
     )
     submitted, ended = time.monotonic(), list[float]()
-    handed_over = services.committer.submit(draft)
+    handed_over = services.committer.submit(draft, now)
     handed_over.add_done_callback(lambda _: ended.append(time.monotonic()))
     return Prepared(finding, part, draft, deadline, submitted, handed_over, ended)
 
@@ -166,7 +200,7 @@ def submit(
 def answered(services: Services, prepared: Prepared, appended: Appended) -> Answered:
     """The answer, now that its entry is committed."""
     body = answer(prepared.part, prepared.draft.body, str(appended.entry_id))
-    deadline, ended = prepared.deadline, prepared.ended[0]
+    deadline, ended = prepared.deadline, prepared.ended[-1]
     timings = _timings(prepared.finding.durations, ended - prepared.submitted, ended - deadline.started)
     body["timings_ms"] = timings
     body["receipt"] = services.receipt(appended).to_json()

@@ -10,23 +10,22 @@ import numpy as np
 
 from explain.attribution.base import Attribution
 from explain.attribution.deciding import attribute_decisions
+from explain.components import Combined
 from explain.counterfactual.base import CounterfactualSet, Status
 from explain.counterfactual.search import METHOD_VERSION
 from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled
 from explain.features import Instance
 from explain.outcome import Decision
-from explain.reasons import Reason, principal_reasons
+from explain.reasons import Reason
 from explain.seeding import canonical_row, seed_for
-from records.private_parts import WarningRow
+from records.private_parts import KeyFactorPart, WarningRow
 from registry.loading import LoadedVersion
-from schemas.explanation import Decided, ExplanationRequest
-from service.errors import CounterfactualUnavailable, DecisionMismatch, InvalidInput
-from service.strict_json import Flaw, escape
-
-# A decided score is often sent rounded: it counts as reproduced within half of its last decimal place, at
-# most this.
-_COARSEST_ROUNDING = 0.005
+from schemas.explanation import ExplanationRequest
+from service.agreeing import agree, check_protected
+from service.errors import CounterfactualUnavailable
+from service.flagging import component_warnings, input_warnings, protected_warnings, reason_warnings
+from service.reasoning import key_factors_of, reasons_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +48,20 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One decision explained by one model version, reconciled and verified, but not yet on record."""
+    """One decision explained by one model version, reconciled and verified, but not yet on record.
+
+    `decision` is the model's, `combined` that of all components; `reasons` are those of the latter.
+    `key_factors` are empty unless the model's own score is a consumer-report score.
+    """
 
     question: Question
     loaded: LoadedVersion
     instance: Instance
     decision: Decision
     attribution: Attribution
+    combined: Combined
     reasons: tuple[Reason, ...]
+    key_factors: tuple[KeyFactorPart, ...]
     counterfactuals: CounterfactualSet
     warnings: tuple[WarningRow, ...]
     durations: Durations
@@ -74,8 +79,9 @@ class Attributed:
 def find(loaded: LoadedVersion, question: Question, deadline: Deadline) -> Finding:
     """Explains one decision: attribution, reasons, then counterfactuals in what is left until `deadline`.
 
-    Raises `InvalidFeatures`, `AttributionUnreconciled`, `ReasonUnmapped`, `DecisionMismatch` or
-    `CounterfactualUnavailable`; nothing partial is ever returned.
+    Raises `InvalidFeatures`, `InvalidComponents`, `AttributionUnreconciled`, `ReasonUnmapped`,
+    `DecisionMismatch`, `ComponentsContradict` or `CounterfactualUnavailable`; nothing partial is ever
+    returned.
     """
     instance = instance_of(loaded, question)
     (attributed,) = attribute_all(loaded, (instance,))
@@ -100,20 +106,9 @@ def conclude(
         raise attributed
     request, decision, attribution = question.request, attributed.decision, attributed.attribution
     started = time.monotonic()
-    if request.decided is not None:
-        check_decided(request.decided, decision)
-    reasons = principal_reasons(
-        attribution,
-        loaded.factors,
-        instance,
-        loaded.reference,
-        loaded.rule,
-        space=loaded.space,
-        decision=decision,
-        words=loaded.words,
-        limit=loaded.manifest.reasons.limit,
-        minimum_share=float(loaded.manifest.reasons.minimum_share),
-    )
+    combined = agree(loaded, request, decision)
+    reasons = reasons_of(loaded, instance, decision, attribution, combined)
+    key_factors = key_factors_of(loaded, instance, attribution, combined)
     reasoned = time.monotonic()
     counterfactuals = search(loaded, request, instance, decision, deadline)
     searched = time.monotonic()
@@ -123,9 +118,16 @@ def conclude(
         instance=instance,
         decision=decision,
         attribution=attribution,
+        combined=combined,
         reasons=reasons,
+        key_factors=key_factors,
         counterfactuals=counterfactuals,
-        warnings=warnings_of(loaded, question, instance, reasons),
+        warnings=(
+            *input_warnings(loaded, instance),
+            *reason_warnings(reasons),
+            *component_warnings(loaded, decision, combined),
+            *protected_warnings(question.protected),
+        ),
         durations=Durations(attributed.milliseconds, 1e3 * (reasoned - started), 1e3 * (searched - reasoned)),
     )
 
@@ -155,7 +157,7 @@ def search(
     decision: Decision,
     deadline: Deadline,
 ) -> CounterfactualSet:
-    """Counterfactuals as far as they were asked for and as time allows.
+    """Counterfactuals as far as they were asked for and as time allows; they concern the model alone.
 
     Nothing continues after the answer, so a search that the deadline stopped is `partial` or `unresolved` and
     never `deferred`: that word promises that somebody is still looking.
@@ -179,62 +181,6 @@ def _required(required: bool, found: CounterfactualSet) -> CounterfactualSet:
             f"No verified counterfactual was found inside the budget ({found.status})."
         )
     return found
-
-
-def check_decided(decided: Decided, decision: Decision) -> None:
-    """Refuses an explanation of a decision that this model version would not have made."""
-    if decided.outcome is not None and decided.outcome != decision.outcome:
-        raise DecisionMismatch("The model version does not reproduce the outcome that was sent.")
-    if decided.score is not None:
-        _, _, decimals = repr(float(decided.score)).partition(".")
-        rounding = 0.5 * 10.0 ** -len(decimals) if decimals.isdigit() else 0.0
-        allowed = max(1e-6 * max(1.0, abs(decision.score)), min(rounding, _COARSEST_ROUNDING))
-        if abs(decided.score - decision.score) > allowed * (1 + 1e-9):
-            raise DecisionMismatch("The model version does not reproduce the score that was sent.")
-
-
-def check_protected(loaded: LoadedVersion, protected: tuple[str, ...]) -> None:
-    """Refuses protected attributes that the manifest does not declare."""
-    unknown = [name for name in protected if name not in loaded.manifest.protected]
-    if unknown:
-        raise InvalidInput(
-            tuple(
-                Flaw(f"/protected/{escape(name)}", "is not declared as protected by the manifest")
-                for name in unknown
-            )
-        )
-
-
-def warnings_of(
-    loaded: LoadedVersion, question: Question, instance: Instance, reasons: tuple[Reason, ...]
-) -> tuple[WarningRow, ...]:
-    """What a reader should know: missing and out-of-range inputs, sensitive reasons, values not kept."""
-    rows: list[WarningRow] = [
-        {"code": "missing", "feature": feature.name, "detail": "no value was given"}
-        for feature, value in zip(loaded.space.features, instance.values, strict=True)
-        if value is None
-    ]
-    rows += [
-        {"code": warning.code, "feature": _feature_at(warning.pointer), "detail": warning.detail}
-        for warning in instance.warnings
-    ]
-    rows += [
-        {
-            "code": "sensitive_reason",
-            "feature": None,
-            "detail": f"principal factor {reason.factor} is sensitive",
-        }
-        for reason in reasons
-        if reason.sensitive
-    ]
-    if question.protected:
-        detail = "protected attributes were checked and not kept: this release has no fairness store"
-        rows.append({"code": "protected_not_stored", "feature": None, "detail": detail})
-    return tuple(rows)
-
-
-def _feature_at(pointer: str) -> str:
-    return pointer.removeprefix("/").replace("~1", "/").replace("~0", "~")
 
 
 def _settled(status: Status) -> CounterfactualSet:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from audit.canonical import JsonValue, canonical, decimal
 from audit.entry import Draft
+from explain.components import ComponentsContradict
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
 from registry.loading import LoadedVersion
 from runtime.metrics import INCIDENTS, UNRECONCILED
+from schemas.explanation import ExplanationRequest
 from service.errors import CounterfactualUnavailable, DecisionMismatch
 from service.finding import Question
 from service.fingerprint import typed
 from service.record import CODE_VERSION
 
-Withheld = AttributionUnreconciled | ReasonUnmapped | DecisionMismatch | CounterfactualUnavailable
+Withheld = (
+    AttributionUnreconciled
+    | ReasonUnmapped
+    | DecisionMismatch
+    | ComponentsContradict
+    | CounterfactualUnavailable
+)
 
 _KINDS: dict[type[Exception], str] = {
     AttributionUnreconciled: "attribution-unreconciled",
     ReasonUnmapped: "reason-unmapped",
     DecisionMismatch: "decision-mismatch",
+    ComponentsContradict: "decision-mismatch",
     CounterfactualUnavailable: "counterfactual-unavailable",
 }
 
@@ -53,6 +62,8 @@ def incident(loaded: LoadedVersion, question: Question, actor: str, cause: Withh
         "features": typed(request.features),
         "detail": _detail(cause),
     }
+    if isinstance(cause, DecisionMismatch | ComponentsContradict):
+        private["said"] = _said(request)
     return Draft(
         type="incident.raised",
         actor=actor,
@@ -73,15 +84,30 @@ def count_incident(withheld: ExplanationWithheld) -> None:
 def subject_of(question: Question) -> str:
     """Whose key encrypts: the person's, or the decision's own where the caller names nobody."""
     request = question.request
-    if request.subject_ref is not None:
-        return f"subject/{request.subject_ref}"
-    return f"decision/{question.model}/{request.decision_id}"
+    return subject_named(question.model, request.decision_id, request.subject_ref)
+
+
+def subject_named(model: str, decision_id: str, subject_ref: str | None) -> str:
+    """The name under which the log keeps this person's key, or this decision's."""
+    return f"decision/{model}/{decision_id}" if subject_ref is None else f"subject/{subject_ref}"
 
 
 def retention_of(loaded: LoadedVersion) -> str:
     """The retention class of the version's entries, as the manifest declares it."""
     retention = loaded.manifest.retention
     return "standard" if retention is None or retention.kind == "general" else retention.kind
+
+
+def _said(request: ExplanationRequest) -> JsonValue:
+    """What the caller says was decided, by which components, and the action taken on it."""
+    application = request.application
+    return typed(
+        {
+            "decided": None if request.decided is None else request.decided.model_dump(mode="json"),
+            "components": [component.model_dump() for component in request.components],
+            "action": None if application is None else application.action,
+        }
+    )
 
 
 def _detail(cause: Withheld) -> dict[str, str]:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from audit import errors as audit
 from audit.sealing import NotDecrypted
+from explain import components
 from explain import errors as explain
 from explain.reference import ReferenceCorrupt
 from records import evaluations
@@ -69,6 +70,7 @@ NOT_FOUND = Kind("not-found", 404, "Not found")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not take that method")
 OVERLOADED = Kind("overloaded", 503, "The service is overloaded", retry_after_seconds=1)
 CONFLICT = Kind("decision-conflict", 409, "This decision is on record with other input")
+MISMATCH = Kind("decision-mismatch", 409, "The decision that was sent is not reproduced")
 AUDIT_UNAVAILABLE = Kind(
     "audit-unavailable",
     503,
@@ -108,7 +110,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.Forbidden: Kind("forbidden", 403, "This token may not do that"),
     service.NotFound: NOT_FOUND,
     service.DecisionConflict: CONFLICT,
-    service.DecisionMismatch: Kind("decision-mismatch", 409, "The model does not reproduce the decision"),
+    service.DecisionMismatch: MISMATCH,
     service.CounterfactualUnavailable: Kind(
         "counterfactual-unavailable", 503, "No verified counterfactual in time"
     ),
@@ -134,6 +136,8 @@ TABLE: Mapping[type[Exception], Kind] = {
         "tables-changed", 503, "The model is being prepared again", retry_after_seconds=1
     ),
     explain.ReasonUnmapped: Kind("reason-unmapped", 500, "A principal factor has no reason"),
+    components.InvalidComponents: INVALID_INPUT,
+    components.ComponentsContradict: MISMATCH,
     explain.ConstraintError: Kind(
         "constraints-contradictory", 422, "The counterfactual constraints contradict"
     ),
@@ -203,17 +207,23 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
-    if isinstance(error, service.InvalidInput | InvalidJson):
-        return error.flaws
-    if isinstance(error, explain.InvalidFeatures):
-        return tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
-    if isinstance(error, registry.ManifestInvalid):
-        return _pointed("/manifest", error.errors)
-    if isinstance(error, registry.ReferenceInvalid):
-        return _pointed("/reference", error.errors)
-    if isinstance(error, evaluations.EvaluationKindUnknown):
-        return (Flaw("/kind", str(error)),)
-    return ()
+    found: tuple[Flaw, ...] = ()
+    match error:
+        case service.InvalidInput() | InvalidJson():
+            found = error.flaws
+        case explain.InvalidFeatures():
+            found = tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+        case components.InvalidComponents():
+            found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
+        case components.ComponentsContradict():
+            found = (Flaw(error.pointer, error.detail),)
+        case registry.ManifestInvalid():
+            found = _pointed("/manifest", error.errors)
+        case registry.ReferenceInvalid():
+            found = _pointed("/reference", error.errors)
+        case evaluations.EvaluationKindUnknown():
+            found = (Flaw("/kind", str(error)),)
+    return found
 
 
 def _pointed(part: str, faults: tuple[PointedError, ...]) -> tuple[Flaw, ...]:

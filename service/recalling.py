@@ -9,6 +9,7 @@ from audit.entry import Appended, Entry
 from audit.log import StoredEntry
 from audit.receipt import Receipt
 from records.private import parse_private
+from records.private_parts import PrivatePart
 from schemas.base import format_moment
 from service.context import Services
 from service.errors import NotFound
@@ -19,9 +20,10 @@ EXPLANATION = "explanation.created"
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The entry and the first answer made from it."""
+    """The entry, its private part, and the first answer made from both."""
 
     entry: Entry
+    part: PrivatePart
     body: JsonObject
 
 
@@ -37,7 +39,7 @@ def recall(services: Services, explanation_id: UUID) -> Recalled:
     body["receipt"] = receipt_of(services, stored).to_json()
     body["late"] = False
     body["created_at"] = format_moment(entry.time)
-    return Recalled(entry, body)
+    return Recalled(entry, part, body)
 
 
 def receipt_of(services: Services, stored: StoredEntry) -> Receipt:

@@ -8,39 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version as installed_version
-from typing import cast
 
 from audit.canonical import JsonValue
-from explain.counterfactual.base import CounterfactualSet
-from explain.features import Value
 from records.private_parts import (
-    ApplicationPart,
-    AttributionPart,
     ChangeRow,
+    CombinedPart,
+    ComponentPart,
     CounterfactualItem,
-    CounterfactualPart,
-    DecidedPart,
     DecisionPart,
+    NoticePart,
     PrivatePart,
     ReasonPart,
     Reconciliation,
     ReferencePart,
     WarningRow,
 )
-from schemas.base import format_moment
-from schemas.explanation import Application, Decided
 from service.finding import Finding
+from service.owing import blocking_factors
+from service.record_parts import (
+    application_part,
+    attribution_part,
+    combined_part,
+    counterfactuals_part,
+    decided_part,
+    decision_part,
+    reason_part,
+)
 
 CODE_VERSION = "ofrecord " + installed_version("ofrecord")
 
 JsonObject = dict[str, object]
 
 
-def clear_body(finding: Finding) -> dict[str, JsonValue]:
-    """What an entry says in clear: digests, outcome and codes, nothing about the person."""
-    loaded = finding.loaded
-    catalogue = loaded.catalogue
-    return {
+def clear_body(finding: Finding, notice: NoticePart | None) -> dict[str, JsonValue]:
+    """What an entry says in clear: digests, outcome, codes and the notice's clock; nothing about the person.
+
+    Outcome, favourable and codes are those of the whole decision. What a decision does not have is left out:
+    `model_outcome` without components, `action` where none was sent, the clock where no notice is owed.
+    """
+    loaded, combined, request = finding.loaded, finding.combined, finding.question.request
+    catalogue, blocked = loaded.catalogue, blocking_factors(finding.reasons)
+    body: dict[str, JsonValue] = {
         "model": loaded.model_name,
         "version": loaded.version,
         "model_digest": loaded.artifact_digest,
@@ -48,18 +56,27 @@ def clear_body(finding: Finding) -> dict[str, JsonValue]:
         "reference_digest": loaded.reference_digest,
         "method": finding.attribution.method,
         "catalogue": {"name": catalogue.name, "version": catalogue.version, "digest": catalogue.digest},
-        "outcome": finding.decision.outcome,
-        "favourable": finding.decision.favourable,
+        "outcome": combined.outcome,
+        "favourable": combined.favourable,
         "reason_codes": [reason.code for reason in finding.reasons],
         "counterfactual_status": finding.counterfactuals.status,
         "code_version": CODE_VERSION,
     }
+    if request.components:
+        body["model_outcome"] = finding.decision.outcome
+    if request.application is not None and request.application.action is not None:
+        body["action"] = request.application.action
+    if notice is not None:
+        body |= {"notice_clock": notice["clock"], "notice_due_at": notice["due_at"]}
+    if notice is not None or blocked:
+        body["notice_blocked"] = bool(blocked)
+    return body
 
 
-def private_part(finding: Finding) -> PrivatePart:
+def private_part(finding: Finding, notice: NoticePart | None) -> PrivatePart:
     """What an entry keeps encrypted: everything the first answer said that the clear body does not."""
     request, space = finding.question.request, finding.loaded.space
-    return {
+    part: PrivatePart = {
         "decision_id": request.decision_id,
         "subject_ref": request.subject_ref,
         "purpose": request.purpose,
@@ -67,14 +84,19 @@ def private_part(finding: Finding) -> PrivatePart:
             {"name": feature.name, "type": feature.type, "value": value}
             for feature, value in zip(space.features, finding.instance.values, strict=True)
         ],
-        "decision": _decision(finding),
-        "attribution": _attribution(finding),
-        "reasons": [_reason(finding, at) for at in range(len(finding.reasons))],
-        "counterfactuals": _counterfactuals(finding.counterfactuals),
+        "decision": decision_part(finding),
+        "attribution": attribution_part(finding),
+        "reasons": [reason_part(reason) for reason in finding.reasons],
+        "counterfactuals": counterfactuals_part(finding.counterfactuals),
         "warnings": list(finding.warnings),
-        "decided": _decided(request.decided),
-        "application": _application(request.application),
+        "decided": decided_part(request.decided),
+        "application": application_part(request.application),
+        "combined": combined_part(finding.combined) if request.components else None,
+        "notice": notice,
     }
+    if finding.key_factors:
+        part["key_factors"] = list(finding.key_factors)
+    return part
 
 
 def answer(part: PrivatePart, body: Mapping[str, object], explanation_id: str) -> JsonObject:
@@ -96,11 +118,7 @@ def answer(part: PrivatePart, body: Mapping[str, object], explanation_id: str) -
             "values": _contributions(part),
             "reconciliation": _in_order(attribution["reconciliation"], Reconciliation),
         },
-        "reasons": [
-            _in_order(reason, ReasonPart)
-            | {"observed": {row["feature"]: row["value"] for row in reason["observed"]}}
-            for reason in part["reasons"]
-        ],
+        "reasons": [_reason(reason) for reason in part["reasons"]],
         "counterfactuals": {
             "status": found["status"],
             "complete": found["complete"],
@@ -111,8 +129,32 @@ def answer(part: PrivatePart, body: Mapping[str, object], explanation_id: str) -
             ],
             "evaluation_id": found["evaluation_id"],
         },
+        **_together(part),
         "warnings": [_in_order(warning, WarningRow) for warning in part["warnings"]],
     }
+
+
+def _reason(reason: ReasonPart) -> JsonObject:
+    """A reason as it is answered: what was observed by name, and not which wording was taken."""
+    given = {row["name"]: row["text"] for row in reason.get("given", ())}
+    observed = {row["feature"]: row["value"] for row in reason["observed"]}
+    told = _in_order(reason, ReasonPart) | {"observed": given | observed}
+    return {name: member for name, member in told.items() if name not in ("wording", "given")}
+
+
+def _together(part: PrivatePart) -> JsonObject:
+    """The whole decision and its notice; an entry from before there were any says nothing of them."""
+    told: JsonObject = {}
+    if "combined" in part:
+        combined = part["combined"]
+        told["combined"] = None
+        if combined is not None:
+            components = [_in_order(one, ComponentPart) for one in combined["components"]]
+            told["combined"] = _in_order(combined, CombinedPart) | {"components": components}
+    if "notice" in part:
+        notice = part["notice"]
+        told["notice"] = None if notice is None else _in_order(notice, NoticePart)
+    return told
 
 
 def _contributions(part: PrivatePart) -> list[JsonObject]:
@@ -126,122 +168,3 @@ def _contributions(part: PrivatePart) -> list[JsonObject]:
 def _in_order(record: Mapping[str, object], declared: type) -> JsonObject:
     """The record's members in the order of its declaration."""
     return {name: record[name] for name in declared.__annotations__ if name in record}
-
-
-def _real(number: float) -> float:
-    """A plain double without a negative zero, which decimal strings do not keep apart."""
-    return float(number) + 0.0
-
-
-def _value(value: Value) -> Value:
-    return _real(value) if isinstance(value, float) else value
-
-
-def _decision(finding: Finding) -> DecisionPart:
-    decision = finding.decision
-    part: DecisionPart = {
-        "outcome": decision.outcome,
-        "favourable": decision.favourable,
-        "score": _real(decision.score),
-        "margin": _real(decision.margin),
-        "threshold": _real(decision.threshold),
-        "output_space": decision.output_space,
-    }
-    if decision.contrast is not None:
-        adverse, favourable = decision.contrast
-        part["contrast"] = {"adverse": adverse, "favourable": favourable}
-    return part
-
-
-def _attribution(finding: Finding) -> AttributionPart:
-    attribution, loaded = finding.attribution, finding.loaded
-    reference = loaded.reference
-    return {
-        "method": attribution.method,
-        "reference": {
-            "id": loaded.reference_digest,
-            "kind": reference.kind,
-            "rows": len(reference.rows),
-            "digest": loaded.reference_digest,
-            "band": None if reference.band is None else _real(reference.band),
-        },
-        "base_value": _real(attribution.base_value),
-        "values": [
-            {"feature": name, "phi": _real(phi)}
-            for name, phi in zip(loaded.space.names, attribution.phi.tolist(), strict=True)
-        ],
-        "reconciliation": {
-            "expected": _real(attribution.expected),
-            "sum": _real(attribution.total),
-            "error": _real(attribution.error),
-            "tolerance": _real(attribution.tolerance),
-        },
-    }
-
-
-def _reason(finding: Finding, at: int) -> ReasonPart:
-    reason = finding.reasons[at]
-    mean = reason.reference_value
-    return {
-        "rank": reason.rank,
-        "code": reason.code,
-        "factor": reason.factor,
-        "text": reason.text,
-        "contribution": None if reason.contribution is None else _real(reason.contribution),
-        "share": None if reason.share is None else _real(reason.share),
-        "reference_value": None if mean is None else _real(mean),
-        "observed": [{"feature": name, "value": _value(value)} for name, value in reason.observed],
-        "near_tie": reason.near_tie,
-        "sensitive": reason.sensitive,
-    }
-
-
-def _counterfactuals(found: CounterfactualSet) -> CounterfactualPart:
-    return {
-        "status": found.status,
-        "complete": found.complete,
-        "items": [
-            {
-                "changes": [
-                    cast(
-                        "ChangeRow",
-                        {"feature": c.feature, "from": _value(c.before), "to": _value(c.after)},
-                    )
-                    for c in item.changes
-                ],
-                "score": _real(item.score),
-                "margin": _real(item.margin),
-                "outcome": item.outcome,
-                "verified": item.verified,
-                "cost": _real(item.cost),
-                "method": item.method,
-            }
-            for item in found.items
-        ],
-        "evaluation_id": None,
-        "evaluations": found.evaluations,
-        "seed": str(found.seed),
-        "effort": [{"method": method, "state": state} for method, state in found.effort],
-        "proof": found.proof,
-        "dropped": found.dropped,
-    }
-
-
-def _decided(decided: Decided | None) -> DecidedPart | None:
-    if decided is None:
-        return None
-    return {
-        "outcome": decided.outcome,
-        "score": None if decided.score is None else _real(decided.score),
-        "at": None if decided.at is None else format_moment(decided.at),
-    }
-
-
-def _application(application: Application | None) -> ApplicationPart | None:
-    if application is None:
-        return None
-    completed_at = application.completed_at
-    return {
-        "completed_at": None if completed_at is None else format_moment(completed_at),
-        "action": application.action,
-    }

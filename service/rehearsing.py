@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from datetime import datetime
 
 from audit.entry import Draft, Idempotency
 from audit.log import AuditLog
@@ -25,6 +26,7 @@ from runtime.postgres import Pool
 from schemas.explanation import CounterfactualRequest, ExplanationRequest
 from service.errors import ServiceError
 from service.finding import Question, find
+from service.owing import notice_of
 from service.record import answer, clear_body, private_part
 
 BUDGET_MS = 100
@@ -36,7 +38,8 @@ def rehearse(log: AuditLog, clock: Clock, versions: Iterable[LoadedVersion]) -> 
     """Explain the first reference row of each version, if it has an explanation, and encrypt that."""
     for loaded in versions:
         with suppress(ExplainError, ServiceError):  # for instance a principal factor without a reason
-            log.prepare(_draft(loaded), clock.now())
+            now = clock.now()
+            log.prepare(_draft(loaded, now), now)
 
 
 def rehearse_statements(log: AuditLog, clock: Clock, pool: Pool) -> None:
@@ -55,7 +58,7 @@ def rehearse_statements(log: AuditLog, clock: Clock, pool: Pool) -> None:
                     log.append_one(draft, clock.now(), connection)
 
 
-def _draft(loaded: LoadedVersion) -> Draft:
+def _draft(loaded: LoadedVersion, now: datetime) -> Draft:
     """Take the steps of an explanation up to its draft."""
     values = loaded.space.instance(loaded.reference.rows[0]).values
     request = ExplanationRequest(
@@ -65,6 +68,7 @@ def _draft(loaded: LoadedVersion) -> Draft:
         counterfactuals=CounterfactualRequest(count=1),
     )
     finding = find(loaded, Question(loaded.model_name, request), Deadline(BUDGET_MS, time.monotonic()))
-    part, body = private_part(finding), clear_body(finding)
+    notice = notice_of(finding, now)
+    part, body = private_part(finding, notice), clear_body(finding, notice)
     answer(part, body, NAME)
     return Draft(type="explanation.created", actor=NAME, body=body, private=build_private(part))

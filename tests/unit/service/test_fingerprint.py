@@ -24,6 +24,9 @@ SAME = [
     {"version": "1"},
     {"purpose": "adverse_action"},
     {"decided": {"outcome": "decline"}},
+    {"decided": {"outcome": "approve", "score": 0.2, "at": "2026-11-20T10:15:00Z"}},
+    {"application": {"action": "denial", "applicant": {"name": "Ana"}}},
+    {"components": []},
     {"subject_ref": "S-2"},
     {"counterfactuals": {"count": 3, "required": False}},
 ]
@@ -37,6 +40,7 @@ OTHER = [
     {"features": {}},
     {"counterfactuals": {"count": 2}},
     {"counterfactuals": {"count": 3, "required": True}},
+    {"components": [{"name": "scorecard", "kind": "model", "result": "passed"}]},
 ]
 
 
@@ -48,6 +52,27 @@ def test_what_does_not_change_the_question(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize("changes", OTHER, ids=str)
 def test_what_does(changes: dict[str, object]) -> None:
     assert _fingerprint(**changes) != _fingerprint()
+
+
+def _component(**changes: object) -> dict[str, object]:
+    given = {"name": "fraud list", "kind": "knockout", "result": "failed", "reasons": [{"code": "K01"}]}
+    return {**given, **changes}
+
+
+def test_components_are_part_of_the_question() -> None:
+    sent = [_component(), _component(name="second look", kind="judgmental")]
+    changed: list[list[dict[str, object]]] = [
+        sent[:1],
+        sent[::-1],
+        [_component(name="other"), sent[1]],
+        [_component(result="passed", reasons=[]), sent[1]],
+        [_component(reasons=[{"code": "K02"}]), sent[1]],
+        [_component(reasons=[{"code": "K01", "observed": {"list": "3 hits"}}]), sent[1]],
+    ]
+    assert len({_fingerprint(components=one) for one in (sent, *changed)}) == len(changed) + 1
+    assert _fingerprint(components=[dict(reversed(one.items())) for one in sent]) == _fingerprint(
+        components=sent
+    )
 
 
 def test_the_key_is_the_decision_of_the_model() -> None:

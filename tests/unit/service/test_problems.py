@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 import audit.errors
 import audit.sealing
+import explain.components
 import explain.errors
 import explain.reference
 import records.evaluations
@@ -31,6 +32,7 @@ from service.strict_json import Flaw
 PUBLIC = (
     audit.errors,
     audit.sealing,
+    explain.components,
     explain.errors,
     explain.reference,
     records.evaluations,

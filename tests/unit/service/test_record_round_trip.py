@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,18 +12,23 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit.canonical import canonical
 from explain.attribution.base import Attribution
+from explain.components import Combined, Component
 from explain.counterfactual.base import Change, Counterfactual, CounterfactualSet, Effort
 from explain.features import Feature, FeatureSpace, Instance, Value
 from explain.outcome import Decision
 from explain.reasons import Reason
 from records.private import build_private, parse_private
 from schemas.answer import Explanation
+from schemas.application import Application, DecisionComponent
 from schemas.explanation import ExplanationRequest
 from service.finding import Durations, Finding, Question
+from service.owing import notice_of
 from service.record import answer, clear_body, private_part
 
 DIGEST = "sha256:" + "0" * 64
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ID = "0193b8a0-0000-7000-8000-000000000000"
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
@@ -47,6 +53,33 @@ def _features(draw: st.DrawFn) -> tuple[Feature, Value]:
 
 
 @st.composite
+def _components(draw: st.DrawFn) -> Component:
+    kind, result = st.sampled_from(["knockout", "judgmental"]), st.sampled_from(["passed", "failed"])
+    return Component(draw(lines), cast("Any", draw(kind)), cast("Any", draw(result)))
+
+
+APPLICATION = {
+    "completed_at": "2026-11-12T08:00:00Z",
+    "action": "denial",
+    "requested": "100,000 over 10 years",
+    "applicant": {"name": "Ana Pérez", "address": ["1 Main Street", "Boston"]},
+    "consumer_reports": [
+        {
+            "agency": {"name": "Bureau", "address": "2 Side Street", "telephone": "800-1"},
+            "score": {
+                "value": 612,
+                "range": [300, 850],
+                "created_at": "2026-11-11T08:00:00+01:00",
+                "source": "Scorer",
+                "key_factors": ["Too many inquiries"],
+            },
+        },
+        {"agency": {"name": "Other", "address": "3 Side Street", "telephone": "800-2"}},
+    ],
+}
+
+
+@st.composite
 def findings(draw: st.DrawFn) -> Finding:
     features = draw(st.lists(_features(), min_size=1, max_size=6, unique_by=lambda pair: pair[0].name))
     space = FeatureSpace(tuple(feature for feature, _ in features))
@@ -63,36 +96,51 @@ def findings(draw: st.DrawFn) -> Finding:
         for _ in range(draw(st.integers(0, 2)))
     )  # fmt: skip
     reasons = tuple(
-        Reason(rank + 1, draw(texts), draw(texts), draw(texts), draw(reals), draw(st.floats(0, 1)),
-               draw(st.none() | reals), ((draw(names), None),), draw(st.booleans()), draw(st.booleans()))
+        Reason(
+            rank + 1, draw(texts), draw(texts), draw(texts), draw(reals), draw(st.floats(0, 1)),
+            draw(st.none() | reals), tuple((name, one[name]) for name in draw(changes)), draw(st.booleans()),
+            draw(st.booleans()), draw(st.booleans()), draw(st.none() | lines), draw(st.integers(0, 9)),
+        )
+        if draw(st.booleans())
+        else Reason(
+            rank + 1, draw(texts), draw(texts), draw(texts), None, None, None, (), False, False,
+            component=draw(lines), given=((draw(lines), draw(lines)),),
+        )
         for rank in range(draw(st.integers(0, 4)))
     )  # fmt: skip
-    reasons = tuple(
-        Reason(r.rank, r.code, r.factor, r.text, r.contribution, r.share, r.reference_value,
-               tuple((name, one[name]) for name, _ in r.observed), r.near_tie, r.sensitive)
-        for r in reasons
-    )  # fmt: skip
+    components = draw(st.lists(_components(), max_size=3))
+    outcome, favourable = draw(texts), draw(st.booleans())
     loaded = SimpleNamespace(
         model_name="m", version="1", artifact_digest=DIGEST, manifest_digest=DIGEST, reference_digest=DIGEST,
         catalogue=SimpleNamespace(name="c", version="1", digest=DIGEST), space=space,
         reference=SimpleNamespace(kind="given", rows=np.zeros((3, width)), band=draw(st.none() | reals)),
+        manifest=SimpleNamespace(profile=draw(st.sampled_from(["lending", "clinical"]))),
     )  # fmt: skip
     request = ExplanationRequest(
         decision_id=draw(lines),
         subject_ref=draw(st.none() | lines),
         features={},
         purpose=draw(st.none() | st.just("x")),
+        application=draw(st.none() | st.just(Application.model_validate(APPLICATION))),
+        components=tuple(
+            DecisionComponent(name=sent.name, kind=sent.kind, result=sent.result) for sent in components
+        ),
     )
     phi = np.array(draw(st.lists(reals, min_size=width, max_size=width)))
     return Finding(
         question=Question("m", request),
         loaded=cast("Any", loaded),
         instance=Instance(values, np.zeros(width)),
-        decision=Decision(draw(texts), draw(st.booleans()), draw(reals), draw(reals), draw(reals)),
+        decision=Decision(outcome, favourable, draw(reals), draw(reals), draw(reals)),
         attribution=Attribution(
             "exact", draw(reals), phi, draw(reals), draw(reals), abs(draw(reals)), abs(draw(reals))
         ),
+        combined=Combined(
+            draw(texts), draw(st.booleans()), (Component("model", "model", "passed"), *components)
+        ),
         reasons=reasons,
+        key_factors=({"code": "R1", "factor": "f", "text": "t", "contribution": 0.5},)
+        * draw(st.integers(0, 1)),
         counterfactuals=CounterfactualSet(
             "found",
             True,
@@ -120,7 +168,8 @@ def _bits(value: object) -> object:
 @settings(max_examples=60, deadline=None)
 @given(findings())
 def test_the_answer_rebuilt_from_private_bytes_is_the_answer(finding: Finding) -> None:
-    part, body = private_part(finding), clear_body(finding)
+    notice = notice_of(finding, NOW)
+    part, body = private_part(finding, notice), clear_body(finding, notice)
     first = answer(part, body, ID)
     again = answer(parse_private(build_private(part)), body, ID)
     assert _bits(again) == _bits(first)
@@ -134,7 +183,8 @@ def test_the_answer_rebuilt_from_private_bytes_is_the_answer(finding: Finding) -
 @settings(max_examples=30, deadline=None)
 @given(findings())
 def test_the_answer_is_what_the_schema_publishes(finding: Finding) -> None:
-    made = answer(private_part(finding), clear_body(finding), ID)
+    notice = notice_of(finding, NOW)
+    made = answer(private_part(finding, notice), clear_body(finding, notice), ID)
     receipt = {
         "entry_id": ID, "leaf_hash": "0" * 64, "log_origin": "o", "time": "2026-11-20T10:15:00.000000Z",
         "integrate_by": "2026-11-21T10:15:00.000000Z", "key_id": "k", "signature": "s", "index": None,
@@ -144,11 +194,27 @@ def test_the_answer_is_what_the_schema_publishes(finding: Finding) -> None:
     assert [reason.sensitive for reason in published.reasons] == [one.sensitive for one in finding.reasons]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(findings())
 def test_nothing_personal_is_in_the_clear(finding: Finding) -> None:
-    body = clear_body(finding)
-    assert set(body) == {
+    notice, request = notice_of(finding, NOW), finding.question.request
+    body = clear_body(finding, notice)
+    always = {
         "model", "version", "model_digest", "manifest_digest", "reference_digest", "method", "catalogue",
         "outcome", "favourable", "reason_codes", "counterfactual_status", "code_version",
     }  # fmt: skip
+    blocked = any(reason.sensitive or reason.proxy for reason in finding.reasons)
+    owed = finding.loaded.manifest.profile == "lending" and not finding.combined.favourable
+    assert (notice is not None) == owed
+    expected = set(always)
+    expected |= {"model_outcome"} if request.components else set()
+    expected |= {"action"} if request.application else set()
+    expected |= {"notice_clock", "notice_due_at"} if owed else set()
+    expected |= {"notice_blocked"} if owed or blocked else set()
+    assert set(body) == expected
+    assert (body["outcome"], body["favourable"]) == (finding.combined.outcome, finding.combined.favourable)
+    assert body.get("model_outcome", finding.decision.outcome) == finding.decision.outcome
+    assert body.get("notice_blocked", False) == blocked
+    if owed:
+        assert body["notice_due_at"] == ("2026-12-12T08:00:00.000000Z" if request.application else None)
+    assert canonical(dict(body))

@@ -1,0 +1,79 @@
+"""Compliance is told of a principal reason at which a notice stops: an incident about the explanation.
+
+The explanation is answered all the same, once the incident is on record. It is raised once for each kind,
+however often the decision is sent again, and by the retry where the first call ended before it could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from audit.canonical import JsonValue, canonical
+from audit.entry import Appended, Draft, Entry, Idempotency
+from records.private_parts import PrivatePart
+from runtime.metrics import INCIDENTS
+from service.committing import commit
+from service.context import Services
+from service.incidents import subject_named
+
+_FORM = "incident/v1"
+_OF_VERSION = ("model", "version", "model_digest", "reference_digest", "code_version")
+
+
+async def escalate(
+    services: Services, draft: Draft, part: PrivatePart, explanation_id: UUID, patience_seconds: float
+) -> bool:
+    """Puts the incidents of a new explanation on record, before it is answered; whether there were any."""
+    incidents = list(_incidents(draft, part, explanation_id))
+    for kind, incident in incidents:
+        _count(kind, await commit(services.committer, incident, patience_seconds))
+    return bool(incidents)
+
+
+def make_good(services: Services, entry: Entry, part: PrivatePart) -> None:
+    """Puts on record what a call that ended too early did not: nothing, as a rule."""
+    for kind, incident in _incidents(entry, part, entry.entry_id):
+        assert incident.idempotency is not None  # noqa: S101  by construction
+        if services.log.find_duplicate(incident.idempotency) is None:
+            _count(kind, services.log.append_one(incident, services.clock.now()))
+
+
+def _incidents(
+    explanation: Draft | Entry, part: PrivatePart, explanation_id: UUID
+) -> Iterator[tuple[str, Draft]]:
+    """The incident of each kind that the reasons ask for."""
+    blocking = {
+        "sensitive-reason": [reason["factor"] for reason in part["reasons"] if reason.get("sensitive")],
+        "proxy-reason": [reason["factor"] for reason in part["reasons"] if reason.get("proxy")],
+    }
+    for kind, factors in blocking.items():
+        if factors:
+            yield kind, _incident(explanation, part, explanation_id, kind, factors)
+
+
+def _incident(
+    explanation: Draft | Entry, part: PrivatePart, explanation_id: UUID, kind: str, factors: list[str]
+) -> Draft:
+    """Which version and which explanation in clear; about whom, and by which factors, encrypted."""
+    body, decision_id, subject_ref = explanation.body, part["decision_id"], part["subject_ref"]
+    private: dict[str, JsonValue] = {
+        "decision_id": decision_id,
+        "subject_ref": subject_ref,
+        "factors": list[JsonValue](factors),
+    }
+    return Draft(
+        type="incident.raised",
+        actor=explanation.actor,
+        body={"kind": kind, **{name: body[name] for name in _OF_VERSION}},
+        private=canonical(private),
+        subject=subject_named(str(body["model"]), decision_id, subject_ref),
+        retention_class=explanation.retention_class,
+        about=explanation_id,
+        idempotency=Idempotency(canonical([_FORM, kind, str(explanation_id)]), b""),
+    )
+
+
+def _count(kind: str, raised: Appended) -> None:
+    if not raised.duplicate:
+        INCIDENTS.labels(kind=kind).inc()

@@ -1,0 +1,42 @@
+"""Whether a notice of adverse action is owed, by which clock, and what stands in its way.
+
+12 CFR 1002.9(a)(1): a creditor notifies of action taken on an application. A withdrawn application is not
+acted upon (comment 9(a)(1)-2), and only the lending profile lives under that rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from explain.reasons import Reason
+from records.clocks import notice_clock
+from records.private_parts import NoticePart
+from schemas.base import format_moment
+from service.finding import Finding
+
+
+def notice_of(finding: Finding, now: datetime) -> NoticePart | None:
+    """The notice that is owed for this decision; None where none is.
+
+    `now` is the time of the record: the action was taken then unless the caller says when it was decided.
+    """
+    request = finding.question.request
+    application, decided = request.application, request.decided
+    action = None if application is None else application.action
+    owed = finding.loaded.manifest.profile == "lending" and not finding.combined.favourable
+    if not owed or action == "withdrawal":
+        return None
+    completed_at = None if application is None else application.completed_at
+    decided_at = now if decided is None or decided.at is None else decided.at
+    clock = notice_clock(action, completed_at, decided_at)
+    return {
+        "clock": clock.name,
+        "due_at": None if clock.due_at is None else format_moment(clock.due_at),
+        "blocked": list(blocking_factors(finding.reasons)),
+    }
+
+
+def blocking_factors(reasons: Sequence[Reason]) -> tuple[str, ...]:
+    """The principal factors at which a notice stops until compliance has looked, in their order."""
+    return tuple(reason.factor for reason in reasons if reason.sensitive or reason.proxy)

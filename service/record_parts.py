@@ -1,0 +1,194 @@
+"""What one explanation found, in the records of the private part: plain, typed and without numpy."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from explain.components import Combined, Component
+from explain.counterfactual.base import CounterfactualSet
+from explain.features import Value
+from explain.reasons import Reason
+from records.private_parts import (
+    AgencyPart,
+    ApplicationPart,
+    AttributionPart,
+    ChangeRow,
+    CombinedPart,
+    ComponentPart,
+    ConsumerReportPart,
+    CounterfactualPart,
+    CreditScorePart,
+    DecidedPart,
+    DecisionPart,
+    ReasonPart,
+)
+from schemas.application import Application, ConsumerReport, CreditScore, Decided
+from schemas.base import format_moment
+from service.finding import Finding
+
+
+def _real(number: float) -> float:
+    """A plain double without a negative zero, which decimal strings do not keep apart."""
+    return float(number) + 0.0
+
+
+def value_part(value: Value) -> Value:
+    """A feature's value, a real without a negative zero."""
+    return _real(value) if isinstance(value, float) else value
+
+
+def decision_part(finding: Finding) -> DecisionPart:
+    """What the model decided."""
+    decision = finding.decision
+    part: DecisionPart = {
+        "outcome": decision.outcome,
+        "favourable": decision.favourable,
+        "score": _real(decision.score),
+        "margin": _real(decision.margin),
+        "threshold": _real(decision.threshold),
+        "output_space": decision.output_space,
+    }
+    if decision.contrast is not None:
+        adverse, favourable = decision.contrast
+        part["contrast"] = {"adverse": adverse, "favourable": favourable}
+    return part
+
+
+def attribution_part(finding: Finding) -> AttributionPart:
+    """The attribution with its reference and its reconciliation."""
+    attribution, loaded = finding.attribution, finding.loaded
+    reference = loaded.reference
+    return {
+        "method": attribution.method,
+        "reference": {
+            "id": loaded.reference_digest,
+            "kind": reference.kind,
+            "rows": len(reference.rows),
+            "digest": loaded.reference_digest,
+            "band": None if reference.band is None else _real(reference.band),
+        },
+        "base_value": _real(attribution.base_value),
+        "values": [
+            {"feature": name, "phi": _real(phi)}
+            for name, phi in zip(loaded.space.names, attribution.phi.tolist(), strict=True)
+        ],
+        "reconciliation": {
+            "expected": _real(attribution.expected),
+            "sum": _real(attribution.total),
+            "error": _real(attribution.error),
+            "tolerance": _real(attribution.tolerance),
+        },
+    }
+
+
+def reason_part(reason: Reason) -> ReasonPart:
+    """One principal reason, the model's or another component's."""
+    mean = reason.reference_value
+    return {
+        "rank": reason.rank,
+        "code": reason.code,
+        "factor": reason.factor,
+        "text": reason.text,
+        "contribution": None if reason.contribution is None else _real(reason.contribution),
+        "share": None if reason.share is None else _real(reason.share),
+        "reference_value": None if mean is None else _real(mean),
+        "observed": [{"feature": name, "value": value_part(value)} for name, value in reason.observed],
+        "near_tie": reason.near_tie,
+        "sensitive": reason.sensitive,
+        "proxy": reason.proxy,
+        "component": reason.component,
+        "wording": reason.wording,
+        "given": [{"name": name, "text": text} for name, text in reason.given],
+    }
+
+
+def counterfactuals_part(found: CounterfactualSet) -> CounterfactualPart:
+    """The set of counterfactuals, with what it took to find it."""
+    return {
+        "status": found.status,
+        "complete": found.complete,
+        "items": [
+            {
+                "changes": [
+                    cast(
+                        "ChangeRow",
+                        {"feature": c.feature, "from": value_part(c.before), "to": value_part(c.after)},
+                    )
+                    for c in item.changes
+                ],
+                "score": _real(item.score),
+                "margin": _real(item.margin),
+                "outcome": item.outcome,
+                "verified": item.verified,
+                "cost": _real(item.cost),
+                "method": item.method,
+            }
+            for item in found.items
+        ],
+        "evaluation_id": None,
+        "evaluations": found.evaluations,
+        "seed": str(found.seed),
+        "effort": [{"method": method, "state": state} for method, state in found.effort],
+        "proof": found.proof,
+        "dropped": found.dropped,
+    }
+
+
+def decided_part(decided: Decided | None) -> DecidedPart | None:
+    """What the caller said had been decided."""
+    if decided is None:
+        return None
+    return {
+        "outcome": decided.outcome,
+        "score": None if decided.score is None else _real(decided.score),
+        "at": None if decided.at is None else format_moment(decided.at),
+    }
+
+
+def application_part(application: Application | None) -> ApplicationPart | None:
+    """What the caller said of the application, for its clock and its notice."""
+    if application is None:
+        return None
+    completed_at, applicant = application.completed_at, application.applicant
+    return {
+        "completed_at": None if completed_at is None else format_moment(completed_at),
+        "action": application.action,
+        "requested": application.requested,
+        "counteroffer": application.counteroffer,
+        "applicant": None
+        if applicant is None
+        else {"name": applicant.name, "address": list(applicant.address)},
+        "consumer_reports": [_report(report) for report in application.consumer_reports],
+    }
+
+
+def _report(report: ConsumerReport) -> ConsumerReportPart:
+    agency = report.agency
+    named: AgencyPart = {"name": agency.name, "address": agency.address, "telephone": agency.telephone}
+    return {"agency": named, "score": None if report.score is None else _score(report.score)}
+
+
+def _score(score: CreditScore) -> CreditScorePart:
+    least, greatest = score.range
+    return {
+        "value": _real(score.value),
+        "least": _real(least),
+        "greatest": _real(greatest),
+        "created_at": format_moment(score.created_at),
+        "source": score.source,
+        "key_factors": list(score.key_factors),
+        "inquiries": score.inquiries,
+    }
+
+
+def combined_part(combined: Combined) -> CombinedPart:
+    """What all components decided together."""
+    return {
+        "outcome": combined.outcome,
+        "favourable": combined.favourable,
+        "components": [_component(one) for one in combined.components],
+    }
+
+
+def _component(component: Component) -> ComponentPart:
+    return {"name": component.name, "kind": component.kind, "result": component.result}
