@@ -27,12 +27,16 @@ from service.authentication import Authenticator
 from service.context import Services
 from service.executor import BoundedExecutor
 from service.middleware import Gateway, pass_on
-from service.routes import evaluations, explanations, health, log, models
+from service.renderer import OurRenderer, Renderer
+from service.routes import evaluations, explanations, health, log, models, notices
 from service.starting import start_up
 from service.tasks import TaskSender
 from service.warming import Warming
 
 DESK_THREADS = 6
+# A letter takes tens of milliseconds, and each that waits holds a decrypted decision in memory.
+PRESS_THREADS = 2
+LETTERS_WAITING = 30
 # How many explanations may be under way at once, for each hot thread: beyond it a budget could not be kept
 # anyway.
 EXPLANATIONS_PER_THREAD = 32
@@ -45,13 +49,14 @@ _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+def create_app(settings: Settings, clock: Clock | None = None, renderer: Renderer | None = None) -> FastAPI:
     """Returns the application; its pools and threads begin with its lifespan, after any fork."""
     told = clock or SystemClock()
+    letters = renderer or OurRenderer()
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        services = make_services(settings, told)
+        services = make_services(settings, told, letters)
         application.state.services = services
         services.warming.start()
         try:
@@ -68,7 +73,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in (health, models, explanations, evaluations, log):
+    for router in (health, models, explanations, notices, evaluations, log):
         app.include_router(router.router)
     # Errors pass through the framework untouched: the gateway turns every one of them into a problem.
     for kind in (HTTPException, RequestValidationError):
@@ -91,11 +96,14 @@ def _build_routes(app: FastAPI) -> None:
         route.matches(nowhere)
 
 
-def make_services(settings: Settings, clock: Clock) -> Services:
+def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Services:
     """Opens pools and threads; a database that is away delays nothing here."""
     threads = settings.threads
     pool = open_pool(
-        settings.database_url, min_size=2, max_size=threads + DESK_THREADS + 4, name="ofrecord-api"
+        settings.database_url,
+        min_size=2,
+        max_size=threads + DESK_THREADS + PRESS_THREADS + 4,
+        name="ofrecord-api",
     )
     keys_pool = open_pool(
         settings.keys_database_url, min_size=1, max_size=threads + 4, name="ofrecord-api-keys"
@@ -124,6 +132,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         signer=signer,
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
         desk=desk,
+        press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
         gate=BoundedExecutor(
             "gate",
             threads=EXAMINATIONS,
@@ -133,6 +142,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         ),
         authenticator=Authenticator(find),
         tasks=TaskSender(settings),
+        renderer=renderer,
         warming=Warming(
             partial(start_up, settings, clock, pool=pool, log=audit_log, signer=signer, versions=versions)
         ),
@@ -146,7 +156,7 @@ def stop(services: Services) -> None:
     """
     services.warming.stop()
     services.examiner.close()
-    for executor in (services.gate, services.hot, services.desk):
+    for executor in (services.gate, services.press, services.hot, services.desk):
         executor.close()
     services.committer.close()
     services.pool.close()

@@ -19,6 +19,7 @@ from runtime.postgres import Pool
 from runtime.settings import Settings
 from service.authentication import Authenticator
 from service.executor import BoundedExecutor
+from service.renderer import Renderer
 from service.tasks import TaskSender
 from service.warming import Warming
 
@@ -27,8 +28,8 @@ from service.warming import Warming
 class Services:
     """The rooms behind the wire, wired.
 
-    `hot` is for explanations alone; `desk` for reads, tokens and other short database work; `gate` for
-    registrations, which take seconds and must hold up nobody.
+    `hot` is for explanations alone; `desk` for reads, tokens and other short database work; `press` for
+    letters; `gate` for registrations, which take seconds and must hold up nobody.
     """
 
     settings: Settings
@@ -42,9 +43,11 @@ class Services:
     signer: Signer
     hot: BoundedExecutor
     desk: BoundedExecutor
+    press: BoundedExecutor
     gate: BoundedExecutor
     authenticator: Authenticator
     tasks: TaskSender
+    renderer: Renderer
     warming: Warming
 
     def receipt(self, appended: Appended, index: int | None = None) -> Receipt:

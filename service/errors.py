@@ -11,6 +11,9 @@ ServiceError
  ├─ DecisionConflict
  ├─ DecisionMismatch
  ├─ CounterfactualUnavailable
+ ├─ NotAcceptable
+ ├─ NoticeConflict
+ ├─ NoticeStepRefused
  ├─ TooBusy
  ├─ StillCommitting
  └─ NotReady
@@ -72,6 +75,18 @@ class DecisionMismatch(ServiceError):
 
 class CounterfactualUnavailable(ServiceError):
     """No verified counterfactual was found inside the budget, and one was required."""
+
+
+class NotAcceptable(ServiceError):
+    """This is not available in a media type that the caller accepts."""
+
+
+class NoticeConflict(ServiceError):
+    """This step of the notice is on record with other content."""
+
+
+class NoticeStepRefused(ServiceError):
+    """The notice is not at a point where this can follow."""
 
 
 class TooBusy(ServiceError):

@@ -20,10 +20,12 @@ from audit.sealing import NotDecrypted
 from explain import components
 from explain import errors as explain
 from explain.reference import ReferenceCorrupt
-from records import evaluations
+from records import evaluations, notices
 from records.private import PrivatePartMalformed
 from records.reaching import RecordsUnavailable
 from registry import errors as registry
+from reports.letters import errors as letters
+from reports.rendering import errors as rendering
 from schemas.problem import PointedError
 from service import errors as service
 from service.strict_json import Flaw, InvalidJson, escape
@@ -114,6 +116,9 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.CounterfactualUnavailable: Kind(
         "counterfactual-unavailable", 503, "No verified counterfactual in time"
     ),
+    service.NotAcceptable: Kind("not-acceptable", 406, "Not available in an accepted media type"),
+    service.NoticeConflict: Kind("notice-conflict", 409, "This step is on record with other content"),
+    service.NoticeStepRefused: Kind("notice-step-refused", 409, "The notice is not at this point"),
     service.TooBusy: OVERLOADED,
     service.StillCommitting: AUDIT_UNAVAILABLE,
     service.NotReady: Kind("not-ready", 503, "The service is starting", retry_after_seconds=1),
@@ -174,6 +179,18 @@ TABLE: Mapping[type[Exception], Kind] = {
     registry.BlobMissing: STORE_DAMAGED,
     registry.BlobDamaged: STORE_DAMAGED,
     registry.RegistryError: INTERNAL,
+    letters.LetterNotDue: Kind("notice-not-due", 409, "No such notice is due"),
+    letters.LetterBlocked: Kind("notice-blocked", 409, "Compliance has to look before a notice is made"),
+    letters.LanguageUnknown: Kind("language-unknown", 422, "There are no words in this language"),
+    letters.SourceMixed: INTERNAL,
+    letters.WordingMalformed: INTERNAL,
+    letters.LetterError: INTERNAL,
+    rendering.LetterUnprintable: Kind("notice-unprintable", 422, "The notice cannot be printed"),
+    rendering.LetterTooLong: Kind("notice-unprintable", 422, "The notice cannot be printed"),
+    rendering.MediaTypeUnknown: INTERNAL,
+    rendering.TypesettingFailed: INTERNAL,
+    rendering.RenderingError: INTERNAL,
+    notices.CursorMalformed: INVALID_INPUT,
     PrivatePartMalformed: INTERNAL,
     RecordsUnavailable: AUDIT_UNAVAILABLE,
     evaluations.EvaluationError: INTERNAL,
@@ -181,6 +198,12 @@ TABLE: Mapping[type[Exception], Kind] = {
     evaluations.EvaluationKindUnknown: Kind("evaluation-kind-unknown", 422, "No worker does this evaluation"),
 }
 
+# Errors that concern one member of the request whatever it says.
+_POINTERS: Mapping[type[Exception], str] = {
+    letters.LanguageUnknown: "/language",
+    notices.CursorMalformed: "/cursor",
+    evaluations.EvaluationKindUnknown: "/kind",
+}
 _HTTP_KINDS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
 
 
@@ -207,23 +230,16 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
-    found: tuple[Flaw, ...] = ()
-    match error:
-        case service.InvalidInput() | InvalidJson():
-            found = error.flaws
-        case explain.InvalidFeatures():
-            found = tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
-        case components.InvalidComponents():
-            found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
-        case components.ComponentsContradict():
-            found = (Flaw(error.pointer, error.detail),)
-        case registry.ManifestInvalid():
-            found = _pointed("/manifest", error.errors)
-        case registry.ReferenceInvalid():
-            found = _pointed("/reference", error.errors)
-        case evaluations.EvaluationKindUnknown():
-            found = (Flaw("/kind", str(error)),)
-    return found
+    if isinstance(error, service.InvalidInput | InvalidJson):
+        return error.flaws
+    if isinstance(error, explain.InvalidFeatures):
+        return tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+    if isinstance(error, registry.ManifestInvalid):
+        return _pointed("/manifest", error.errors)
+    if isinstance(error, registry.ReferenceInvalid):
+        return _pointed("/reference", error.errors)
+    pointer = _POINTERS.get(type(error))
+    return () if pointer is None else (Flaw(pointer, str(error)),)
 
 
 def _pointed(part: str, faults: tuple[PointedError, ...]) -> tuple[Flaw, ...]:

@@ -17,9 +17,12 @@ import explain.components
 import explain.errors
 import explain.reference
 import records.evaluations
+import records.notices
 import records.private
 import records.reaching
 import registry.errors
+import reports.letters.errors
+import reports.rendering.errors
 import service.errors
 import service.strict_json
 from explain.errors import AttributionUnreconciled, FieldError, InvalidFeatures
@@ -36,9 +39,12 @@ PUBLIC = (
     explain.errors,
     explain.reference,
     records.evaluations,
+    records.notices,
     records.private,
     records.reaching,
     registry.errors,
+    reports.letters.errors,
+    reports.rendering.errors,
     service.errors,
     service.strict_json,
 )
