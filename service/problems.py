@@ -232,8 +232,11 @@ def problem_of(error: Exception) -> Problem:
 def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
     if isinstance(error, service.InvalidInput | InvalidJson):
         return error.flaws
-    if isinstance(error, explain.InvalidFeatures):
-        return tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+    if isinstance(error, explain.InvalidFeatures | components.InvalidComponents):
+        part = "/features" if isinstance(error, explain.InvalidFeatures) else ""
+        return tuple(Flaw(part + fault.pointer, fault.detail) for fault in error.errors)
+    if isinstance(error, components.ComponentsContradict):
+        return (Flaw(error.pointer, error.detail),)
     if isinstance(error, registry.ManifestInvalid):
         return _pointed("/manifest", error.errors)
     if isinstance(error, registry.ReferenceInvalid):
