@@ -26,6 +26,9 @@ FloatArray = NDArray[np.float64]
 NEGLIGIBLE = 1e-6
 """A contribution of at most this share of the largest |phi| is numerically zero, and no reason."""
 
+EQUAL = 1e-9
+"""Contributions that differ by at most this share of the largest |phi| are equal: the rest is rounding."""
+
 NEAR_TIE = 0.01
 """Two neighbours whose contributions differ by at most this share of the larger one are a near tie."""
 
@@ -165,15 +168,30 @@ def rank_factors(
 
     `phi` has shape (features,), in margin space; `members` are each factor's positions in it.
     """
-    adverse = np.array([math.fsum(phi[group].tolist()) for group in members]) * rule.adverse_sign()
-    floor = NEGLIGIBLE * float(np.abs(phi).max(initial=0.0))
-    order = [int(at) for at in np.argsort(-adverse, kind="stable") if adverse[at] > floor]
-    sizes = [float(adverse[at]) for at in order]
+    values = phi.tolist()
+    sign = rule.adverse_sign()
+    adverse = [sign * math.fsum([values[at] for at in group]) for group in members]
+    largest = max(map(abs, values), default=0.0)
+    against = [at for at, size in enumerate(adverse) if size > NEGLIGIBLE * largest]
+    order = _largest_first(against, adverse, EQUAL * largest)
+    sizes = [adverse[at] for at in order]
     total = math.fsum(sizes)
     return tuple(
         RankedFactor(at, sizes[place], sizes[place] / total, _near_tie(sizes, place))
         for place, at in enumerate(order)
     )
+
+
+def _largest_first(against: Sequence[int], adverse: Sequence[float], apart: float) -> list[int]:
+    """Order places by size; neighbours that are no further apart than this keep their declared order."""
+    order: list[int] = []
+    tied: list[int] = []
+    for at in sorted(against, key=lambda place: -adverse[place]):
+        if tied and adverse[tied[-1]] - adverse[at] > apart:
+            order += sorted(tied)
+            tied = []
+        tied.append(at)
+    return order + sorted(tied)
 
 
 def word_factor(

@@ -118,6 +118,12 @@ def test_equal_contributions_keep_the_declared_order() -> None:
     assert names(reasons_of([0.2, 0.3, 0.2, 0.3, 0.2, 0.2], FACTORS[::-1])) == ["d", "b", "f", "e"]
 
 
+def test_contributions_that_only_rounding_keeps_apart_are_equal() -> None:
+    apart = [0.3, 0.3 + 1e-15, 0.3 + 2e-15, 0.3 + 1e-7, 0.1, 0.0]
+    assert names(reasons_of(apart)) == ["d", "a", "b", "c"]
+    assert names(reasons_of(apart[:3][::-1] + apart[3:])) == ["d", "a", "b", "c"]
+
+
 def test_near_ties_are_flagged_also_against_the_first_left_out() -> None:
     assert [r.near_tie for r in reasons_of([0.8, 0.7, 0.6, 0.5, 0.4, 0.3])] == [False] * 4
     assert [r.near_tie for r in reasons_of([0.8, 0.7, 0.6, 0.5, 0.4975, 0.3])] == [False, False, False, True]
