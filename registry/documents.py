@@ -20,6 +20,8 @@ from schemas.problem import PointedError, pointer
 Path = tuple[str | int, ...]
 Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 
+JSON_TYPES = frozenset({"application/json", "text/json"})
+YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 DEPTH_LIMIT = 32
 DIGITS_LIMIT = 400
 
@@ -30,6 +32,23 @@ class DocumentError(Exception):
     def __init__(self, path: Path, detail: str) -> None:
         self.errors = (PointedError(pointer=pointer(path), detail=detail),)
         super().__init__(detail)
+
+
+def read_document(data: bytes, content_type: str | None, most_bytes: int) -> Plain:
+    """Parse JSON or YAML by its content type; without a telling one, what begins with a brace is JSON.
+
+    Raises DocumentError.
+    """
+    if len(data) > most_bytes:
+        raise DocumentError((), f"is larger than {most_bytes} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError((), f"is not UTF-8 (byte {error.start})") from error
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind in JSON_TYPES or (kind not in YAML_TYPES and text.lstrip().startswith("{")):
+        return read_json(text)
+    return read_yaml(text)
 
 
 def read_json(text: str) -> Plain:

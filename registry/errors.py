@@ -3,9 +3,12 @@
 RegistryError
 ├── ManifestInvalid    the manifest, each fault with its JSON pointer
 ├── ReferenceInvalid   the uploaded reference, each fault with its row and column
+├── CatalogueInvalid   a reason catalogue, each fault with its JSON pointer
 ├── ModelUnknown       no version of this model was ever registered
 ├── VersionUnknown     the model has no such version
 ├── CatalogueUnknown   no such reason catalogue
+├── CatalogueConflict  this version of a catalogue is registered with other content
+├── CatalogueUnfit     a catalogue that does not word the reasons of a model version
 ├── NotApproved        nothing of this model may serve
 ├── VersionConflict    this version is registered with other content
 ├── StatusRefused      a change of status that cannot be
@@ -52,6 +55,10 @@ class ReferenceInvalid(_Pointed):
     """The uploaded reference does not fit the manifest."""
 
 
+class CatalogueInvalid(_Pointed):
+    """The reason catalogue is not a valid ofrecord/catalogue-v1 document."""
+
+
 class ModelUnknown(RegistryError):
     """No version of this model was ever registered."""
 
@@ -70,6 +77,20 @@ class VersionUnknown(RegistryError):
 
 class CatalogueUnknown(RegistryError):
     """There is no such reason catalogue."""
+
+
+class CatalogueConflict(RegistryError):
+    """This version of the catalogue is registered with other content."""
+
+
+class CatalogueUnfit(RegistryError):
+    """The catalogue does not word the reasons of this model version."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        shown = "; ".join(self.faults[:SHOWN])
+        more = len(self.faults) - SHOWN
+        super().__init__(shown + (f"; and {more} more" if more > 0 else ""))
 
 
 class NotApproved(RegistryError):

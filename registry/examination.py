@@ -1,10 +1,10 @@
 """What a disposable child does with one registration.
 
 `python -m registry.examination PARENT MEMORY_BYTES CPU_SECONDS` reads frames from standard input (a head, the
-canonical manifest, the artifact, the uploaded reference) and writes frames to standard output: a head, the
-capability report and the frozen reference, or a head that names the refusal. Its limits are set before
-anything of ours or of a native library is imported, and our own structural check of the artifact comes before
-all else: a hostile file is refused early and cheaply.
+canonical manifest, the artifact, the uploaded reference, the catalogue's head and body) and writes frames to
+standard output: a head, the capability report and the frozen reference, or a head that names the refusal. Its
+limits are set before anything of ours or of a native library is imported, and our own structural check of the
+artifact comes before all else: a hostile file is refused early and cheaply.
 """
 
 from __future__ import annotations
@@ -82,9 +82,15 @@ def _confine(memory_bytes: int, cpu_seconds: int) -> None:
 
 def _examine(sent: bytes) -> list[bytes]:
     """Return the answer's frames; what nobody foresaw is described, without the words of the error."""
-    from registry.frames import TRAVELLING, read_head, unpack, write_error  # noqa: PLC0415  as above
+    from registry.frames import (  # noqa: PLC0415  as above
+        TRAVELLING,
+        read_catalogue_frames,
+        read_head,
+        unpack,
+        write_error,
+    )
 
-    head, manifest, artifact, uploaded = unpack(sent)
+    head, manifest, artifact, uploaded, *words = unpack(sent)
     del sent
     asked = read_head(head)
     try:
@@ -99,6 +105,7 @@ def _examine(sent: bytes) -> list[bytes]:
             asked["uploaded_type"],
             cache_dir=None if folder is None else Path(folder),
             table_bytes=asked["table_bytes"],
+            catalogue=read_catalogue_frames(*words),
         )
     except TRAVELLING as refusal:
         return [write_error(refusal)]

@@ -19,9 +19,10 @@ import orjson
 
 from explain.errors import ModelCorrupt
 from explain.reference import Reference, ReferenceCorrupt
+from registry.catalogues import Catalogue, inline_catalogue
 from registry.disposable import Children, Ended, Stopped
 from registry.errors import ExaminationFailed, ExaminationStarved, ExaminationStopped
-from registry.frames import Garbled, Plain, pack, read_error, read_head, unpack
+from registry.frames import Garbled, Plain, pack, read_error, read_head, unpack, write_catalogue
 from registry.loaded_version import TABLE_BYTES
 from registry.manifests import ParsedManifest
 from registry.preparing import content_of
@@ -61,10 +62,16 @@ class Examiner:
         self._children = Children()
 
     def examine(
-        self, parsed: ParsedManifest, artifact: bytes, uploaded: bytes, uploaded_type: str | None
+        self,
+        parsed: ParsedManifest,
+        artifact: bytes,
+        uploaded: bytes,
+        uploaded_type: str | None,
+        catalogue: Catalogue | None = None,
     ) -> VersionContent:
         """Return what is to be stored about a version. Slow: seconds.
 
+        `catalogue` is the one that the manifest names; None for the texts that it carries itself.
         Raises what `prepare_version` raises, ModelCorrupt also where the child did not survive; and
         ExaminationStopped, ExaminationStarved or ExaminationFailed where it is not the artifact's fault.
         """
@@ -73,12 +80,14 @@ class Examiner:
             "table_bytes": self._table_bytes,
             "uploaded_type": uploaded_type,
         }
-        frames = _answer(self._run([json.dumps(head).encode(), parsed.canonical, artifact, uploaded]))
+        chosen = catalogue or inline_catalogue(parsed.manifest)
+        said = write_catalogue(chosen)
+        frames = _answer(self._run([json.dumps(head).encode(), parsed.canonical, artifact, uploaded, *said]))
         try:
             reference, capability = _accepted(frames, parsed)
         except (Garbled, ReferenceCorrupt, ValueError) as fault:
             raise _unreadable(fault) from fault
-        return content_of(parsed, artifact, uploaded, reference, capability)
+        return content_of(parsed, artifact, uploaded, reference, capability=capability, catalogue=chosen)
 
     def close(self) -> None:
         """Kill what runs; every examination under way ends in ExaminationStopped."""

@@ -20,6 +20,8 @@ from explain.errors import (
     ModelUnsupported,
     ReferenceTooSmall,
 )
+from registry.catalogues import Catalogue
+from registry.digests import digest_of
 from registry.errors import ReferenceInvalid
 from schemas.problem import PointedError
 
@@ -105,6 +107,17 @@ def read_error(head: Plain) -> Exception:
         return form.make(head.get("made_of"))
     except (TypeError, ValueError) as fault:
         raise Garbled("the error is not made of what it should be") from fault
+
+
+def write_catalogue(catalogue: Catalogue) -> tuple[bytes, bytes]:
+    """Write a catalogue as two frames: its name and version, and its body."""
+    return json.dumps({"name": catalogue.name, "version": catalogue.version}).encode(), catalogue.body
+
+
+def read_catalogue_frames(head: bytes, body: bytes) -> Catalogue:
+    """Read a catalogue back; raises Garbled."""
+    named = read_head(head)
+    return Catalogue(str(named.get("name")), str(named.get("version")), digest_of(body), body)
 
 
 def read_head(frame: bytes) -> Plain:

@@ -1,47 +1,91 @@
-"""Reason texts that say nothing: Regulation B calls them insufficient (12 CFR 1002.9(b)(2))."""
+"""Reason texts that say nothing: Regulation B calls them insufficient (12 CFR 1002.9(b)(2)).
+
+That the action rests on internal standards or policies, or that the applicant failed to achieve a qualifying
+score, hides the reason instead of giving it. The words of the regulation's own sample forms pass as they are.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 
+from registry.insufficient import INSUFFICIENT
+from registry.shipped import seeds
+from schemas.catalogue import CatalogueDocument
+from schemas.catalogue_checks import Location, slots_of
 from schemas.manifest import Manifest
+from schemas.manifest_sections import ManifestFactor
 from schemas.problem import PointedError, pointer
 
-# A statement that the action rests on the creditor's internal standards or policies, or that the applicant
-# failed to achieve a qualifying score, is insufficient: it hides the reason instead of giving it.
-_INSUFFICIENT = (
-    (r"\binternal\s+(standards?|criteria|guidelines?|rules?|polic(y|ies))\b", "internal standards"),
-    (r"\bpolic(y|ies)\b", "a policy"),
-    (
-        r"\b(our|lender'?s?|creditor'?s?|bank'?s?|company)\s+(\w+\s+)?(standards?|criteria|guidelines?|requirements?)\b",
-        "the creditor's own standards",
-    ),
-    (
-        r"\b(qualifying|passing|cut-?off|threshold|minimum|required)\s+(credit\s+)?scores?\b",
-        "a qualifying score",
-    ),
-    (r"\b(fail(ed|ure|s)?|unable|not)\b.{0,40}\bscor(e|es|ing)\b", "a failed score"),
-    (r"\bscore\s+(was\s+|is\s+)?(too\s+low|insufficient|below)\b", "a low score"),
-    (r"\b(credit\s+)?scoring\s+(system|model)\b", "a scoring system"),
-    (
-        r"\b(algorithm|computer|automated\s+(system|decision)|model('s)?\s+(output|decision))\b",
-        "the machinery",
-    ),
-)
-_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), what) for pattern, what in _INSUFFICIENT)
+_PATTERNS = {
+    language: tuple((re.compile(pattern, re.IGNORECASE), what) for pattern, what in patterns)
+    for language, patterns in INSUFFICIENT.items()
+}
+
+
+def faults_of(text: str, language: str) -> tuple[str, ...]:
+    """Return what a text speaks of instead of a reason, in no order; nothing for a specific reason."""
+    plain = _plain(text)
+    patterns = _PATTERNS.get(language.partition("-")[0], ())
+    return tuple({what for pattern, what in patterns if pattern.search(plain)})
+
+
+def lint_catalogue(document: CatalogueDocument) -> Iterator[PointedError]:
+    """Find texts that are insufficient as a statement of specific reasons, in every language.
+
+    Texts must be there in full: seeds come before lints.
+    """
+    for index, factor in enumerate(document.factors):
+        for place, wording in enumerate(factor.wordings):
+            at: Location = ("factors", index, "wordings", place, "texts")
+            yield from _lint(wording.texts, wording.seed, at)
+    for index, component in enumerate(document.components):
+        yield from _lint(component.texts, component.seed, ("components", index, "texts"))
 
 
 def lint_reasons(manifest: Manifest) -> Iterator[PointedError]:
-    """Find reason texts that are insufficient as a statement of specific reasons."""
+    """Find insufficient texts among those that a manifest carries itself, and slots of other factors."""
     for index, factor in enumerate(manifest.factors):
-        if factor.reason is None:
+        reason = factor.reason
+        if reason is None:
             continue
-        at = pointer(("factors", index, "reason", "text"))
-        text = " ".join(factor.reason.text.split())
-        if not any(sign.isalpha() for sign in text):
-            yield PointedError(pointer=at, detail="must be a reason in words")
-        for pattern, what in _PATTERNS:
-            if pattern.search(text):
-                yield PointedError(pointer=at, detail=f"speaks of {what} instead of a specific reason")
-                break
+        at: Location = ("factors", index, "reason")
+        yield from _lint_inline(reason.text, factor, (*at, "text"))
+        if reason.missing is not None:
+            yield from _lint_inline(reason.missing.text, factor, (*at, "missing", "text"))
+
+
+def _lint_inline(text: str, factor: ManifestFactor, at: Location) -> Iterator[PointedError]:
+    fault = _fault(text, "en", frozenset())
+    if fault is not None:
+        yield PointedError(pointer=pointer(at), detail=fault)
+    try:
+        slots_of(text, factor.features)
+    except ValueError as error:
+        yield PointedError(pointer=pointer(at), detail=str(error))
+
+
+def _lint(texts: Mapping[str, str], seed: str | None, at: Location) -> Iterator[PointedError]:
+    """A translation of a sample form's words may say what those say, and nothing worse."""
+    allowed = frozenset() if seed is None else frozenset(faults_of(seeds()[seed], "en"))
+    for language, text in texts.items():
+        fault = _fault(text, language, allowed)
+        if fault is not None:
+            yield PointedError(pointer=pointer((*at, language)), detail=fault)
+
+
+def _fault(text: str, language: str, allowed: frozenset[str]) -> str | None:
+    plain = _plain(text)
+    if not any(sign.isalpha() for sign in re.sub(r"\{[^{}]*\}", "", plain)):
+        return "must be a reason in words"
+    if language == "en" and plain.rstrip(".") in seeds().values():
+        return None
+    found = sorted(set(faults_of(text, language)) - allowed)
+    return f"speaks of {found[0]} instead of a specific reason" if found else None
+
+
+def _plain(text: str) -> str:
+    """Return the text as a reader sees it: no invisible signs, one space between words."""
+    seen = unicodedata.normalize("NFKC", text)
+    return " ".join("".join(sign for sign in seen if unicodedata.category(sign) != "Cf").split())

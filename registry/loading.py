@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from psycopg import Connection
@@ -13,6 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from explain.reference import Reference
 from registry import store
+from registry.catalogues import read_catalogue
 from registry.disk_cache import DiskCache
 from registry.errors import NotApproved
 from registry.loaded_version import TABLE_BYTES, LoadedVersion, assemble, understand
@@ -86,11 +88,11 @@ class VersionCache:
             else:
                 mine: Future[LoadedVersion] = Future()
                 self._loaded[key] = mine
-                waiting = None
+                waiting, other = None, self._otherwise_worded(key)
         if waiting is not None:
             return waiting.result()
         try:
-            loaded = self._read(row)
+            loaded = self._read(row) if other is None else self._reworded(other, row)
         except BaseException as error:
             with self._lock:
                 if self._loaded.get(key) is mine:
@@ -101,6 +103,20 @@ class VersionCache:
         self._proved.add(key)
         self._evict()
         return loaded
+
+    def _otherwise_worded(self, key: VersionKey) -> LoadedVersion | None:
+        """Take out the same version with another catalogue, if it is loaded; to be called under the lock."""
+        for known, loading in self._loaded.items():
+            if known != key and known.without_words == key.without_words and loading.done():
+                del self._loaded[known]
+                return None if loading.exception() is not None or _spoilt(loading) else loading.result()
+        return None
+
+    def _reworded(self, loaded: LoadedVersion, row: ServingRow) -> LoadedVersion:
+        """Give a loaded version another catalogue; its tables stay as they are."""
+        with self._pool.connection() as conn:
+            catalogue = store.get_catalogue(conn, row.catalogue_name, row.catalogue_version)
+        return replace(loaded, catalogue=catalogue, words=read_catalogue(catalogue))
 
     def _evict(self) -> None:
         """Drop the versions that were asked for longest ago, as many as are too many."""

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from explain.reference import Reference, select_reference
-from registry.catalogues import inline_catalogue
+from registry.catalogues import Catalogue, inline_catalogue
 from registry.cells import FloatArray
 from registry.conversions import band_of
+from registry.coverage import gaps
 from registry.digests import canonical_json, digest_of
 from registry.loaded_version import TABLE_BYTES, LoadedVersion, Understood, assemble, understand
 from registry.manifests import ParsedManifest
@@ -33,9 +34,11 @@ def prepare_version(
     *,
     cache_dir: Path | None,
     table_bytes: int = TABLE_BYTES,
+    catalogue: Catalogue | None = None,
 ) -> PreparedVersion:
     """Load the model, select its reference, and let the gate examine both. Slow: seconds.
 
+    `catalogue` is the one that the manifest names; None for the texts that it carries itself.
     Raises ReferenceInvalid, or from the explanation core ModelUnsupported, ModelCorrupt,
     ManifestContradiction, ReferenceTooSmall, ConstraintError or AttributionUnreconciled.
     """
@@ -46,19 +49,28 @@ def prepare_version(
         understood,
         reference,
         uploaded_digest=digest_of(uploaded),
-        catalogue=inline_catalogue(manifest),
+        catalogue=catalogue or inline_catalogue(manifest),
         cache_dir=cache_dir,
         table_bytes=table_bytes,
     )
     from explain.gate import examine  # noqa: PLC0415  pulls the compiler: seconds
 
     report = examine(understood.model, understood.rule, reference, loaded.shap)
-    capability = canonical_json({**asdict(report), "factors_without_reason": _unmapped(manifest)})
-    return PreparedVersion(content_of(parsed, artifact, uploaded, reference, capability), loaded)
+    capability = canonical_json({**asdict(report), **gaps(manifest, loaded.words)})
+    content = content_of(
+        parsed, artifact, uploaded, reference, capability=capability, catalogue=loaded.catalogue
+    )
+    return PreparedVersion(content, loaded)
 
 
 def content_of(
-    parsed: ParsedManifest, artifact: bytes, uploaded: bytes, reference: Reference, capability: bytes
+    parsed: ParsedManifest,
+    artifact: bytes,
+    uploaded: bytes,
+    reference: Reference,
+    *,
+    capability: bytes,
+    catalogue: Catalogue,
 ) -> VersionContent:
     """Put together what is stored about a version; `capability` is the gate's canonical report."""
     manifest = parsed.manifest
@@ -70,7 +82,7 @@ def content_of(
         reference_kind=reference.kind,
         reference_rows=len(reference.rows),
         reference_band=reference.band,
-        catalogue=inline_catalogue(manifest),
+        catalogue=catalogue,
         capability=capability,
         blobs=(parsed.canonical, artifact, uploaded, reference.to_bytes()),
     )
@@ -95,8 +107,3 @@ def _selected(understood: Understood, manifest: Manifest, rows: FloatArray) -> R
         band_of(manifest),
         minimum_rows=wanted.minimum_rows,
     )
-
-
-def _unmapped(manifest: Manifest) -> list[str]:
-    """Name the factors without a reason: a decision in which one is principal will get no explanation."""
-    return [factor.name for factor in manifest.factors if factor.reason is None]

@@ -23,6 +23,7 @@ from registry.errors import (
     VersionUnknown,
 )
 from registry.queries import queries
+from registry.shipped import shipped
 from registry.version_row import (
     ServingRow,
     StatusOutcome,
@@ -59,7 +60,7 @@ def insert_version(conn: Conn, content: VersionContent, *, entry_id: UUID, now: 
         conn.execute(queries()["insert_blob"], {"digest": digest, "content": blob})
     if find_same(conn, identity) is not None:
         return False
-    _insert_catalogue(conn, catalogue, now)
+    _require_catalogue(conn, identity, catalogue, now)
     inserted = conn.execute(
         queries()["insert_version"],
         {
@@ -87,27 +88,34 @@ def insert_version(conn: Conn, content: VersionContent, *, entry_id: UUID, now: 
     return False
 
 
-def _insert_catalogue(conn: Conn, catalogue: Catalogue, now: datetime) -> None:
+def insert_catalogue(conn: Conn, catalogue: Catalogue, *, entry_id: UUID | None, now: datetime) -> bool:
+    """Store a catalogue; False if this version of it is stored already, whatever it holds."""
     parameters = {
         "name": catalogue.name,
         "version": catalogue.version,
         "digest": catalogue.digest,
         "body": catalogue.body,
         "created_at": now,
+        "registered_entry": entry_id,
     }
-    conn.execute(queries()["insert_catalogue"], parameters)
+    return conn.execute(queries()["insert_catalogue"], parameters).rowcount == 1
+
+
+def _require_catalogue(conn: Conn, identity: VersionIdentity, catalogue: Catalogue, now: datetime) -> None:
+    insert_catalogue(conn, catalogue, entry_id=None, now=now)
     if get_catalogue(conn, catalogue.name, catalogue.version).digest != catalogue.digest:
-        model, _, version = catalogue.name.partition("@")
-        raise VersionConflict(model, version, ["catalogue"])
+        raise VersionConflict(identity.model, identity.version, ["catalogue"])
 
 
 def get_catalogue(conn: Conn, name: str, version: str) -> Catalogue:
-    """Return one version of a catalogue; raises CatalogueUnknown."""
+    """Return one version of a catalogue, registered or shipped; raises CatalogueUnknown."""
     with conn.cursor(row_factory=class_row(Catalogue), binary=True) as cursor:
         cursor.execute(queries()["read_catalogue"], {"name": name, "version": version})
         found = cursor.fetchone()
     if found is None:
-        raise CatalogueUnknown
+        found = shipped().get(name)
+    if found is None or found.version != version:
+        raise CatalogueUnknown(f"there is no version {version!r} of a catalogue {name!r}")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -49,6 +49,12 @@ class VersionKey:
     manifest_digest: str
     artifact_digest: str
     reference_digest: str
+    catalogue: tuple[str, str]
+
+    @property
+    def without_words(self) -> VersionKey:
+        """The same, whatever catalogue words its reasons."""
+        return replace(self, catalogue=("", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,12 @@ class ServingRow:
     def key(self) -> VersionKey:
         """What the version is made of."""
         return VersionKey(
-            self.model, self.version, self.manifest_digest, self.artifact_digest, self.reference_digest
+            self.model,
+            self.version,
+            self.manifest_digest,
+            self.artifact_digest,
+            self.reference_digest,
+            (self.catalogue_name, self.catalogue_version),
         )
 
 

@@ -22,6 +22,8 @@ def contradictions(manifest: ManifestSections) -> tuple[Finding, ...]:
         *_reference(manifest),
         *_counterfactuals(manifest),
         *_protected(manifest),
+        *_proxies(manifest),
+        *_words(manifest),
     )
 
 
@@ -50,6 +52,19 @@ def _outcome(outcome: Outcome) -> Iterator[Finding]:
         yield (at, "direction"), "is for the scores margin and value only"
     if not probability and outcome.direction is None:
         yield (at, "direction"), f"is required for the score {outcome.score}"
+    yield from _gray_band(outcome)
+
+
+def _gray_band(outcome: Outcome) -> Iterator[Finding]:
+    band, at = outcome.gray_band, ("outcome", "gray_band")
+    if band is None:
+        return
+    if band[0] > band[1]:
+        yield at, "must be ordered: least, greatest"
+    elif outcome.threshold is not None and not band[0] <= outcome.threshold <= band[1]:
+        yield at, "must contain the threshold"
+    if outcome.score in PROBABILITIES and not 0 <= min(band) <= max(band) <= 1:
+        yield at, "must lie between 0 and 1 for a probability"
 
 
 def _multiclass(outcome: Outcome) -> Iterator[Finding]:
@@ -60,6 +75,8 @@ def _multiclass(outcome: Outcome) -> Iterator[Finding]:
         yield ("outcome", "threshold"), "is not for several classes: the largest margin decides"
     if outcome.direction is not None:
         yield ("outcome", "direction"), "is not for several classes: adverse_classes says what is adverse"
+    if outcome.gray_band is not None:
+        yield ("outcome", "gray_band"), "is not for several classes: it is around a threshold"
     if classes is None or adverse is None:
         yield (
             ("outcome", "adverse_classes" if adverse is None else "classes"),
@@ -92,7 +109,10 @@ def _feature(feature: ManifestFeature, at: Location) -> Iterator[Finding]:
         yield (*at, "categories"), "is required for the type category"
     if feature.type != "category" and feature.categories is not None:
         yield (*at, "categories"), f"is for the type category, not for {feature.type}"
+    if feature.decimals is not None and not numeric:
+        yield (*at, "decimals"), f"is for numbers and integers, not for the type {feature.type}"
     yield from _repeated(feature.categories or (), (*at, "categories"))
+    yield from _repeated(feature.proxy_for, (*at, "proxy_for"))
 
 
 def _factors(manifest: ManifestSections) -> Iterator[Finding]:
@@ -155,3 +175,25 @@ def _protected(manifest: ManifestSections) -> Iterator[Finding]:
     for index, name in enumerate(manifest.protected):
         if name.casefold() in folded:
             yield ("protected", index), f'"{name}" is a feature; what is protected is never an input'
+
+
+def _proxies(manifest: ManifestSections) -> Iterator[Finding]:
+    for index, feature in enumerate(manifest.features):
+        for place, name in enumerate(feature.proxy_for):
+            if name not in manifest.protected:
+                yield ("features", index, "proxy_for", place), f'"{name}" is not declared in protected'
+
+
+def _words(manifest: ManifestSections) -> Iterator[Finding]:
+    """Reasons come from a catalogue or from the manifest; what is never missing needs no words for it."""
+    nullable = {feature.name for feature in manifest.features if feature.nullable}
+    counted = 0
+    for index, factor in enumerate(manifest.factors):
+        at = ("factors", index)
+        if factor.reason is not None and manifest.catalogue is not None:
+            yield (*at, "reason"), "must be left out: the manifest names a catalogue"
+        elif factor.reason is not None and factor.reason.missing and nullable.isdisjoint(factor.features):
+            yield (*at, "reason", "missing"), "is never given: no feature of the factor is nullable"
+        counted += factor.inquiries
+        if factor.inquiries and counted > 1:
+            yield (*at, "inquiries"), "is for one factor at most"

@@ -11,6 +11,8 @@ from audit.receipt import Receipt
 from explain.errors import AttributionUnreconciled, ModelUnsupported
 from records.reaching import transaction
 from registry import store
+from registry.binding import chosen_catalogue
+from registry.catalogues import Catalogue
 from registry.digests import digest_of
 from registry.manifests import ParsedManifest, parse_manifest
 from registry.preparing import identity_of
@@ -51,19 +53,26 @@ def register(services: Services, upload: Upload, actor: str) -> Registered:
     """Examines and stores a version; the same upload again returns the first registration.
 
     Slow (seconds): the gate probes the model against brute force, in a process of its own. Raises what
-    `Examiner.examine` raises, and `VersionConflict` if the version is registered with other content.
+    `Examiner.examine` raises, `ManifestInvalid` where the catalogue that it names is unknown or contradicts
+    it, and `VersionConflict` if the version is registered with other content.
     """
     parsed = parse_manifest(upload.manifest, upload.manifest_type)
     identity = identity_of(parsed, upload.artifact, upload.reference)
     with transaction(services.pool) as conn:
         same = store.find_same(conn, identity)
-    entry_id = same.registered_entry if same is not None else _registered(services, parsed, upload, actor)
+        catalogue = chosen_catalogue(conn, parsed.manifest) if same is None else None
+    if same is None:
+        entry_id = _registered(services, parsed, upload, actor, catalogue)
+    else:
+        entry_id = same.registered_entry
     receipt = receipt_of(services, services.log.read(entry_id))
     return Registered(identity.model, identity.version, receipt)
 
 
-def _registered(services: Services, parsed: ParsedManifest, upload: Upload, actor: str) -> UUID:
-    content = _examined(services, parsed, upload)
+def _registered(
+    services: Services, parsed: ParsedManifest, upload: Upload, actor: str, catalogue: Catalogue | None
+) -> UUID:
+    content = _examined(services, parsed, upload, catalogue)
     try:
         with transaction(services.pool) as conn:
             return _store(services, conn, content, actor)
@@ -72,9 +81,13 @@ def _registered(services: Services, parsed: ParsedManifest, upload: Upload, acto
             return _store(services, conn, content, actor)
 
 
-def _examined(services: Services, parsed: ParsedManifest, upload: Upload) -> VersionContent:
+def _examined(
+    services: Services, parsed: ParsedManifest, upload: Upload, catalogue: Catalogue | None
+) -> VersionContent:
     try:
-        return services.examiner.examine(parsed, upload.artifact, upload.reference, upload.reference_type)
+        return services.examiner.examine(
+            parsed, upload.artifact, upload.reference, upload.reference_type, catalogue
+        )
     except AttributionUnreconciled as error:
         # In service this is our failure; at the gate it is the model that cannot be explained exactly.
         raise ModelUnsupported("attributions that do not add up to the native margin") from error

@@ -5,8 +5,8 @@ insert into registry.blob (digest, content) values (%(digest)s, %(content)s) on 
 select content from registry.blob where digest = %(digest)s
 
 -- name: insert_catalogue
-insert into registry.catalogue (name, version, digest, body, created_at)
-values (%(name)s, %(version)s, %(digest)s, %(body)s, %(created_at)s) on conflict do nothing
+insert into registry.catalogue (name, version, digest, body, created_at, registered_entry)
+values (%(name)s, %(version)s, %(digest)s, %(body)s, %(created_at)s, %(registered_entry)s) on conflict do nothing
 
 -- name: read_catalogue
 select name, version, digest, body from registry.catalogue where name = %(name)s and version = %(version)s
@@ -70,5 +70,31 @@ from registry.set_status_v1(%(model)s, %(version)s, %(status)s, %(at)s, %(by)s, 
 -- name: history
 select version, status, changed_at, changed_by, note, entry_id
 from registry.status_change
+where model = %(model)s and version = %(version)s
+order by change
+
+-- name: catalogue_row
+select name, version, digest, registered_entry, created_at from registry.catalogue
+where name = %(name)s and version = %(version)s
+
+-- name: catalogue_names
+select distinct name collate "C" from registry.catalogue
+where name > %(after)s collate "C"
+order by 1
+limit %(limit)s
+
+-- name: catalogue_rows
+select name, version, digest, registered_entry, created_at from registry.catalogue
+where name = any(%(names)s)
+order by name, created_at desc, version desc
+
+-- name: set_catalogue
+select registry.set_catalogue_v1(
+    %(model)s, %(version)s, %(name)s, %(catalogue_version)s, %(at)s, %(by)s, %(note)s, %(entry_id)s
+)
+
+-- name: catalogue_history
+select catalogue_name, catalogue_version, changed_at, changed_by, note, entry_id
+from registry.catalogue_change
 where model = %(model)s and version = %(version)s
 order by change
