@@ -8,7 +8,8 @@ category), and values with brute force over all coalitions of a few features whi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,16 @@ from explain.attribution.preparing import Shap, method_of, prepare_attribution
 from explain.attribution.treeshap import Storage
 from explain.brute_force import frozen_game
 from explain.errors import AttributionUnreconciled, ManifestContradiction
+from explain.evaluation.grouping import Grouped, grouping_warnings
+from explain.evaluation.usage import noise_warnings, unused_warnings, used_features
+from explain.evaluation.warning import ModelWarning
 from explain.features import FloatWidth
 from explain.models.base import Form, Model
 from explain.models.capabilities import versions_tested
 from explain.models.ensemble import LEAF, MISSING_NAN, MISSING_NONE, MISSING_ZERO, NUMERIC, TreeEnsemble
 from explain.outcome import OutcomeRule
 from explain.probes import probe_rows
+from explain.reasons import Factor
 from explain.reference import Reference
 
 Reals = NDArray[np.float64]
@@ -113,6 +118,28 @@ def examine(
         brute_force_max_error=max(_play(model, probes, rows, generator) for _ in range(GAMES)),
         tables_max_error=_compare_tables(model, shap, probes, rows),
         latency_median_ms=_latency(model, shap, probes[:TIMED_ROWS], timer),
+    )
+
+
+def warn(
+    explained: tuple[Model, Shap, OutcomeRule],
+    rows: tuple[Reals, Reals],
+    factors: Sequence[Factor],
+    noise: AbstractSet[str],
+) -> tuple[ModelWarning, ...]:
+    """Say what would be explained exactly and yet not well; `rows` are (reference, uploaded) rows.
+
+    `noise` names the features that are declared to carry nothing.
+    """
+    model, space = explained[0], explained[0].space
+    reference, uploaded = rows
+    owner = {feature: factor.name for factor in factors for feature in factor.features}
+    used = used_features(model.form())
+    grouped = Grouped(space, uploaded, [owner[name] for name in space.names], used)
+    return (
+        *noise_warnings(explained, reference, factors, noise),
+        *grouping_warnings(grouped),
+        *unused_warnings(space.names, factors, used, uploaded),
     )
 
 
@@ -209,12 +236,7 @@ def _compared(phi: Reals, truth: Reals, float_width: FloatWidth) -> float:
 
 def _used(model: Model) -> NDArray[np.int64]:
     """Return the features that a split tests or a weight multiplies, or the first one where none is."""
-    form = model.form()
-    if isinstance(form, TreeEnsemble):
-        tested = np.unique(form.feature).astype(np.int64)
-        used = tested[tested >= 0]
-    else:
-        used = np.flatnonzero(np.any(form.weights != 0.0, axis=0)).astype(np.int64)
+    used = np.flatnonzero(used_features(model.form())).astype(np.int64)
     return used if len(used) else np.zeros(1, dtype=np.int64)
 
 

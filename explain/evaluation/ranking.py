@@ -13,7 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.reasons import NEGLIGIBLE
+from explain.features import FeatureSpace
+from explain.outcome import OutcomeRule
+from explain.reasons import NEGLIGIBLE, Factor, members_of
 
 Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,6 +40,20 @@ class Ranking:
     limit: int = 4
     minimum_share: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        factors: Sequence[Factor],
+        space: FeatureSpace,
+        rule: OutcomeRule,
+        *,
+        limit: int = 4,
+        minimum_share: float = 0.0,
+    ) -> Ranking:
+        """Take the declared factors and the side that is adverse; ReasonUnmapped for a feature in none."""
+        members = tuple(tuple(group) for group in members_of(factors, space))
+        return cls(members, rule.adverse_sign(), limit, minimum_share)
+
     def adverse(self, phi: Reals) -> Reals:
         """Return what each factor adds against the applicant, (n, factors), of values (n, features)."""
         order = np.array([at for group in self.members for at in group], dtype=np.int64)
@@ -56,7 +72,8 @@ class Ranking:
         counted = adverse > NEGLIGIBLE * largest
         if self.minimum_share > 0.0:
             total = np.where(counted, adverse, 0.0).sum(axis=1, keepdims=True)
-            counted &= adverse >= self.minimum_share * total
+            most = adverse.max(axis=1, keepdims=True)  # the largest always is principal
+            counted &= (adverse >= self.minimum_share * total) | (adverse == most)
         steps = np.rint(adverse / np.where(largest > 0.0, largest, 1.0) / GRAIN)
         steps[~counted] = -np.inf
         chosen = np.full((len(phi), self.limit), NONE, dtype=np.int64)
@@ -66,9 +83,3 @@ class Ranking:
             chosen[:, place] = np.where(steps[rows, best] > -np.inf, best, NONE)
             steps[rows, best] = -np.inf
         return chosen
-
-
-def members_of(factors: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Return the positions of each factor's features, given their names and all names in model order."""
-    position = {name: at for at, name in enumerate(names)}
-    return tuple(tuple(position[name] for name in features) for features in factors)

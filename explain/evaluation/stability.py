@@ -36,8 +36,8 @@ MOST_CELLS = 4 << 20  # single-reference values held at once: 32 MiB
 MOST_ROWS = 2_000  # of a larger reference so many rows stand for all; the draws keep its size
 MOST_CANDIDATES = 10_000  # uploaded rows that are asked for adverse decisions
 MOST_APPLICANTS = 50
-FEWEST_APPLICANTS = 8
-EFFORT = 7.5e6  # of one examination, in leaves walked; some 0.2 microseconds each
+FEWEST_APPLICANTS = 6
+EFFORT = 6e6  # of one examination, in leaves walked; some 0.2 microseconds each
 NO_ADVERSE_ROWS = "no uploaded row is declined"
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explain.evaluation.ranking import NONE, Ranking, members_of
-from explain.reasons import NEGLIGIBLE
+from explain.evaluation.ranking import NONE, Ranking
+from explain.features import Feature, FeatureSpace
+from explain.outcome import OutcomeRule
+from explain.reasons import NEGLIGIBLE, Factor, rank_factors
 
+HIGH = OutcomeRule("margin", 0.0, "decline", "approve", "high_is_adverse")
+LOW = OutcomeRule("margin", 0.0, "decline", "approve", "low_is_adverse")
 MEMBERS = ((3, 0), (1,), (2, 5), (4,))
 
 
@@ -18,7 +21,8 @@ def one_by_one(phi: np.ndarray, ranking: Ranking) -> list[int]:
     adverse = {at: ranking.sign * sum(phi[list(group)]) for at, group in enumerate(ranking.members)}
     against = {at: size for at, size in adverse.items() if size > NEGLIGIBLE * max(abs(phi))}
     total = sum(against.values())
-    principal = [at for at, size in against.items() if size >= ranking.minimum_share * total]
+    most = max(against.values(), default=0.0)
+    principal = [at for at, size in against.items() if size >= ranking.minimum_share * total or size == most]
     return sorted(principal, key=lambda at: -against[at])[: ranking.limit]
 
 
@@ -39,7 +43,18 @@ def test_what_arithmetic_alone_tells_apart_is_equal() -> None:
     assert ranking.principal(phi).tolist() == ranking.principal(np.nextafter(phi, 1.0)).tolist() == [[0, 1]]
 
 
-def test_factors_are_named_by_their_features() -> None:
-    assert members_of([("c",), ("a", "b")], ("a", "b", "c")) == ((2,), (0, 1))
-    with pytest.raises(KeyError):
-        members_of([("z",)], ("a",))
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([HIGH, LOW]))
+def test_it_is_the_order_of_the_reasons_themselves(seed: int, rule: OutcomeRule) -> None:
+    space = FeatureSpace(tuple(Feature(name, "number") for name in "abcdef"))
+    factors = [Factor(f"f{at}", tuple("abcdef"[one] for one in group)) for at, group in enumerate(MEMBERS)]
+    phi = np.random.default_rng(seed).normal(size=(10, 6))
+    ranking = Ranking.of(factors, space, rule, limit=4)
+    for own, chosen in zip(phi, ranking.principal(phi).tolist(), strict=True):
+        ranked = [one.at for one in rank_factors(own, [list(group) for group in MEMBERS], rule)]
+        assert [at for at in chosen if at != NONE] == ranked[:4]
+
+
+def test_the_largest_is_principal_whatever_its_share() -> None:
+    ranking = Ranking(tuple((at,) for at in range(5)), 1, 4, 0.5)
+    assert ranking.principal(np.array([[0.1, 0.2, 0.3, 0.2, 0.2]])).tolist() == [[2, NONE, NONE, NONE]]
