@@ -95,7 +95,7 @@ class NoticeState:
         if self.sending(cast("Answers", clock.name)) is not None:
             return True
         accepted = self.answered("counteroffer_accepted")
-        in_time = accepted is not None and clock.due_at is not None and accepted.at <= clock.due_at
+        in_time = accepted is not None and (clock.due_at is None or accepted.at <= clock.due_at)
         return clock.name == "counteroffer_lapsed" and in_time
 
     @property

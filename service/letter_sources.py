@@ -18,6 +18,7 @@ from registry.manifests import read_stored_manifest
 from reports.letters.source import LetterSource
 from service.context import Services
 from service.errors import NotFound
+from service.incidents import subject_named
 from service.recalling import EXPLANATION
 
 
@@ -31,9 +32,9 @@ class Decrypted:
     @property
     def subject(self) -> str:
         """Whose key encrypts what belongs to this explanation: the same as its own."""
-        if self.part["subject_ref"] is not None:
-            return f"subject/{self.part['subject_ref']}"
-        return f"decision/{self.entry.body['model']}/{self.part['decision_id']}"
+        return subject_named(
+            str(self.entry.body["model"]), self.part["decision_id"], self.part["subject_ref"]
+        )
 
     @property
     def decided_at(self) -> datetime:

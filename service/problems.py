@@ -170,6 +170,11 @@ TABLE: Mapping[type[Exception], Kind] = {
     registry.ModelUnknown: NOT_FOUND,
     registry.VersionUnknown: NOT_FOUND,
     registry.CatalogueUnknown: NOT_FOUND,
+    registry.CatalogueInvalid: Kind("catalogue-invalid", 422, "The catalogue is not valid"),
+    registry.CatalogueConflict: Kind(
+        "catalogue-conflict", 409, "This version of the catalogue is registered with other content"
+    ),
+    registry.CatalogueUnfit: Kind("catalogue-unfit", 422, "The catalogue does not fit the model version"),
     registry.NotApproved: Kind("model-not-approved", 409, "The model version is not approved"),
     registry.VersionConflict: Kind("version-conflict", 409, "This version is registered with other content"),
     registry.StatusRefused: Kind("status-refused", 409, "The status cannot be changed like this"),
@@ -229,20 +234,30 @@ def problem_of(error: Exception) -> Problem:
     return Problem(kind, kind.detail or str(error), _flaws_of(error), retry_after)
 
 
+# Where a document that was refused stands in what was sent.
+_PARTS: Mapping[type[Exception], str] = {
+    registry.ManifestInvalid: "/manifest",
+    registry.ReferenceInvalid: "/reference",
+    registry.CatalogueInvalid: "",
+}
+
+
 def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
-    if isinstance(error, service.InvalidInput | InvalidJson):
-        return error.flaws
-    if isinstance(error, explain.InvalidFeatures | components.InvalidComponents):
-        part = "/features" if isinstance(error, explain.InvalidFeatures) else ""
-        return tuple(Flaw(part + fault.pointer, fault.detail) for fault in error.errors)
-    if isinstance(error, components.ComponentsContradict):
-        return (Flaw(error.pointer, error.detail),)
-    if isinstance(error, registry.ManifestInvalid):
-        return _pointed("/manifest", error.errors)
-    if isinstance(error, registry.ReferenceInvalid):
-        return _pointed("/reference", error.errors)
-    pointer = _POINTERS.get(type(error))
-    return () if pointer is None else (Flaw(pointer, str(error)),)
+    found: tuple[Flaw, ...] = ()
+    match error:
+        case service.InvalidInput() | InvalidJson():
+            found = error.flaws
+        case explain.InvalidFeatures():
+            found = tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+        case components.InvalidComponents():
+            found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
+        case components.ComponentsContradict():
+            found = (Flaw(error.pointer, error.detail),)
+        case registry.ManifestInvalid() | registry.ReferenceInvalid() | registry.CatalogueInvalid():
+            found = _pointed(_PARTS[type(error)], error.errors)
+        case _ if type(error) in _POINTERS:
+            found = (Flaw(_POINTERS[type(error)], str(error)),)
+    return found
 
 
 def _pointed(part: str, faults: tuple[PointedError, ...]) -> tuple[Flaw, ...]:

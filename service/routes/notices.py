@@ -110,14 +110,12 @@ def _headers(wanted: Wanted, document: Document) -> dict[str, str]:
     shown = "attachment" if document.media_type == "application/pdf" else "inline"
     name = f"{wanted.explanation_id}.{wanted.template}.{document.language}.{suffix}"
     headers = {
-        "Cache-Control": "no-store",
         "Content-Disposition": f'{shown}; filename="{name}"',
         "Content-Language": document.language,
         "ETag": f'"{document.entry_id}"',
         "Ofrecord-Rendering": document.how,
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept",
-        "X-Content-Type-Options": "nosniff",
     }
     if document.media_type == "text/html":
         headers["Content-Security-Policy"] = _policy(document.content)
