@@ -5,12 +5,11 @@ from __future__ import annotations
 from explain.attribution.base import Attribution
 from explain.components import Combined, combined_reasons
 from explain.features import Instance
+from explain.key_factors import key_factors
 from explain.outcome import Decision
-from explain.reasons import Reason, members_of, principal_reasons, rank_factors, word_factor
+from explain.reasons import Reason, principal_reasons
 from records.private_parts import KeyFactorPart
 from registry.loading import LoadedVersion
-
-KEY_FACTORS = 4
 
 
 def reasons_of(
@@ -45,28 +44,24 @@ def key_factors_of(
 ) -> tuple[KeyFactorPart, ...]:
     """The key factors of the model's own score, where the manifest declares it a consumer-report score.
 
-    At most four by effect, and the number of inquiries as a fifth where it counted against the person and is
-    not among them (FCRA 609(f)(1)(C) and (9)). They go with any adverse decision in which the score was used,
-    whichever component denied (FCRA 615(a)(2)), and never stand in for the reasons.
+    They go with any adverse decision in which the score was used, whichever component denied (FCRA
+    615(a)(2)), and never stand in for the reasons.
     """
     notice = loaded.manifest.notice
     if notice is None or notice.consumer_report_score is None:
         return ()
     if combined.favourable or combined.model.result == "not_used":
         return ()
-    members = members_of(loaded.factors, loaded.space)
-    by_effect = rank_factors(attribution.phi, members, loaded.rule)
-    taken = list(by_effect[:KEY_FACTORS])
-    if not any(loaded.factors[one.at].inquiries for one in taken):
-        taken += [one for one in by_effect[KEY_FACTORS:] if loaded.factors[one.at].inquiries][:1]
-    found: list[KeyFactorPart] = []
-    for one in taken:
-        factor, group = loaded.factors[one.at], members[one.at]
-        worded = word_factor(
-            factor, group, instance, loaded.reference, space=loaded.space, words=loaded.words
-        )
-        contribution = one.adverse * loaded.rule.adverse_sign()
-        found.append(
-            {"code": worded.code, "factor": factor.name, "text": worded.text, "contribution": contribution}
-        )
-    return tuple(found)
+    found = key_factors(
+        attribution,
+        loaded.factors,
+        instance,
+        loaded.reference,
+        loaded.rule,
+        space=loaded.space,
+        words=loaded.words,
+    )
+    return tuple(
+        {"code": one.code, "factor": one.factor, "text": one.text, "contribution": one.contribution}
+        for one in found
+    )
