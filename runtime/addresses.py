@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 
@@ -38,3 +39,25 @@ def database_of(url: str) -> str:
     """Return the name of the database in an address; libpq falls back to the user's name."""
     parts = urlsplit(url)
     return unquote(parts.path.lstrip("/")) or unquote(parts.username or "") or "postgres"
+
+
+def is_private_channel(url: str) -> bool:
+    """Tell whether nobody between here and this address reads along: https, or http on this very machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.password is not None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runtime.addresses import with_password
+from runtime.addresses import is_private_channel, with_password
 from runtime.errors import SettingsError
 
 SERVICE_NEEDS = ("database_url", "keys_database_url", "master_key", "receipt_key", "log_origin")
@@ -24,7 +24,10 @@ INTEGRATOR_NEEDS = ("database_url", "checkpoint_key", "log_origin")
 AUDITOR_NEEDS = ("database_url",)
 
 _HIDDEN = frozenset(
-    {"database_url", "keys_database_url", "broker_url", "master_key", "receipt_key", "checkpoint_key"}
+    {
+        *("database_url", "keys_database_url", "broker_url"),
+        *("master_key", "receipt_key", "checkpoint_key", "language_model_key"),
+    }
 )
 _PREFIX = "OFRECORD_"
 _MEBIBYTE = 1 << 20
@@ -54,6 +57,10 @@ class Settings:
     threads: int = 2
     log_level: str = "INFO"
     allow_unsafe_durability: bool = False
+    language_model_url: str = ""  # a chat endpoint for narratives; empty: none is asked
+    language_model_name: str = ""
+    language_model_key: str = ""
+    language_model_timeout_ms: int = 20_000
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *, needs: Collection[str] = SERVICE_NEEDS) -> Settings:
@@ -79,10 +86,16 @@ class Settings:
             threads=read.number("THREADS", os.cpu_count() or 2, 1),
             log_level=read.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             allow_unsafe_durability=read.one_of("ALLOW_UNSAFE_DURABILITY", ("0", "1"), "0") == "1",
+            language_model_url=read.endpoint("LANGUAGE_MODEL_URL"),
+            language_model_name=read.line("LANGUAGE_MODEL_NAME"),
+            language_model_key=read.token("LANGUAGE_MODEL_KEY"),
+            language_model_timeout_ms=read.number("LANGUAGE_MODEL_TIMEOUT_MS", 20_000, 100),
         )  # fmt: skip
         for name in needs:
             if not getattr(settings, name):
                 raise SettingsError(_PREFIX + name.upper(), "is not set")
+        if settings.language_model_url and not settings.language_model_name:
+            raise SettingsError(_PREFIX + "LANGUAGE_MODEL_NAME", "is not set, and there is an address")
         return settings
 
     def __repr__(self) -> str:
@@ -136,6 +149,28 @@ class _Reader:
                 _PREFIX + name,
                 "must be a name without spaces or plus signs, such as example.com/ofrecord",
             )
+        return text
+
+    def endpoint(self, name: str) -> str:
+        """Return an address that others cannot listen to on the way."""
+        text = self._env.get(_PREFIX + name, "")
+        if text and not is_private_channel(text):
+            detail = "must start with https://, or with http:// on this machine, and hold no password"
+            raise SettingsError(_PREFIX + name, detail)
+        return text
+
+    def token(self, name: str) -> str:
+        """Return a secret that can travel in a header."""
+        text = self.secret(name)
+        if text and not (text.isascii() and text.isprintable()):
+            raise SettingsError(_PREFIX + name, "must be printable ASCII")
+        return text
+
+    def line(self, name: str) -> str:
+        """Return one line of text."""
+        text = self._env.get(_PREFIX + name, "").strip()
+        if not text.isprintable() or len(text) > 200:
+            raise SettingsError(_PREFIX + name, "must be one line of at most 200 characters")
         return text
 
     def folder(self, name: str) -> Path:

@@ -51,6 +51,11 @@ def test_repr_hides_every_secret() -> None:
         ("OFRECORD_THREADS", "many"),
         ("OFRECORD_LOG_LEVEL", "loud"),
         ("OFRECORD_ALLOW_UNSAFE_DURABILITY", "yes"),
+        ("OFRECORD_LANGUAGE_MODEL_URL", "http://models.example/hidden"),
+        ("OFRECORD_LANGUAGE_MODEL_URL", "https://user:hidden@models.example/"),
+        ("OFRECORD_LANGUAGE_MODEL_NAME", "two\nlines hidden"),
+        ("OFRECORD_LANGUAGE_MODEL_KEY", "hidden\u00e9"),
+        ("OFRECORD_LANGUAGE_MODEL_TIMEOUT_MS", "10"),
     ],
 )
 def test_wrong_value_is_named_and_not_shown(variable: str, value: str) -> None:
@@ -97,3 +102,19 @@ def test_secret_files(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(SettingsError, match=r"^A_FILE: names an empty file"):
         read_secret({"A_FILE": str(file)}, "A")
+
+
+LANGUAGE_MODEL = {
+    "OFRECORD_LANGUAGE_MODEL_URL": "http://127.0.0.1:8080/v1/chat/completions",
+    "OFRECORD_LANGUAGE_MODEL_NAME": "small",
+    "OFRECORD_LANGUAGE_MODEL_KEY": "hidden5",
+}
+
+
+def test_no_language_model_is_asked_unless_somebody_says_so() -> None:
+    assert Settings.from_env(GOOD).language_model_url == ""
+    settings = Settings.from_env({**GOOD, **LANGUAGE_MODEL})
+    assert settings.language_model_url.startswith("http://127.0.0.1")
+    assert "hidden5" not in repr(settings)
+    with pytest.raises(SettingsError, match="LANGUAGE_MODEL_NAME: is not set"):
+        Settings.from_env({**GOOD, **LANGUAGE_MODEL, "OFRECORD_LANGUAGE_MODEL_NAME": ""})
