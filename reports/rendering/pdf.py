@@ -21,7 +21,7 @@ from reports.letters.letter import Letter
 from reports.rendering.dates import printed_date
 from reports.rendering.description import PAPERS, described_sections
 from reports.rendering.errors import LetterUnprintable, TypesettingFailed
-from reports.rendering.texts import check_printable
+from reports.rendering.texts import check_printable, texts_of
 
 LAYOUT = Path(__file__).parent / "layout"
 STANDARDS: list[typst.PDFStandard] = ["a-2a", "ua-1"]
@@ -51,7 +51,7 @@ def pdf_of(letter: Letter) -> bytes:
             )
         )
     except typst.TypstError as error:
-        refused = _refused_characters(error.diagnostic)
+        refused = _refused_characters(error.diagnostic, letter)
     # Raised here, away from the typesetter's error: that one quotes the letter.
     if refused:
         raise LetterUnprintable(refused)
@@ -107,13 +107,11 @@ _ESCAPED = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))")
 _JOINERS = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
-def _refused_characters(diagnostic: str) -> set[str]:
+def _refused_characters(diagnostic: str, letter: Letter) -> set[str]:
     """Return the characters the typesetter names; of a joined sign, the parts and not what joins them."""
-    found: set[str] = set()
-    for quoted in _QUOTED.findall(diagnostic):
-        text = _ESCAPED.sub(_unescape, quoted[1:-1])
-        found |= set(_JOINERS.sub("", text) or text)
-    return found
+    quoted = (_ESCAPED.sub(_unescape, text[1:-1]) for text in _QUOTED.findall(diagnostic))
+    found = set().union(*quoted) & set().union(*texts_of(letter))
+    return {character for character in found if not _JOINERS.match(character)} or found
 
 
 def _unescape(match: re.Match[str]) -> str:

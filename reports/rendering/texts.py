@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from reports.letters.letter import Block, Facts, Letter, Listing, Paragraph
 from reports.rendering.errors import LetterTooLong, LetterUnprintable
 
-MAX_CHARACTERS = 200_000
-MAX_LINES = 5_000
+MAX_CHARACTERS = 50_000
+MAX_LINES = 2_500
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
