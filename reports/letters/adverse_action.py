@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from records.private_parts import ReasonPart
-from reports.letters.consumer_reports import OwnScore, consumer_reports, own_score, report_blocks
+from records.private_parts import CreditScorePart, ReasonPart
+from reports.letters.consumer_reports import consumer_reports, own_score, report_blocks
 from reports.letters.draft import Draft
 from reports.letters.errors import LetterBlocked, LetterNotDue
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
@@ -75,7 +75,7 @@ def tells_counterfactuals(draft: Draft, notice: Notice) -> bool:
     return notice.counterfactual_paragraph and not draft.others_failed and bool(draft.counterfactuals())
 
 
-def _sections(draft: Draft, notice: Notice, own: OwnScore | None) -> Iterable[Section]:
+def _sections(draft: Draft, notice: Notice, own: CreditScorePart | None) -> Iterable[Section]:
     yield Section(None, (_subject(draft),))
     yield Section(draft.say("action_heading"), tuple(_action(draft)))
     yield Section(draft.say("reasons_heading"), tuple(_reasons(draft)))

@@ -7,7 +7,6 @@ at most four by effect and the number of inquiries as a fifth.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from explain.errors import ReasonUnmapped
@@ -24,14 +23,7 @@ from schemas.manifest_sections import Notice
 MOST_KEY_FACTORS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class OwnScore:
-    """The model's own score where the manifest declares it a consumer-report score."""
-
-    score: CreditScorePart
-
-
-def own_score(draft: Draft, notice: Notice) -> OwnScore | None:
+def own_score(draft: Draft, notice: Notice) -> CreditScorePart | None:
     """Return the model's own score as one that is disclosed; None where it is no consumer-report score."""
     declared, part = notice.consumer_report_score, draft.part
     if declared is None or draft.model_unused:
@@ -40,7 +32,7 @@ def own_score(draft: Draft, notice: Notice) -> OwnScore | None:
     factors = part.get("key_factors") or []
     counting = {one.name for one in draft.source.manifest.factors if one.inquiries}
     fifth = [one for one in factors[MOST_KEY_FACTORS:] if one["factor"] in counting][:1]
-    score: CreditScorePart = {
+    return {
         "value": part["decision"]["score"],
         "least": float(least),
         "greatest": float(greatest),
@@ -49,17 +41,16 @@ def own_score(draft: Draft, notice: Notice) -> OwnScore | None:
         "key_factors": [_key_factor(draft, one) for one in factors[:MOST_KEY_FACTORS]],
         "inquiries": _key_factor(draft, fifth[0]) if fifth else None,
     }
-    return OwnScore(score)
 
 
-def consumer_reports(draft: Draft, own: OwnScore | None) -> Iterable[Section]:
+def consumer_reports(draft: Draft, own: CreditScorePart | None) -> Iterable[Section]:
     """Return one section for each consumer report, its score with it, then the model's own score."""
     for report in draft.application.get("consumer_reports") or []:
         yield Section(draft.say("report_heading"), report_blocks(draft.phrases, report))
         if report["score"] is not None:
             yield Section(draft.say("score_heading"), tuple(_score(draft, report["score"], "score_notice")))
     if own is not None:
-        yield Section(draft.say("score_heading"), tuple(_score(draft, own.score, "own_score_notice")))
+        yield Section(draft.say("score_heading"), tuple(_score(draft, own, "own_score_notice")))
 
 
 def key_factors(score: CreditScorePart) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def adverse_action_content(draft: Draft, notice: Notice, citations: Sequence[Cit
         },
         "agency": notice.agency,
         "consumer_reports": [_report(report) for report in reports],
-        "own_score": None if own is None else _score(own.score),
+        "own_score": None if own is None else _score(own),
         "counterfactuals": counterfactual_content(draft) if told else [],
         "disclosures": {
             "ecoa_notice": True,

@@ -156,7 +156,7 @@ class Draft:
         if self.language == words.default_language:
             return one_line(reason["text"])
         try:
-            if reason.get("component") is not None:
+            if reason["contribution"] is None:  # another component than the model gave it
                 return one_line(component_text(words, reason["code"], self.language))
             values = {row["feature"]: row["value"] for row in reason["observed"]}
             means = dict.fromkeys(values, reason["reference_value"])

@@ -71,6 +71,10 @@ def _decided(draft: Draft) -> Iterable[Block]:
             )
         )
     yield Paragraph(_score(draft))
+    band = draft.source.manifest.outcome.gray_band
+    if band is not None and combined is not None:
+        least, greatest = (draft.number(limit) for limit in band)
+        yield Paragraph(draft.say("gray_band", least=least, greatest=greatest))
     if draft.model_unused:
         yield Paragraph(draft.say("model_unused"))
 

@@ -80,12 +80,15 @@ def test_the_role_of_the_system_is_stated_or_said_to_be_unstated(
 
 def test_the_parts_of_a_combined_decision_are_named() -> None:
     """Each with its kind and its result; the person's reason in its own words with what was seen."""
-    judged = records.given_reason(
-        1, "J01", "underwriter", "Temporary or irregular employment", job="seasonal"
-    )
+    judged = records.given_reason(1, "J01", "underwriter", "Temporary employment", job="seasonal")
     parts = ("score", "model", "gray"), ("underwriter", "judgmental", "failed")
-    letter = _letter({"reasons": [judged], "combined": records.combined("decline", *parts)})
+    outcome = records.manifest().outcome.model_dump() | {"gray_band": [0.2, 0.75]}
+    letter = _letter(
+        {"reasons": [judged], "combined": records.combined("decline", *parts)},
+        terms=records.manifest(outcome=outcome),
+    )
     text = text_of(letter)
+    assert "From 0.2 to 0.75 the model leaves the answer to a person's judgment" in text
     assert "score (the model): undecided, passed on to a person's judgment" in text
     assert "underwriter (a person's judgment): not passed" in text
     assert "Temporary employment (from: underwriter) (job: seasonal)" in text

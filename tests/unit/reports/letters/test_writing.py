@@ -69,10 +69,16 @@ def test_the_recorded_words_are_those_of_the_answer() -> None:
 
 
 def test_another_components_reason_is_translated_by_its_code() -> None:
-    """By the catalogue's text for that component."""
-    reason = records.given_reason(1, "K01", "rule", "Bankruptcy within the last two years")
-    source = records.source({"reasons": [reason]})
-    assert "Quiebra en los últimos dos años" in text_of(write_letter(source, "adverse_action", "es"))
+    """By the catalogue's text for that component; the model's own by its factor, also where it is named."""
+    judged = records.given_reason(2, "J01", "underwriter", "Temporary or irregular employment")
+    parts = ("score", "model", "gray"), ("underwriter", "judgmental", "failed")
+    stated = {
+        "reasons": [records.reason(1, "debt_to_income", component="score"), judged],
+        "combined": records.combined("decline", *parts),
+    }
+    lines = lines_of(write_letter(records.source(stated), "adverse_action", "es"))
+    at = lines.index("Obligaciones excesivas en relación con los ingresos: 61,0 %")
+    assert lines[at + 1] == "Empleo temporal o irregular"
 
 
 @pytest.mark.parametrize(
