@@ -244,18 +244,3 @@ def _erase(letters: Any, explanation_id: str) -> None:
             (SystemClock().now(), key_id),
         ).fetchone()
     assert destroyed == (True,)
-
-
-def test_scopes(letters: Any) -> None:
-    explanation_id = explained(letters)
-    sent = {"sent_at": "2026-11-20T08:00:00Z", "channel": "mail"}
-    for scopes, path, body, status in (
-        (("explain",), f"/v1/explanations/{explanation_id}/notice", None, 403),
-        (("explain",), "/v1/notices", None, 403),
-        (("read",), f"/v1/explanations/{explanation_id}/notice/sent", sent, 403),
-        (("read",), "/v1/notices", None, 200),
-    ):
-        headers = {"authorization": f"Bearer {letters.token(*scopes)[0]}"}
-        method = "GET" if body is None else "POST"
-        answer = letters.http.request(method, path, json=body, headers=headers)
-        assert answer.status_code == status, (scopes, path, answer.text)

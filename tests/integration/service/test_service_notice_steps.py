@@ -1,0 +1,283 @@
+"""What becomes of a notice: sent, answered, late, listed; every date from the service's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from audit.integrate import Integrator
+from audit.note import Signer
+from records.projecting import project_notices
+from runtime.clock import FixedClock, SystemClock
+from runtime.postgres import open_pool
+from schemas.base import format_moment
+from schemas.notice import NoticeList, NoticeStep
+from service.app import create_app
+
+NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
+ORIGIN = "log.test/service"
+SIGNER = Signer.generate(ORIGIN)
+
+
+@dataclass(slots=True)
+class Desk:
+    """A service, and the moment that a test's dates are counted from."""
+
+    http: httpx.Client
+    clock: Any
+    running: Any
+    database: Any
+    now: datetime
+
+    def decide(self, action: str | None = "denial", model: str = "loans", **changes: Any) -> str:
+        """Put a declined application on record, decided a day ago."""
+        completed_at = format_moment(self.now - timedelta(days=3))
+        application = {"action": action, "completed_at": completed_at}
+        if action == "counteroffer":
+            application["counteroffer"] = "5,000 USD over 36 months"
+        document = {
+            **self.running.request(),
+            "counterfactuals": {"count": 0},
+            "application": application,
+            "decided": {"outcome": "decline", "at": format_moment(self.now - timedelta(days=1))},
+            **changes,
+        }
+        made = self.http.post(f"/v1/models/{model}/explanations", json=document)
+        assert made.status_code == 201, made.text
+        return str(made.json()["explanation_id"])
+
+    def post(self, explanation_id: str, step: str, body: object) -> httpx.Response:
+        return self.http.post(f"/v1/explanations/{explanation_id}/notice/{step}", json=body)
+
+    def mail(self, hours_ago: float = 1) -> dict[str, Any]:
+        """A letter posted so long before the test's moment."""
+        return {"sent_at": format_moment(self.now - timedelta(hours=hours_ago)), "channel": "mail"}
+
+    def sent(self, explanation_id: str, **changes: Any) -> dict[str, Any]:
+        answer = self.post(explanation_id, "sent", {**self.mail(), **changes})
+        assert answer.status_code == 201, answer.text
+        step: dict[str, Any] = answer.json()
+        NoticeStep.model_validate(step)
+        return step
+
+    def answered(self, explanation_id: str, response: str, at: datetime) -> dict[str, Any]:
+        body = {"response": response, "at": format_moment(at)}
+        answer = self.post(explanation_id, "response", body)
+        assert answer.status_code == 201, answer.text
+        step: dict[str, Any] = answer.json()
+        NoticeStep.model_validate(step)
+        return step
+
+    def project(self) -> None:
+        """What the integrator and the scheduler do each second."""
+        with open_pool(self.database.url("integrator")) as pool:
+            integrator = Integrator(pool, [SIGNER], ORIGIN)
+            while integrator.step(self.clock.now()):
+                pass
+        with open_pool(self.database.url("worker")) as pool:
+            while True:
+                with pool.connection() as conn:
+                    stretch = project_notices(conn, 3)
+                if stretch is None or not stretch.entries:
+                    return
+
+    def listed(self, state: str | None = None, **asked: Any) -> list[dict[str, Any]]:
+        page = self.page(state, **asked)
+        found: list[dict[str, Any]] = page["notices"]
+        return found
+
+    def ids(self, state: str | None = None) -> list[str]:
+        return [item["explanation_id"] for item in self.listed(state)]
+
+    def page(self, state: str | None = None, **asked: Any) -> dict[str, Any]:
+        params = {**asked, **({} if state is None else {"state": state})}
+        answer = self.http.get("/v1/notices", params=params)
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        NoticeList.model_validate(page)
+        return page
+
+
+@pytest.fixture(scope="module")
+def office(running: Any, upload: Any) -> Desk:
+    """The session's service by the real clock, with a model to which the debt ratio is sensitive."""
+    features = yaml.safe_load(upload.manifest)["features"]
+    careful = [feature | {"sensitive": feature["name"] == "debt_ratio"} for feature in features]
+    cautious = upload.with_manifest(model="cautious", features=careful, counterfactuals={})
+    assert running.register(cautious).status_code == 201
+    assert running.approve("cautious").status_code == 200
+    return Desk(running.http, SystemClock(), running, None, SystemClock().now())
+
+
+@pytest.fixture
+def desk(running: Any, listening: Any, upload: Any, database: Any) -> Iterator[Desk]:
+    """A service on fresh databases, at a moment that the test moves."""
+    settings = replace(
+        running.services.settings,
+        database_url=database.url("service"),
+        keys_database_url=database.keys_url("service"),
+    )
+    clock = FixedClock(NOW)
+    app = create_app(settings, clock)
+    with listening(app) as http:
+        second = replace(running, app=app, http=http, admin_url=database.admin_url)
+        second.until_ready()
+        http.headers["authorization"] = f"Bearer {second.token('admin')[0]}"
+        assert second.register(upload).status_code == 201
+        assert second.approve().status_code == 200
+        yield Desk(http, clock, second, database, NOW)
+
+
+def test_a_notice_that_was_sent_is_on_record_once(office: Desk) -> None:
+    decided = office.decide()
+    before = office.running.entries("notice.sent")
+    first = office.sent(decided)
+    assert first["running"] == []
+    again = office.sent(decided)
+    assert (again["receipt"]["entry_id"], again["receipt"]["signature"]) == (
+        first["receipt"]["entry_id"],
+        first["receipt"]["signature"],
+    )
+    assert office.running.entries("notice.sent") == before + 1
+    other = office.post(decided, "sent", {**office.mail(), "channel": "email"})
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/notice-conflict")
+    entry = office.running.services.log.read(office.running.uuid(first["receipt"]["entry_id"])).entry
+    assert (entry.about, entry.private) == (office.running.uuid(decided), None)
+    assert entry.body["retention"] == {"class": "consumer_credit", "starts_at": office.mail()["sent_at"]}
+    assert (entry.body["clock"], entry.body["due_at"]) == (
+        "completed_application",
+        format_moment(office.now - timedelta(days=3) + timedelta(days=30)),
+    )
+
+
+def test_a_notice_is_sent_after_the_decision_and_not_in_the_future(office: Desk) -> None:
+    decided = office.decide()
+    for hours_ago, said in ((-0.5, "future"), (24.01, "before the decision")):
+        refused = office.post(decided, "sent", office.mail(hours_ago))
+        assert refused.status_code == 422
+        (error,) = refused.json()["errors"]
+        assert error["pointer"] == "/sent_at"
+        assert said in error["detail"]
+    office.sent(decided, sent_at=format_moment(office.now - timedelta(hours=23.9)))  # before it was recorded
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sent_at": "2026-11-20"},
+        {"sent_at": None},
+        {"channel": "pigeon"},
+        {"template": "explanation"},
+        {"answers": "prayers"},
+        {"by": "clerk"},
+    ],
+)
+def test_what_is_no_sending_is_refused_at_its_place(office: Desk, changes: dict[str, Any]) -> None:
+    decided, before = office.decide(), office.running.entries("notice.%")
+    refused = office.post(decided, "sent", {**office.mail(), **changes})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/" + next(iter(changes))
+    assert office.running.entries("notice.%") == before
+
+
+def test_no_notice_is_sent_that_is_blocked_or_not_owed(office: Desk) -> None:
+    blocked = office.post(office.decide(model="cautious"), "sent", office.mail())
+    assert (blocked.status_code, blocked.json()["type"]) == (409, "/problems/notice-blocked")
+    assert "debt" in blocked.json()["detail"]
+    withdrawn = office.post(office.decide("withdrawal"), "sent", office.mail())
+    assert (withdrawn.status_code, withdrawn.json()["type"]) == (409, "/problems/notice-not-due")
+    unknown = office.post("01950000-0000-7000-8000-000000000001", "sent", office.mail())
+    assert unknown.status_code == 404
+    follow_up = office.post(office.decide(), "sent", {**office.mail(), "answers": "reasons_requested"})
+    assert (follow_up.status_code, follow_up.json()["type"]) == (409, "/problems/notice-step-refused")
+
+
+def test_an_applicant_answers_a_notice_that_was_sent(office: Desk) -> None:
+    denied = office.decide()
+    asked = {"response": "reasons_requested", "at": format_moment(office.now)}
+    early = office.post(denied, "response", asked)
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/notice-step-refused")
+    office.sent(denied)
+    accepted = office.post(denied, "response", {**asked, "response": "counteroffer_accepted"})
+    assert (accepted.status_code, accepted.json()["type"]) == (409, "/problems/notice-step-refused")
+    before = office.post(denied, "response", {**asked, "at": office.mail(2)["sent_at"]})
+    assert (before.status_code, before.json()["errors"][0]["pointer"]) == (422, "/at")
+    step = office.answered(denied, "reasons_requested", office.now)
+    due_at = format_moment(office.now + timedelta(days=30))
+    assert step["running"] == [{"clock": "reasons_requested", "due_at": due_at}]
+    assert office.answered(denied, "reasons_requested", office.now)["receipt"] == step["receipt"]
+    other = office.post(denied, "response", {**asked, "at": format_moment(office.now - timedelta(minutes=1))})
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/notice-conflict")
+    sent_at = format_moment(office.now)
+    assert office.sent(denied, answers="reasons_requested", sent_at=sent_at)["running"] == []
+
+
+def test_which_letter_carried_a_counteroffer_decides_whether_a_clock_goes_on(office: Desk) -> None:
+    combined, alone = office.decide("counteroffer"), office.decide("counteroffer")
+    assert office.sent(combined)["running"] == []
+    sent = office.sent(alone, template="other")
+    lapse = format_moment(office.now - timedelta(hours=1) + timedelta(days=90))
+    assert sent["running"] == [{"clock": "counteroffer_lapsed", "due_at": lapse}]
+    assert office.answered(alone, "counteroffer_accepted", office.now)["running"] == []
+    assert office.answered(combined, "counteroffer_accepted", office.now)["running"] == []
+
+
+def test_the_list_follows_the_clock_and_the_log(desk: Desk) -> None:
+    denied = desk.decide()
+    desk.clock.advance(1)  # ids of one moment stand in no order
+    undated = desk.decide(application=None)
+    desk.clock.advance(1)
+    offered = desk.decide("counteroffer")
+    assert desk.page()["as_of"]["entries"] == 0
+    desk.project()
+    # Complete three days ago: due in 27 days.
+    assert (desk.ids("due"), desk.ids("undated"), desk.ids("overdue")) == ([denied, offered], [undated], [])
+    desk.clock.advance(27 * 86_400 - 2)
+    assert (desk.ids("due"), desk.ids("overdue")) == ([denied, offered], [])  # the last moment still counts
+    desk.clock.advance(1)
+    assert (desk.ids("due"), desk.ids("overdue")) == ([], [denied, offered])
+    (first, second) = desk.listed("overdue")
+    assert (first["overdue"], first["next_clock"], first["late"]) == (True, "completed_application", False)
+    late = format_moment(desk.clock.now())
+    desk.sent(denied, sent_at=late)
+    desk.sent(offered, sent_at=late, template="other")
+    assert desk.ids("overdue") == [denied, offered]  # the list runs behind, and says how far
+    as_of = desk.page()["as_of"]
+    assert as_of["entries"] == as_of["tree_size"]
+    desk.project()
+    assert (desk.ids("overdue"), desk.ids("due"), desk.ids("sent")) == ([], [offered], [denied, offered])
+    assert {item["late"] for item in desk.listed("sent")} == {True}
+    assert desk.page()["as_of"]["entries"] == as_of["entries"] + 2
+    desk.clock.advance(90 * 86_400 + 1)
+    (lapsed,) = desk.listed("overdue")
+    assert lapsed["explanation_id"] == second["explanation_id"]
+    assert lapsed["next_clock"] == "counteroffer_lapsed"
+    assert desk.ids() == [denied, undated, offered]
+    assert desk.listed(model="nobody") == []
+
+
+def test_pages_of_the_list_and_cursors(desk: Desk) -> None:
+    decided = [desk.decide() for _ in range(7)]
+    desk.project()
+    seen: list[str] = []
+    asked: dict[str, Any] = {"limit": 3}
+    while True:
+        page = desk.page("due", **asked)
+        seen += [item["explanation_id"] for item in page["notices"]]
+        if page["next_cursor"] is None:
+            break
+        asked["cursor"] = page["next_cursor"]
+    assert sorted(seen) == sorted(decided)
+    for cursor, state in ((asked["cursor"], "sent"), ("x", "due"), ("A" * 40, "due"), ("%", "due")):
+        refused = desk.http.get("/v1/notices", params={"state": state, "cursor": cursor})
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-input")
+        assert refused.json()["errors"][0]["pointer"] == "/cursor"
+    for asked in ({"state": "lost"}, {"limit": 0}, {"limit": 1000}, {"cursor": ""}):
+        refused = desk.http.get("/v1/notices", params=asked)
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-input")
