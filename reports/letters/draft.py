@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,6 +20,7 @@ from reports.requirements.citing import CitedRule, cite, status_words
 from schemas.manifest_sections import ManifestFeature
 
 MOST_DECIMALS = 9
+MOST_ENUMERATED = 50
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,13 @@ class Draft:
             if (rounded > limit, rounded < limit) == (value > limit, value < limit):
                 return self.number(value, decimals)
         return self.number(value)
+
+    def enumerated(self, labels: Sequence[str]) -> str:
+        """Write labels one after the other; of very many the first, and how many more there are."""
+        shown = ", ".join(labels[:MOST_ENUMERATED])
+        if len(labels) <= MOST_ENUMERATED:
+            return shown
+        return self.say("and_more", labels=shown, count=self.number(len(labels) - MOST_ENUMERATED))
 
     def label(self, feature: str) -> str:
         """Return what a reader calls a feature."""

@@ -130,7 +130,7 @@ def _influence(draft: Draft) -> Iterable[Block]:
     if rest > 0:
         yield Paragraph(draft.say("influence_rest", percent=draft.percent(rest)))
     if without := [one.label for one in found if one.contribution == 0]:
-        yield Paragraph(draft.say("influence_none", labels=", ".join(without)))
+        yield Paragraph(draft.say("influence_none", labels=draft.enumerated(without)))
 
 
 def _reasons(draft: Draft) -> Iterable[Block]:

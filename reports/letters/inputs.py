@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reports.letters.draft import Draft
 from reports.letters.letter import Block, Facts, Paragraph
 from reports.letters.plain import one_line
+
+MOST_SHOWN = 200
+"""More than a reader of a letter can take in; the letter's data hold all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,25 @@ def input_blocks(draft: Draft) -> Iterable[Block]:
     given = inputs(draft)
     sourced = any(one.source is not None for one in given)
     yield Paragraph(draft.say("data_intro"))
-    yield Facts(tuple((one.label, _with_source(draft, one) if sourced else one.text) for one in given))
+    shown = _shown(draft, given)
+    yield Facts(tuple((one.label, _with_source(draft, one) if sourced else one.text) for one in shown))
+    if more := len(given) - len(shown):
+        yield Paragraph(draft.say("data_more", count=draft.number(more)))
     if not sourced:
         yield Paragraph(draft.say("data_sources_unstated"))
     if missing := [one.label for one in given if one.missing]:
-        yield Paragraph(draft.say("data_missing", labels=", ".join(missing)))
+        yield Paragraph(draft.say("data_missing", labels=draft.enumerated(missing)))
     if unusual := [one.label for one in given if one.unusual]:
-        yield Paragraph(draft.say("data_unusual", labels=", ".join(unusual)))
+        yield Paragraph(draft.say("data_unusual", labels=draft.enumerated(unusual)))
+
+
+def _shown(draft: Draft, given: Sequence[Input]) -> Sequence[Input]:
+    """Of very many inputs those with the most influence, in the model's own order."""
+    if len(given) <= MOST_SHOWN:
+        return given
+    phi = {row["feature"]: abs(row["phi"]) for row in draft.part["attribution"]["values"]}
+    first = {one.feature for one in sorted(given, key=lambda one: -phi[one.feature])[:MOST_SHOWN]}
+    return [one for one in given if one.feature in first]
 
 
 def _with_source(draft: Draft, one: Input) -> str:

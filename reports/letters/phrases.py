@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
-from registry.digests import canonical_json, digest_of
 from registry.documents import DocumentError, read_yaml
 from reports.letters.errors import LanguageUnknown, WordingMalformed
 from reports.letters.letter import TemplateName
@@ -47,15 +46,6 @@ def phrases_of(template: TemplateName, language: str) -> Phrases:
 def languages_of(template: TemplateName) -> tuple[str, ...]:
     """Return the languages in which a letter is worded."""
     return tuple(_shipped()[template])
-
-
-def letters_digest() -> str:
-    """Return the digest of all letters' words, `sha256:` and 64 digits."""
-    content = {
-        template: {language: dict(phrases.texts) for language, phrases in by_language.items()}
-        for template, by_language in _shipped().items()
-    }
-    return digest_of(canonical_json(content))
 
 
 def load(folder: Path) -> _Templates:

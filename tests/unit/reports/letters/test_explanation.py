@@ -134,6 +134,28 @@ def test_missing_and_unusual_data_are_pointed_out() -> None:
     assert any(line.startswith("Outside the range that is usual: Debt ratio.") for line in lines)
 
 
+def test_of_very_many_data_those_with_influence_are_listed() -> None:
+    """A letter stays one that can be read; its data hold everything."""
+    names = [f"x{number}" for number in range(300)]
+    terms = records.manifest(
+        features=[{"name": name, "type": "number", "nullable": True} for name in names],
+        factors=[{"name": name, "features": [name]} for name in names],
+    )
+    stated = {
+        "features": [{"name": name, "type": "number", "value": None} for name in names],
+        "reasons": [],
+        "counterfactuals": records.part()["counterfactuals"] | {"items": []},
+    } | _moved(**{name: float(number >= 100) for number, name in enumerate(names)})
+    letter = _letter(stated, terms=terms)
+    lines = section_lines(section(letter, DATA))
+    assert [line.partition(":")[0] for line in lines[2:202]] == names[100:]
+    assert lines[202].startswith("100 more data, with less influence, are not listed here.")
+    assert "x0, x1, x2" in lines[204]
+    assert "x49 and 250 more" in lines[204]
+    assert isinstance(letter.data["inputs"], list)
+    assert len(letter.data["inputs"]) == 300
+
+
 def test_true_and_false_are_words() -> None:
     """A boolean is yes or no."""
     terms = _with_feature("inquiries", type="boolean")
