@@ -31,6 +31,16 @@ class RegisteredCatalogue(Wire):
     digest: Digest = Field(description="digest of its canonical texts")
 
 
+class CatalogueChange(Wire):
+    """One change of the catalogue that words a version's reasons."""
+
+    name: str = Field(description="the new catalogue")
+    version: str = Field(description="its version")
+    at: Moment = Field(description="when")
+    by: str = Field(description="who")
+    note: str | None = Field(default=None, description="why")
+
+
 class StatusChange(Wire):
     """One change of a version's status."""
 
@@ -56,6 +66,9 @@ class ModelVersion(Wire):
     catalogue: RegisteredCatalogue = Field(description="the reason texts")
     capability: dict[str, JsonValue] = Field(description="what the registration gate measured")
     history: Many[StatusChange] = Field(default=(), description="changes of status, oldest first")
+    catalogue_history: Many[CatalogueChange] = Field(
+        default=(), description="changes of the catalogue since the registration, oldest first"
+    )
     manifest: dict[str, JsonValue] | None = Field(
         default=None, description="the manifest, when one version is asked for"
     )

@@ -16,6 +16,7 @@ from audit.log import AuditLog
 from audit.note import Signer
 from records.reaching import transaction
 from records.tokens import Principal, find_token
+from registry.catalogue_documents import SIZE_LIMIT as CATALOGUE_LIMIT
 from registry.examining import Examiner, Limits
 from registry.loading import VersionCache
 from runtime.clock import Clock, SystemClock
@@ -27,8 +28,19 @@ from service.authentication import Authenticator
 from service.context import Services
 from service.executor import BoundedExecutor
 from service.middleware import Gateway, pass_on
+from service.narrating import Narrators
 from service.renderer import OurRenderer, Renderer
-from service.routes import evaluations, explanations, health, log, models, notices
+from service.routes import (
+    catalogues,
+    evaluations,
+    explanations,
+    health,
+    log,
+    models,
+    narratives,
+    notices,
+    requirements,
+)
 from service.starting import start_up
 from service.tasks import TaskSender
 from service.warming import Warming
@@ -73,7 +85,17 @@ def create_app(settings: Settings, clock: Clock | None = None, renderer: Rendere
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in (health, models, explanations, notices, evaluations, log):
+    for router in (
+        health,
+        models,
+        catalogues,
+        explanations,
+        notices,
+        narratives,
+        requirements,
+        evaluations,
+        log,
+    ):
         app.include_router(router.router)
     # Errors pass through the framework untouched: the gateway turns every one of them into a problem.
     for kind in (HTTPException, RequestValidationError):
@@ -84,6 +106,7 @@ def create_app(settings: Settings, clock: Clock | None = None, renderer: Rendere
         body_limit=partial(_body_limit, settings),
         observe=_observe,
     )
+    app.state.narrators = Narrators(settings)
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     _build_routes(app)
     return app
@@ -172,6 +195,8 @@ def _body_limit(settings: Settings, path: str) -> int:
     """The bytes that an address takes."""
     if path == "/v1/models":
         return settings.artifact_limit_bytes + _FORM_OVERHEAD_BYTES
+    if path == "/v1/catalogues":
+        return max(settings.body_limit_bytes, CATALOGUE_LIMIT)
     if path.startswith("/v1/models/") and path.endswith("/explanations/batch"):
         return settings.body_limit_bytes * BATCH_BODIES
     return settings.body_limit_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from records.reaching import transaction
-from registry import store
+from registry import catalogue_store, store
 from registry.errors import ModelUnknown
 from registry.version_row import VersionRow
 from runtime.postgres import Connection
@@ -75,6 +75,17 @@ def _described(conn: Connection, row: VersionRow) -> JsonObject:
             "digest": row.catalogue_digest,
         },
         "capability": orjson.loads(row.capability),
+        **_histories(conn, row),
+        "manifest": None,
+        "receipt": None,
+    }
+
+
+def _histories(conn: Connection, row: VersionRow) -> JsonObject:
+    """Every change of the version's status and of its catalogue, oldest first."""
+    statuses = store.status_history(conn, row.model, row.version)
+    catalogues = catalogue_store.catalogue_history(conn, row.model, row.version)
+    return {
         "history": [
             {
                 "status": change.status,
@@ -82,8 +93,16 @@ def _described(conn: Connection, row: VersionRow) -> JsonObject:
                 "by": change.changed_by,
                 "note": change.note,
             }
-            for change in store.status_history(conn, row.model, row.version)
+            for change in statuses
         ],
-        "manifest": None,
-        "receipt": None,
+        "catalogue_history": [
+            {
+                "name": change.catalogue_name,
+                "version": change.catalogue_version,
+                "at": format_moment(change.changed_at),
+                "by": change.changed_by,
+                "note": change.note,
+            }
+            for change in catalogues
+        ],
     }

@@ -24,36 +24,28 @@ from records import evaluations, notices
 from records.private import PrivatePartMalformed
 from records.reaching import RecordsUnavailable
 from registry import errors as registry
-from reports.letters import errors as letters
-from reports.rendering import errors as rendering
 from schemas.problem import PointedError
 from service import errors as service
+from service import report_problems
+from service.problem_kinds import (
+    AUDIT_UNAVAILABLE,
+    CONFLICT,
+    INTEGRITY,
+    INTERNAL,
+    INVALID_INPUT,
+    METHOD_NOT_ALLOWED,
+    MISMATCH,
+    NOT_FOUND,
+    OVERLOADED,
+    STORE_DAMAGED,
+    Kind,
+)
 from service.strict_json import Flaw, InvalidJson, escape
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_FLAWS = (
     100  # more than anybody reads; without a limit a hostile body is answered with ten times its size
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One row of the table: the stable name of a problem, its status, its title."""
-
-    name: str
-    status: int
-    title: str
-    retry_after_seconds: int | None = None
-    # Said instead of the error's own words where those could carry what must not leave: a driver's message,
-    # a margin.
-    detail: str | None = None
-
-    # Nobody foresaw this one: its stack is worth a log line.
-    unexpected: bool = False
-
-    @property
-    def type(self) -> str:
-        return f"/problems/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +58,6 @@ class Problem:
     retry_after_seconds: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-
-INVALID_INPUT = Kind("invalid-input", 422, "The input is not valid")
-NOT_FOUND = Kind("not-found", 404, "Not found")
-METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not take that method")
-OVERLOADED = Kind("overloaded", 503, "The service is overloaded", retry_after_seconds=1)
-CONFLICT = Kind("decision-conflict", 409, "This decision is on record with other input")
-MISMATCH = Kind("decision-mismatch", 409, "The decision that was sent is not reproduced")
-AUDIT_UNAVAILABLE = Kind(
-    "audit-unavailable",
-    503,
-    "The record could not be reached",
-    retry_after_seconds=2,
-    detail="Nothing is answered that is not on record; a retry finds out whether the entry was written.",
-)
-INTERNAL = Kind(
-    "internal-error",
-    500,
-    "The service failed",
-    detail="The request failed for a reason that is not the caller's; the log has it under this instance.",
-    unexpected=True,
-)
-INTEGRITY = Kind(
-    "integrity-halt",
-    503,
-    "The log is halted",
-    detail="What is stored contradicts what was signed; an operator is needed.",
-)
-
-STORE_DAMAGED = Kind(
-    "model-damaged",
-    500,
-    "The stored model is damaged",
-    detail="Stored bytes of this version do not match its digest.",
-)
 
 TABLE: Mapping[type[Exception], Kind] = {
     InvalidJson: INVALID_INPUT,
@@ -184,17 +142,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     registry.BlobMissing: STORE_DAMAGED,
     registry.BlobDamaged: STORE_DAMAGED,
     registry.RegistryError: INTERNAL,
-    letters.LetterNotDue: Kind("notice-not-due", 409, "No such notice is due"),
-    letters.LetterBlocked: Kind("notice-blocked", 409, "Compliance has to look before a notice is made"),
-    letters.LanguageUnknown: Kind("language-unknown", 422, "There are no words in this language"),
-    letters.SourceMixed: INTERNAL,
-    letters.WordingMalformed: INTERNAL,
-    letters.LetterError: INTERNAL,
-    rendering.LetterUnprintable: Kind("notice-unprintable", 422, "The notice cannot be printed"),
-    rendering.LetterTooLong: Kind("notice-unprintable", 422, "The notice cannot be printed"),
-    rendering.MediaTypeUnknown: INTERNAL,
-    rendering.TypesettingFailed: INTERNAL,
-    rendering.RenderingError: INTERNAL,
+    **report_problems.ROWS,
     notices.CursorMalformed: INVALID_INPUT,
     PrivatePartMalformed: INTERNAL,
     RecordsUnavailable: AUDIT_UNAVAILABLE,
@@ -205,7 +153,8 @@ TABLE: Mapping[type[Exception], Kind] = {
 
 # Errors that concern one member of the request whatever it says.
 _POINTERS: Mapping[type[Exception], str] = {
-    letters.LanguageUnknown: "/language",
+    **report_problems.POINTERS,
+    registry.CatalogueUnfit: "/name",
     notices.CursorMalformed: "/cursor",
     evaluations.EvaluationKindUnknown: "/kind",
 }

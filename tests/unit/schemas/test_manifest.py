@@ -106,6 +106,17 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put(O, "threshold", value=0), "/outcome/threshold", "between 0 and 1"),
     (put(O, "threshold", value=1), "/outcome/threshold", "between 0 and 1"),
     (drop(O, "threshold"), "/outcome/threshold", "is required"),
+    (put(O, "gray_band", value=[0.4, 0.2]), "/outcome/gray_band", "ordered"),
+    (put(O, "gray_band", value=[0.4, 0.5]), "/outcome/gray_band", "contain the threshold"),
+    (put(O, "gray_band", value=[-0.1, 0.5]), "/outcome/gray_band", "between 0 and 1"),
+    (put(F, 1, "proxy_for", value=["religion"]), "/features/1/proxy_for/0", "not declared in protected"),
+    (put(F, 1, "proxy_for", value=["race", "race"]), "/features/1/proxy_for/1", "twice"),
+    (put(F, 2, "decimals", value=1), "/features/2/decimals", "numbers and integers"),
+    (
+        put("factors", 0, "reason", "missing", value={"code": "R06", "text": "No income"}),
+        "/factors/0/reason/missing",
+        "no feature of the factor is nullable",
+    ),
     (put(O, "favourable", value="decline"), "/outcome/favourable", "differ"),
     (put(O, "direction", value="high_is_adverse"), "/outcome/direction", "margin and value only"),
     (put(O, "score", value="margin"), "/outcome/direction", "is required"),
@@ -207,3 +218,31 @@ def test_multiclass_outcomes_name_their_classes() -> None:
     assert Manifest.model_validate(document).outcome.adverse_classes == ("b",)
     document["outcome"]["adverse_classes"] = ["d", "a", "b", "c"]
     assert set(errors_of(document)) == {"/outcome/adverse_classes/0", "/outcome/adverse_classes"}
+
+
+def test_a_manifest_with_a_catalogue_carries_no_reasons_itself() -> None:
+    document = {**EXAMPLE, "catalogue": {"name": "words", "version": "1"}}
+    found = errors_of(document)
+    assert set(found) == {f"/factors/{index}/reason" for index in range(4)}
+    assert set(found.values()) == {"must be left out: the manifest names a catalogue"}
+
+
+def test_one_factor_at_most_counts_inquiries() -> None:
+    document = copy.deepcopy(EXAMPLE)
+    for index in (0, 2):
+        document["factors"][index]["inquiries"] = True
+    assert errors_of(document) == {"/factors/2/inquiries": "is for one factor at most"}
+
+
+def test_a_gray_band_is_around_a_threshold() -> None:
+    document = copy.deepcopy(EXAMPLE)
+    document["outcome"] = {
+        "adverse": "decline",
+        "favourable": "approve",
+        "score": "margin",
+        "classes": ["decline", "approve"],
+        "adverse_classes": ["decline"],
+        "gray_band": [0, 1],
+    }
+    document["reference"] = {"kind": "all_applicants"}
+    assert list(errors_of(document)) == ["/outcome/gray_band"]
