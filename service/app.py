@@ -57,6 +57,10 @@ EXAMINATIONS = 1
 EXAMINATIONS_WAITING = 3
 # A batch is mostly small decisions, and its whole body is in memory at once.
 BATCH_BODIES = 8
+_ROUTERS = (
+    *(health, models, catalogues, explanations, notices, narratives),
+    *(requirements, evaluations, log),
+)
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
 
@@ -85,17 +89,7 @@ def create_app(settings: Settings, clock: Clock | None = None, renderer: Rendere
         openapi_url=None,
         redirect_slashes=False,
     )
-    for router in (
-        health,
-        models,
-        catalogues,
-        explanations,
-        notices,
-        narratives,
-        requirements,
-        evaluations,
-        log,
-    ):
+    for router in _ROUTERS:
         app.include_router(router.router)
     # Errors pass through the framework untouched: the gateway turns every one of them into a problem.
     for kind in (HTTPException, RequestValidationError):

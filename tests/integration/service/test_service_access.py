@@ -27,6 +27,8 @@ CALLS = [
     ("POST", "/v1/explanations/x/notice/sent", "explain"),
     ("POST", "/v1/explanations/x/notice/response", "explain"),
     ("GET", "/v1/notices", "read"),
+    ("GET", "/v1/explanations/x/narrative", "read"),
+    ("GET", "/v1/requirements", "read"),
     ("POST", "/v1/evaluations", "evaluate"),
     ("GET", "/v1/evaluations/x", "evaluate"),
     ("DELETE", "/v1/evaluations/x", "evaluate"),

@@ -22,7 +22,9 @@ import records.private
 import records.reaching
 import registry.errors
 import reports.letters.errors
+import reports.narratives.errors
 import reports.rendering.errors
+import reports.requirements.errors
 import service.errors
 import service.strict_json
 from explain.errors import AttributionUnreconciled, FieldError, InvalidFeatures
@@ -44,7 +46,9 @@ PUBLIC = (
     records.reaching,
     registry.errors,
     reports.letters.errors,
+    reports.narratives.errors,
     reports.rendering.errors,
+    reports.requirements.errors,
     service.errors,
     service.strict_json,
 )
