@@ -25,6 +25,10 @@ def described(block: Block) -> dict[str, Any]:
 def described_sections(letter: Letter) -> list[dict[str, Any]]:
     """Describe every section in order."""
     return [
-        {"heading": section.heading, "blocks": [described(block) for block in section.blocks]}
+        {
+            "heading": section.heading,
+            "language": section.language,
+            "blocks": [described(block) for block in section.blocks],
+        }
         for section in letter.sections
     ]
