@@ -37,42 +37,42 @@ SELECT projection.next_index, projection.read_to,
 -- name: list_all
 SELECT * FROM records.notice
  WHERE (recorded_at, explanation_id) > (%(after_at)s, %(after_id)s)
-   AND model = coalesce(%(model)s, model)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY recorded_at, explanation_id LIMIT %(limit)s
 
 -- name: list_overdue
 SELECT * FROM records.notice
  WHERE next_due_at < %(now)s
    AND (next_due_at, explanation_id) > (%(after_at)s, %(after_id)s)
-   AND model = coalesce(%(model)s, model)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY next_due_at, explanation_id LIMIT %(limit)s
 
 -- name: list_due
 SELECT * FROM records.notice
  WHERE next_due_at >= %(now)s
    AND (next_due_at, explanation_id) > (%(after_at)s, %(after_id)s)
-   AND model = coalesce(%(model)s, model)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY next_due_at, explanation_id LIMIT %(limit)s
 
 -- name: list_sent
 SELECT * FROM records.notice
  WHERE sent_at IS NOT NULL
    AND (sent_at, explanation_id) > (%(after_at)s, %(after_id)s)
-   AND model = coalesce(%(model)s, model)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY sent_at, explanation_id LIMIT %(limit)s
 
 -- name: list_undated
 SELECT * FROM records.notice
  WHERE next_clock IS NOT NULL AND next_due_at IS NULL
    AND (recorded_at, explanation_id) > (%(after_at)s, %(after_id)s)
-   AND model = coalesce(%(model)s, model)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY recorded_at, explanation_id LIMIT %(limit)s
 
 -- name: list_blocked
 SELECT * FROM records.notice
  WHERE blocked AND sent_at IS NULL
    AND (recorded_at, explanation_id) > (%(after_at)s, %(after_id)s)
-   AND model = coalesce(%(model)s, model)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY recorded_at, explanation_id LIMIT %(limit)s
 
 -- name: behind

@@ -17,7 +17,7 @@ from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_OVERDUE
 from runtime.postgres import open_pool
 from workers import integrating, scheduling
 from workers.policy import Policy
-from workers.projecting import Projector
+from workers.projecting import REPORT_EVERY, Projector
 
 POLICY = Policy(tick_seconds=0.02, project_entries=7, project_at_most=3)
 
@@ -91,5 +91,6 @@ def test_the_numbers_say_how_far_behind_and_how_much_is_overdue(
         projector = Projector(pool, Policy(project_entries=1, project_at_most=2), clock)
         assert projector.step() == 2
         assert (NOTICES_BEHIND_ENTRIES._value.get(), NOTICES_OVERDUE._value.get()) == (1, 2)
+        clock.advance(REPORT_EVERY.total_seconds())
         assert projector.step() == 1
         assert (NOTICES_BEHIND_ENTRIES._value.get(), NOTICES_OVERDUE._value.get()) == (0, 3)
