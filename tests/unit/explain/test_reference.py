@@ -172,3 +172,16 @@ def test_an_object_array_never_reaches_unpickling() -> None:
     np.save(stream, np.array([["x"]], dtype=object), allow_pickle=True)
     with pytest.raises(ReferenceCorrupt, match="float64"):
         Reference.from_bytes(stream.getvalue(), kind="given")
+
+
+def test_the_mean_is_of_what_is_not_missing() -> None:
+    rows = np.array([[1.0, 0.1, np.nan, 1e308], [2.0, 0.1, np.nan, 1.5e308], [np.nan, 0.1, np.nan, 1e308]])
+    reference = Reference.of("given", rows)
+    assert [reference.mean(at) for at in (0, 1, 2)] == [1.5, 0.1, None]  # 0.1 thrice sums to more than 0.3
+    beyond = reference.mean(3)  # a sum above the largest double has a mean all the same
+    assert beyond == pytest.approx(1.1666666666666667e308, rel=1e-15)
+
+
+def test_the_mean_is_the_sum_rounded_once() -> None:
+    column = np.array([1e16, 1.0, -1e16, 1.0])  # adding one by one loses both ones
+    assert Reference.of("given", column[:, np.newaxis]).mean(0) == 0.5
