@@ -77,7 +77,7 @@ def _score(draft: Draft, score: CreditScorePart, notice: str) -> Iterable[Block]
     created = datetime.fromisoformat(score["created_at"])
     yield Facts(
         (
-            (draft.say("score_label"), draft.number(score["value"])),
+            (draft.say("score_label"), draft.short(score["value"])),
             (draft.say("score_date_label"), draft.day(created)),
             (draft.say("score_source_label"), one_line(score["source"])),
         )

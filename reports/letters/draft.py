@@ -20,6 +20,7 @@ from reports.requirements.citing import CitedRule, cite, status_words
 from schemas.manifest_sections import ManifestFeature
 
 MOST_DECIMALS = 9
+SHORT = ".6g"  # significant digits where nobody has said how to round
 MOST_ENUMERATED = 50
 
 
@@ -101,9 +102,14 @@ class Draft:
 
     def percent(self, share: float) -> str:
         """Write a share of one as whole percent; what is not nothing is not written as nothing."""
-        if 0 < share < 0.005:
+        if 0 < share <= 0.005:
             return self.say("percent_below_one", number=self.number(1, 0))
         return self.say("percent", number=self.number(100 * share, 0))
+
+    def short(self, value: float) -> str:
+        """Write a number that nobody rounded, with no more digits than a reader takes in."""
+        whole = float(value).is_integer()
+        return self.number(value if whole else float(format(value, SHORT)))
 
     def on_its_side(self, value: float, limit: float) -> str:
         """Write a number with as many decimals, from two up, as keep it on its own side of a limit."""
@@ -143,10 +149,12 @@ class Draft:
         """Write one change of a counterfactual; a rounded value is said to be rounded."""
         feature, before, after = change["feature"], change["from"], change["to"]
         exact = self.value(feature, before) == self.value(feature, after)
-        written, decimals = self.value(feature, after, exact=exact), self._words_of(feature).decimals
-        if not exact and decimals is not None and isinstance(after, float):
-            rounded = float(format(after, f".{decimals}f")) != after
-            written = self.say("about", value=written) if rounded else written
+        written = self.value(feature, after, exact=exact)
+        if not exact and isinstance(after, float) and not after.is_integer():
+            decimals = self._words_of(feature).decimals
+            rounded = float(format(after, SHORT if decimals is None else f".{decimals}f"))
+            if rounded != after:
+                written = self.say("about", value=self.value(feature, rounded))
         return self.say(
             "change",
             label=self.label(feature),

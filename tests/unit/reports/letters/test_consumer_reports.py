@@ -146,6 +146,15 @@ def test_the_models_own_score_is_disclosed_where_the_manifest_declares_it_one() 
     assert (own["value"], own["least"], own["greatest"]) == (0.71, 0.0, 1.0)
 
 
+def test_the_models_own_score_is_written_short_and_kept_whole() -> None:
+    """Nobody has said how to round it."""
+    decision = records.part()["decision"] | {"score": 0.7123456789}
+    letter = write_letter(records.source({"decision": decision}, terms=_scored()), "adverse_action", "en")
+    assert "Your credit score: 0.712346" in text_of(letter)
+    assert isinstance(letter.data["own_score"], dict)
+    assert letter.data["own_score"]["value"] == 0.7123456789
+
+
 def test_no_own_score_is_disclosed_that_was_not_used_or_not_declared() -> None:
     """A knock-out rule decided before the model did; or the score is the creditor's alone."""
     parts = ("rule", "knockout", "failed"), ("model", "model", "not_used")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -182,6 +183,8 @@ def test_small_influences_are_told_of_together_and_none_as_none() -> None:
     assert "Without any influence on this result: Age." in text
     tiny = text_of(_letter(_moved(income=1.0, debt_ratio=0.001, inquiries=0.0, age=0.0)))
     assert "All other data together: less than 1%." in tiny
+    half = text_of(_letter(_moved(income=0.995, debt_ratio=0.005, inquiries=0.0, age=0.0)))
+    assert "All other data together: less than 1%." in half
 
 
 def test_a_high_score_may_be_the_favourable_one() -> None:
@@ -253,6 +256,18 @@ def test_a_change_that_rounding_would_hide_is_written_out() -> None:
     change = {"feature": "debt_ratio", "from": 61.04, "to": 61.01}
     found = records.part()["counterfactuals"] | {"items": [records.counterfactual(changes=[change])]}
     assert "Debt ratio: 61.01% instead of 61.04%" in text_of(_letter({"counterfactuals": found}))
+
+
+def test_a_change_of_a_value_that_nobody_rounds_is_written_short() -> None:
+    """Six digits, and said to be about; whole numbers keep all of theirs."""
+    words = records.words()
+    bare = replace(words.features["debt_ratio"], decimals=None)
+    catalogue = replace(words, features=words.features | {"debt_ratio": bare})
+    for after, written in ((45.123456789, "about 45.1235%"), (45.25, "45.25%"), (1234567.0, "1,234,567%")):
+        change = {"feature": "debt_ratio", "from": 61.0, "to": after}
+        found = records.part()["counterfactuals"] | {"items": [records.counterfactual(changes=[change])]}
+        letter = _explained(records.source({"counterfactuals": found}, words=catalogue))
+        assert f"Debt ratio: {written} instead of 61%" in text_of(letter)
 
 
 @pytest.mark.parametrize(
