@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import StrictUndefined
 
+from reports.letters.letter import Paragraph, Section
 from reports.rendering import html
 from reports.rendering.environment import HTML
 from reports.rendering.pages import render
@@ -76,6 +77,12 @@ def test_language_landmarks_and_headings(write) -> None:
     ((time, printed),) = page.named("time")
     assert time == {"datetime": "2026-11-22"}
     assert printed == "November 22, 2026"
+
+
+def test_a_part_in_another_language_says_so(write) -> None:
+    sections = (*write("Hola").sections, Section("Notice", (Paragraph("Hello"),), "en"))
+    parts = _page(write(language="es", sections=sections)).named("section")
+    assert [attributes.get("lang") for attributes, _ in parts] == [None, "en", None]
 
 
 def test_the_page_reads_from_the_right_where_the_language_does(write) -> None:

@@ -12,7 +12,7 @@ import pypdf
 import pypdfium2
 import pytest
 
-from reports.letters.letter import Facts, Section
+from reports.letters.letter import Facts, Paragraph, Section
 from reports.rendering.environment import PDF
 from reports.rendering.pages import render
 from reports.rendering.texts import texts_of
@@ -148,6 +148,14 @@ def test_the_language_and_region_are_the_letters(write) -> None:
         assert str(document.Root.Lang) == "es-MX"
     with pikepdf.open(io.BytesIO(_content(write(language="zh-Hant")))) as document:
         assert str(document.Root.Lang) == "zh"
+
+
+def test_a_part_in_another_language_is_read_aloud_in_its_own(write) -> None:
+    sections = (*write("Hola").sections, Section("Notice", (Paragraph("Hello"),), "en-US"))
+    with pikepdf.open(io.BytesIO(_content(write(language="es", sections=sections)))) as document:
+        spoken = {str(one.Lang) for one in _elements(document.Root.StructTreeRoot.K) if "/Lang" in one}
+        assert str(document.Root.Lang) == "es"
+    assert spoken == {"en"}
 
 
 @pytest.mark.parametrize(
