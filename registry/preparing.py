@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from explain.reference import Reference, select_reference
@@ -44,7 +44,8 @@ def prepare_version(
     """
     manifest = parsed.manifest
     understood = understand(parsed, artifact)  # first: it refuses a broken artifact before anything heavy
-    reference = _selected(understood, manifest, read_reference(uploaded, uploaded_type, manifest))
+    rows = read_reference(uploaded, uploaded_type, manifest)
+    reference = _selected(understood, manifest, rows)
     loaded = assemble(
         understood,
         reference,
@@ -53,10 +54,9 @@ def prepare_version(
         cache_dir=cache_dir,
         table_bytes=table_bytes,
     )
-    from explain.gate import examine  # noqa: PLC0415  pulls the compiler: seconds
+    from registry.measuring import measure  # noqa: PLC0415  pulls the compiler: seconds
 
-    report = examine(understood.model, understood.rule, reference, loaded.shap)
-    capability = canonical_json({**asdict(report), **gaps(manifest, loaded.words)})
+    capability = canonical_json({**measure(loaded, rows), **gaps(manifest, loaded.words)})
     content = content_of(
         parsed, artifact, uploaded, reference, capability=capability, catalogue=loaded.catalogue
     )

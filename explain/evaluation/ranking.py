@@ -15,17 +15,13 @@ from numpy.typing import NDArray
 
 from explain.features import FeatureSpace
 from explain.outcome import OutcomeRule
-from explain.reasons import NEGLIGIBLE, Factor, members_of
+from explain.reasons import EQUAL, NEGLIGIBLE, Factor, members_of
 
 Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NONE = -1
 """Stands where fewer factors are principal than could be."""
-
-GRAIN = 1e-12
-"""Contributions are compared in steps of this share of the largest |phi|: what arithmetic alone tells apart
-is equal, so that a sum taken in another order on another machine ranks the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +70,12 @@ class Ranking:
             total = np.where(counted, adverse, 0.0).sum(axis=1, keepdims=True)
             most = adverse.max(axis=1, keepdims=True)  # the largest always is principal
             counted &= (adverse >= self.minimum_share * total) | (adverse == most)
-        steps = np.rint(adverse / np.where(largest > 0.0, largest, 1.0) / GRAIN)
-        steps[~counted] = -np.inf
+        open_ones = np.where(counted, adverse, -np.inf)
         chosen = np.full((len(phi), self.limit), NONE, dtype=np.int64)
         rows = np.arange(len(phi))
         for place in range(min(self.limit, adverse.shape[1])):
-            best = np.argmax(steps, axis=1)  # of equal ones the first
-            chosen[:, place] = np.where(steps[rows, best] > -np.inf, best, NONE)
-            steps[rows, best] = -np.inf
+            most = open_ones.max(axis=1, keepdims=True)
+            best = np.argmax(open_ones >= most - EQUAL * largest, axis=1)  # of equal ones the first
+            chosen[:, place] = np.where(most[:, 0] > -np.inf, best, NONE)
+            open_ones[rows, best] = -np.inf
         return chosen
