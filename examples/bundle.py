@@ -16,7 +16,7 @@ FeatureValue = float | int | bool | str | None
 
 @dataclass(frozen=True, slots=True)
 class ExampleBundle:
-    """A trained model with its manifest, its reference rows and one adverse decision to explain.
+    """A trained model with its catalogue, manifest, reference rows and one adverse decision to explain.
 
     `auc` is the area under the ROC curve over the `held_out_rows` that the model was not trained on.
     """
@@ -24,6 +24,7 @@ class ExampleBundle:
     model: str
     version: str
     manifest_yaml: bytes
+    catalogue_yaml: bytes
     artifact: bytes
     reference_csv: bytes
     declined: Mapping[str, object]

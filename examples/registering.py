@@ -1,4 +1,4 @@
-"""Registers an example over HTTP, approves it and asks for one explanation, as any client would."""
+"""Registers an example over HTTP, words first, approves it and asks for an explanation, as a client would."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def register_and_explain(
         status = _status(client, bundle)
         if status is None:
             tell(f"registering {bundle.model} {bundle.version}: the gate checks it against the real model")
+            _register_words(client, bundle)
             _register(client, bundle)
         if status != "approved":
             tell(f"approving {bundle.model} {bundle.version}")
@@ -60,6 +61,13 @@ def _status(client: httpx.Client, bundle: ExampleBundle) -> str | None:
     if answer.status_code == NOT_FOUND:
         return None
     return str(_body("looking the model up", answer)["status"])
+
+
+def _register_words(client: httpx.Client, bundle: ExampleBundle) -> None:
+    """Register the catalogue that the manifest names; what is registered already stays as it is."""
+    headers = {"Content-Type": "application/yaml"}
+    answer = client.post("/v1/catalogues", content=bundle.catalogue_yaml, headers=headers)
+    _body("registering the words of the reasons", answer)
 
 
 def _register(client: httpx.Client, bundle: ExampleBundle) -> None:

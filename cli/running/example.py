@@ -99,7 +99,9 @@ def _train_and_register(client: Client, screen: Screen, *, register: bool) -> Ma
         bundle = build()
         details.append(f"AUC {bundle.auc:.3f} on {bundle.held_out_rows} applications it has not seen")
     if register:
-        with screen.step("registering model, manifest and reference population") as details:
+        with screen.step("registering the words of the reasons, model, manifest and reference") as details:
+            words = {"content": bundle.catalogue_yaml, "headers": {"Content-Type": "application/yaml"}}
+            client.call("POST", "/v1/catalogues", accept=(201,), **words)
             files = {
                 "manifest": ("manifest.yaml", bundle.manifest_yaml, "application/yaml"),
                 "artifact": ("model.json", bundle.artifact, "application/octet-stream"),

@@ -30,6 +30,7 @@ def build() -> ExampleBundle:
         model=MODEL,
         version=VERSION,
         manifest_yaml=files("examples.clinical").joinpath("manifest.yaml").read_bytes(),
+        catalogue_yaml=files("examples.clinical").joinpath("catalogue.yaml").read_bytes(),
         artifact=trained.artifact,
         reference_csv=csv_of(table, parts.reference),
         declined=_request(table, _patient(malignant, trained.scores, parts)),

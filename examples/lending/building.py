@@ -58,6 +58,7 @@ def build() -> ExampleBundle:
         model=MODEL,
         version=VERSION,
         manifest_yaml=files("examples.lending").joinpath("manifest.yaml").read_bytes(),
+        catalogue_yaml=files("examples.lending").joinpath("catalogue.yaml").read_bytes(),
         artifact=trained.artifact,
         reference_csv=csv_of(table, parts.reference),
         declined=_request(table, _applicant(table, declined_by_lender, parts, trained)),

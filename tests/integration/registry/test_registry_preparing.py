@@ -21,6 +21,7 @@ from explain.errors import (
     ModelUnsupported,
     ReferenceTooSmall,
 )
+from registry.catalogue_documents import parse_catalogue
 from registry.loaded_version import LoadedVersion
 from registry.manifests import parse_manifest
 from registry.preparing import PreparedVersion, prepare_version
@@ -133,6 +134,7 @@ def test_the_examples_are_prepared_and_their_decision_has_a_way_out(
         bundle.reference_csv,
         "text/csv",
         cache_dir=cache_folder,
+        catalogue=parse_catalogue(bundle.catalogue_yaml),
     )
     loaded = prepared.loaded
     assert (prepared.content.reference_kind, prepared.content.reference_rows) == (kind, rows)
@@ -143,6 +145,14 @@ def test_the_examples_are_prepared_and_their_decision_has_a_way_out(
     found = loaded.search.find(instance, count=1, deadline=Deadline(5000, time.monotonic()), seed=1)
     assert found.status == "found"
     assert all(item.verified for item in found.items)
+
+
+def test_words_that_a_manifest_takes_from_elsewhere_must_be_given(cache_folder: Path) -> None:
+    bundle = build_clinical()
+    with pytest.raises(ValueError, match="names a catalogue"):
+        prepare_version(
+            parse_manifest(bundle.manifest_yaml), bundle.artifact, bundle.reference_csv, None, cache_dir=None
+        )
 
 
 def test_tables_keep_to_the_memory_they_are_given(upload: Upload, prepared: PreparedVersion) -> None:

@@ -18,7 +18,10 @@ from examples.lending import build as build_lending
 from examples.lending import building as lending
 from examples.training import auc, split
 from explain.features import FeatureSpace
+from registry.catalogue_documents import parse_catalogue
+from registry.catalogues import read_catalogue
 from registry.conversions import space_of
+from registry.coverage import gaps, require_fit
 from registry.manifests import parse_manifest
 from registry.references import read_reference
 from schemas.explanation import ExplanationRequest
@@ -48,6 +51,22 @@ def test_manifest_reference_and_request_fit_together(name: str, bundles: Mapping
     assert rows.shape[1] == len(space.features)
     instance = space.read(ExplanationRequest.model_validate(bundle.declined).features)
     assert instance.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["boston-mortgage", "breast-mass"])
+def test_the_catalogue_words_every_factor_whatever_is_observed(
+    name: str, bundles: Mapping[str, ExampleBundle]
+) -> None:
+    bundle = bundles[name]
+    manifest = parse_manifest(bundle.manifest_yaml, "application/yaml").manifest
+    catalogue = parse_catalogue(bundle.catalogue_yaml, "application/yaml")
+    assert manifest.catalogue is not None
+    assert (catalogue.name, catalogue.version) == (manifest.catalogue.name, manifest.catalogue.version)
+    words = read_catalogue(catalogue)
+    require_fit(manifest, words, complete=True)
+    assert not any(gaps(manifest, words).values())
+    assert set(words.features) == {feature.name for feature in manifest.features}
+    assert set(words.factors) == {factor.name for factor in manifest.factors}
 
 
 @pytest.mark.parametrize("name", ["boston-mortgage", "breast-mass"])

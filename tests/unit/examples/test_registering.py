@@ -19,6 +19,7 @@ BUNDLE = ExampleBundle(
     model="m",
     version="1",
     manifest_yaml=b"manifest",
+    catalogue_yaml=b"words",
     artifact=b"trees",
     reference_csv=b"a\n1\n",
     declined={"decision_id": "D-1", "features": {"a": 1}},
@@ -33,7 +34,7 @@ class Service:
     def __init__(self) -> None:
         self.status: str | None = None
         self.calls: list[str] = []
-        self.registration = b""
+        self.registration = self.words = b""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Bearer secret"
@@ -42,6 +43,10 @@ class Service:
         if call == "GET /v1/models/m/versions/1":
             found = self.status is not None
             return httpx.Response(200 if found else 404, json={"status": self.status})
+        if call == "POST /v1/catalogues":
+            assert request.headers["content-type"] == "application/yaml"
+            self.words = request.content
+            return httpx.Response(201, json={"name": "words"})
         if call == "POST /v1/models":
             self.registration, self.status = request.content, "registered"
             return httpx.Response(201, json={"status": "registered"})
@@ -70,7 +75,9 @@ def test_a_first_run_registers_approves_and_explains(service: Service) -> None:
     answer = register_and_explain("http://here", "secret", BUNDLE, say=said.append)
     assert answer["explanation_id"] == "E-1"
     assert answer["asked"] == BUNDLE.declined
-    assert [call.rpartition("/")[2] for call in service.calls] == ["1", "models", "approval", "explanations"]
+    called = [call.rpartition("/")[2] for call in service.calls]
+    assert called == ["1", "catalogues", "models", "approval", "explanations"]
+    assert service.words == b"words"
     for part in (b'name="manifest"', b'name="artifact"', b'name="reference"', b"trees", b"text/csv"):
         assert part in service.registration
     assert len(said) == 3
