@@ -209,7 +209,7 @@ def test_every_page_shows_something_and_nothing_in_its_margins(write, template: 
         left, top, right, bottom = inked
         assert left >= 24 * MM
         assert right <= width - 24 * MM
-        assert top >= 20 * MM
+        assert top >= 19 * MM
         assert bottom <= height - 8 * MM
         assert (bottom - top) * (right - left) > 0.1 * width * height
 
