@@ -111,7 +111,8 @@ class _Judging:
 
     def _weighed(self, direction: str, named: Sequence[FactorFact]) -> None:
         said = {name.partition(":")[2] for name in self.markers if name.startswith("weight:")}
-        if said and {factor.weight for factor in named} != said:
+        # With two of them in one sentence it would be open which one belongs to whom.
+        if said and (len(said) > 1 or {factor.weight for factor in named} != said):
             raise SentenceRefused("weight")
         if "strongest" in self.markers and (direction != "against" or {one.rank for one in named} != {1}):
             raise SentenceRefused("weight")
