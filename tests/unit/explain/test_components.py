@@ -220,6 +220,15 @@ def test_incomplete_is_no_reason_where_something_was_decided(
     assert caught.value.pointer == "/components/0/reasons/1/code"
 
 
+@pytest.mark.parametrize(
+    ("decision", "result"), [(APPROVED, "passed"), (DECLINED, "failed"), (GRAY_LOW, "gray")]
+)
+def test_incomplete_alone_is_no_reason_where_the_model_decided(decision: Decision, result: Result) -> None:
+    for components in ([judgment("failed", "JX")], [judgment("failed", "JX"), model(result)]):
+        with pytest.raises(ComponentsContradict, match="/components/0/reasons/0/code"):
+            combined(decision, *components)
+
+
 def test_incompleteness_needs_a_component_that_says_so() -> None:
     for components in ([], [model("failed")], [judgment("failed", "J1"), model("not_used")]):
         with pytest.raises(ComponentsContradict) as caught:
