@@ -89,7 +89,9 @@ class ReasonAnswer(Wire):
         ge=0, le=1, description="share of all adverse contributions; null for another component's reason"
     )
     reference_value: float | None = Field(default=None, description="mean of the feature over the reference")
-    observed: dict[str, JsonScalar] = Field(description="the values that led to it, by feature")
+    observed: dict[str, JsonScalar] = Field(
+        description="what led to it: values by feature, or another component's own words by name"
+    )
     near_tie: bool = Field(default=False, description="whether a neighbour in the ranking is about as large")
     sensitive: bool = Field(default=False, description="whether a notice has to stop at it")
     proxy: bool = Field(
@@ -169,7 +171,7 @@ class Timings(Wire):
     """Where the time went, in milliseconds."""
 
     attribution: float = Field(ge=0, description="Shapley values and their reconciliation")
-    reasons: float = Field(ge=0, description="ranking of the reasons")
+    reasons: float = Field(ge=0, description="components compared, reasons ranked and worded")
     counterfactuals: float = Field(ge=0, description="search and verification")
     audit: float = Field(ge=0, description="until the entry was committed")
     total: float = Field(ge=0, description="from the arrival of the request")
@@ -184,15 +186,19 @@ class Explanation(Wire):
     version: ResourceName = Field(description="the version that decided")
     decision: DecisionAnswer = Field(description="what the model decided")
     attribution: AttributionAnswer = Field(description="where the margin comes from")
-    reasons: Many[ReasonAnswer] = Field(max_length=4, description="principal reasons; none when favourable")
-    counterfactuals: CounterfactualAnswers = Field(description="what would change the decision")
+    reasons: Many[ReasonAnswer] = Field(
+        max_length=4, description="principal reasons of the whole decision; none when it is favourable"
+    )
+    counterfactuals: CounterfactualAnswers = Field(description="what would change the model's decision")
     combined: CombinedAnswer | None = Field(
         default=None, description="the whole decision, where components were sent"
     )
     notice: NoticeClock | None = Field(
         default=None, description="the notice that is owed, where the profile and the action ask for one"
     )
-    warnings: Many[WarningAnswer] = Field(default=(), description="missing, out-of-range and unusual inputs")
+    warnings: Many[WarningAnswer] = Field(
+        default=(), description="what is unusual about inputs, reasons and components"
+    )
     timings_ms: Timings | None = Field(
         default=None, description="of the call that made it; null when read back"
     )

@@ -36,6 +36,8 @@ def reasons_of(
             minimum_share=float(rules.minimum_share),
             gray=combined.model.result == "gray",
         )
+    if len(combined.components) == 1:  # the model alone: nothing to join
+        return model
     return combined_reasons(combined, model, loaded.words, rules.limit)
 
 

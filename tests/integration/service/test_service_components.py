@@ -12,7 +12,7 @@ import pytest
 
 from schemas.answer import Explanation
 
-CATALOGUE = Path(__file__).with_name("catalogue.yaml")
+CATALOGUE = Path(__file__).with_name("combined_catalogue.yaml")
 FACTORS = {
     "income": ["income"],
     "debt": ["debt_ratio"],
@@ -197,6 +197,15 @@ def test_judgment_alone_denies_what_the_model_approves(combining: Combining) -> 
     answer = combining.explain(combining.approved, JUDGED, NOT_KNOCKED_OUT)
     assert _told(answer) == [("J01", "underwriter"), ("J02", "underwriter")]
     assert answer["combined"]["components"][0] == {"name": "model", "kind": "model", "result": "passed"}
+
+
+def test_judgment_that_came_first_and_left_it_open_shares_in_the_denial(combining: Combining) -> None:
+    left_open = _component("underwriter", "judgmental", "gray", "J01")
+    answer = combining.explain(combining.declined, left_open, _model("failed"))
+    first, *others = [(factor, "scorecard") for factor in _adverse_factors(answer)]
+    assert _told(answer) == [("J01", "underwriter"), first, *others][:4]
+    approved = combining.explain(combining.approved, left_open, _model("passed"))
+    assert (approved["combined"]["outcome"], approved["reasons"]) == ("approve", [])
 
 
 def test_the_model_alone_denies_what_everybody_else_passed(combining: Combining) -> None:
