@@ -59,7 +59,7 @@ NOTICES_BEHIND_SECONDS = Gauge(
     registry=REGISTRY,
 )
 NOTICES_OVERDUE = Gauge(
-    "ofrecord_notices_overdue", "Notices whose clock has run out, as last counted.", registry=REGISTRY
+    "ofrecord_notices_overdue", "Notices of which a clock has run out.", registry=REGISTRY
 )
 EVALUATIONS = Counter(
     "ofrecord_evaluations", "Evaluations finished, by kind and state.", ["kind", "state"], registry=REGISTRY

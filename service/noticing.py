@@ -14,10 +14,12 @@ from audit.canonical import JsonValue, canonical
 from audit.entry import Appended, Draft, Idempotency
 from audit.errors import Conflict
 from records.lifecycle import RESPONSE, SENT, Answer, NoticeState, Sending
-from records.notices import ListState, NoticeRow, list_notices, state_of
+from records.notices import ListState, NoticeRow, count_overdue, list_notices, state_of
+from records.projecting import behind
 from records.reaching import transaction
 from records.tokens import Principal
 from reports.letters.errors import LetterBlocked, LetterNotDue
+from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS, NOTICES_OVERDUE
 from schemas.base import format_moment
 from schemas.notice import NoticeResponse, NoticeSent
 from service.committing import commit
@@ -78,6 +80,16 @@ def listed(
         "next_cursor": page.next_cursor,
         "as_of": {"entries": as_of.entries, "tree_size": as_of.tree_size, "at": _moment(as_of.at)},
     }
+
+
+def measure(services: Services) -> None:
+    """Counts what is overdue, and what the table of notices has not read yet."""
+    now = services.clock.now()
+    with transaction(services.pool) as conn:
+        entries, oldest = behind(conn)
+        NOTICES_OVERDUE.set(count_overdue(conn, now))
+    NOTICES_BEHIND_ENTRIES.set(entries)
+    NOTICES_BEHIND_SECONDS.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
 
 
 async def _recorded(services: Services, step: _Step) -> JsonObject:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
 
-from records.notices import count_overdue
 from records.projecting import behind, project_notices
 from records.reaching import RecordsUnavailable, transaction
 from runtime.clock import Clock
-from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS, NOTICES_OVERDUE
+from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS
 from runtime.postgres import Pool
 from workers.policy import Policy
 
 _LOG = logging.getLogger(__name__)
 _LATE_SECONDS = 60.0
-REPORT_EVERY = timedelta(seconds=10)  # counting what is overdue looks at all of it
 
 
 class Projector:
@@ -26,7 +23,6 @@ class Projector:
         self._policy = policy
         self._clock = clock
         self._failing = False
-        self._reported_at: datetime | None = None
 
     def step(self) -> int:
         """Read what is new, up to a bound, and return how many entries that were.
@@ -63,14 +59,9 @@ class Projector:
         return read
 
     def _report(self) -> None:
-        now = self._clock.now()
-        if self._reported_at is not None and now - self._reported_at < REPORT_EVERY:
-            return
-        self._reported_at = now
         with transaction(self._pool) as conn:
             entries, oldest = behind(conn)
-            NOTICES_OVERDUE.set(count_overdue(conn, now))
-        seconds = 0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0)
+        seconds = 0.0 if oldest is None else max((self._clock.now() - oldest).total_seconds(), 0.0)
         NOTICES_BEHIND_ENTRIES.set(entries)
         NOTICES_BEHIND_SECONDS.set(seconds)
         if entries and seconds > _LATE_SECONDS:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 
+from records.reaching import RecordsUnavailable
 from runtime.metrics import QUEUE_DEPTH, exposition
 from service.bodies import answered
 from service.context import services_of
+from service.errors import TooBusy
+from service.noticing import measure
 from service.readiness import examine
 from service.security import bearer, needs
 
@@ -47,7 +51,10 @@ async def metrics(
     """
     if not _is_local(request):
         await needs("read")(request, credentials)
-    QUEUE_DEPTH.set(services_of(request).committer.waiting())
+    services = services_of(request)
+    QUEUE_DEPTH.set(services.committer.waiting())
+    with suppress(RecordsUnavailable, TooBusy):  # the other numbers are worth more than none
+        await services.desk.run(measure, services)
     body, content_type = exposition()
     return Response(body, media_type=content_type)
 

@@ -74,12 +74,16 @@ class Desk:
         NoticeStep.model_validate(step)
         return step
 
-    def project(self) -> None:
-        """What the integrator and the scheduler do each second."""
+    def integrate(self) -> None:
+        """What the integrator does each second."""
         with open_pool(self.database.url("integrator")) as pool:
             integrator = Integrator(pool, [SIGNER], ORIGIN)
             while integrator.step(self.clock.now()):
                 pass
+
+    def project(self) -> None:
+        """What the scheduler does after it."""
+        self.integrate()
         with open_pool(self.database.url("worker")) as pool:
             while True:
                 with pool.connection() as conn:
@@ -242,6 +246,7 @@ def test_the_list_follows_the_clock_and_the_log(desk: Desk) -> None:
     assert (desk.ids("due"), desk.ids("overdue")) == ([denied, offered], [])  # the last moment still counts
     desk.clock.advance(1)
     assert (desk.ids("due"), desk.ids("overdue")) == ([], [denied, offered])
+    assert "ofrecord_notices_overdue 2.0" in desk.http.get("/metrics").text
     (first, second) = desk.listed("overdue")
     assert (first["overdue"], first["next_clock"], first["late"]) == (True, "completed_application", False)
     late = format_moment(desk.clock.now())
@@ -250,6 +255,9 @@ def test_the_list_follows_the_clock_and_the_log(desk: Desk) -> None:
     assert desk.ids("overdue") == [denied, offered]  # the list runs behind, and says how far
     as_of = desk.page()["as_of"]
     assert as_of["entries"] == as_of["tree_size"]
+    desk.integrate()
+    assert desk.page()["as_of"]["tree_size"] == as_of["tree_size"] + 2
+    assert "ofrecord_notices_behind_entries 2.0" in desk.http.get("/metrics").text
     desk.project()
     assert (desk.ids("overdue"), desk.ids("due"), desk.ids("sent")) == ([], [offered], [denied, offered])
     assert {item["late"] for item in desk.listed("sent")} == {True}
