@@ -52,6 +52,9 @@ def input_blocks(draft: Draft) -> Iterable[Block]:
         yield Paragraph(draft.say("data_more", count=draft.number(more)))
     if not sourced:
         yield Paragraph(draft.say("data_sources_unstated"))
+    if reports := draft.application.get("consumer_reports"):
+        agencies = dict.fromkeys(one_line(report["agency"]["name"]) for report in reports)
+        yield Paragraph(draft.say("data_reports", agencies=", ".join(agencies)))
     if missing := [one.label for one in given if one.missing]:
         yield Paragraph(draft.say("data_missing", labels=draft.enumerated(missing)))
     if unusual := [one.label for one in given if one.unusual]:

@@ -109,6 +109,9 @@ def test_the_persons_own_data_are_shown_with_units_and_sources() -> None:
     assert "Monthly income: 3,000 USD (source: the application form)" in lines
     assert "Debt ratio: 61.0% (source: not stated)" in lines
     assert "Inquiries in six months: 5 (source: Example Credit Bureau)" in lines
+    reported = records.application(consumer_reports=[records.consumer_report()] * 2)
+    lines = section_lines(section(_letter({"application": reported}), DATA))
+    assert lines[-1] == "Consumer reports were used from: Example Credit Bureau."
 
 
 def test_unstated_sources_are_said_once() -> None:
