@@ -50,7 +50,7 @@ def prepare_version(
         understood,
         reference,
         uploaded_digest=digest_of(uploaded),
-        catalogue=catalogue or inline_catalogue(manifest),
+        catalogue=catalogue or _own_words(manifest),
         cache_dir=cache_dir,
         table_bytes=table_bytes,
     )
@@ -107,3 +107,9 @@ def _selected(understood: Understood, manifest: Manifest, rows: FloatArray) -> R
         band_of(manifest),
         minimum_rows=wanted.minimum_rows,
     )
+
+
+def _own_words(manifest: Manifest) -> Catalogue:
+    if manifest.catalogue is not None:
+        raise ValueError("the manifest names a catalogue, and none was given")
+    return inline_catalogue(manifest)
