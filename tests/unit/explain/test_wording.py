@@ -28,7 +28,6 @@ from explain.wording import (
     format_value,
     holds,
     names_missing,
-    slots_of,
     text_of,
     word,
 )
@@ -156,7 +155,6 @@ def test_nothing_observed_is_read_as_a_slot_or_as_markup(sent: str) -> None:
 def test_what_is_no_slot_is_text() -> None:
     factor = FactorWords("f", {}, (Wording("A", {"en": "a {} b } c { d"}), Wording("B", {"en": "b"})))
     assert word(factor, {"x": 1}, {}, catalogue_of({}), "en").text == "a {} b } c { d"
-    assert slots_of("{a} {} {b.reference}} {{c}") == ["a", "b.reference", "c"]
 
 
 def two_languages() -> ReasonCatalogue:
