@@ -34,7 +34,6 @@ from service.explaining import (
     first_answer,
     observe_stages,
     question_of,
-    recall_again,
     record_incident,
     recorded,
     searching,
@@ -45,6 +44,7 @@ from service.finding import Attributed, Question, attribute_all, conclude, insta
 from service.fingerprint import idempotency_of
 from service.incidents import ExplanationWithheld
 from service.problems import document_of, problem_of
+from service.recalling import recall
 from service.strict_json import Flaw, JsonValue, read_json
 
 logger = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ def _answer(batch: Batch, row: _Row) -> Answered | None:
     if not isinstance(row.became, Prepared) or row.appended is None or row.question is None:
         return None
     if row.appended.duplicate:  # of another row of this batch, or of a request that was faster
-        return first_answer(recall_again(batch.services, row.appended.entry_id), row.question)
+        return first_answer(recall(batch.services, row.appended.entry_id), row.question)
     return answered(batch.services, row.became, row.appended)
 
 

@@ -1,7 +1,7 @@
 """Compliance is told of a principal reason at which a notice stops: an incident about the explanation.
 
 The explanation is answered all the same, once the incident is on record. It is raised once for each kind,
-however often the decision is sent again, and by the retry where the first call ended before it could.
+however often the decision is sent again. Where a call ended before it could, whoever asks next raises it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ async def escalate(
 
 def make_good(services: Services, entry: Entry, part: PrivatePart) -> None:
     """Puts on record what a call that ended too early did not: nothing, as a rule."""
+    if entry.body.get("notice_blocked") is not True:
+        return
     for kind, incident in _incidents(entry, part, entry.entry_id):
         assert incident.idempotency is not None  # noqa: S101  by construction
         if services.log.find_duplicate(incident.idempotency) is None:

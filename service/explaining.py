@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from uuid import UUID
 
 from pydantic import Field
 
@@ -27,7 +26,7 @@ from service.bodies import validated
 from service.committing import commit, outcome
 from service.context import Services
 from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch
-from service.escalating import escalate, make_good
+from service.escalating import escalate
 from service.finding import Durations, Finding, Question, find
 from service.fingerprint import idempotency_of
 from service.incidents import (
@@ -104,7 +103,7 @@ async def explain(services: Services, question: Question, principal: Principal, 
         return first_answer(prepared, question)
     appended = await committed(services, prepared)
     if appended.duplicate:  # an identical request was faster
-        return first_answer(await services.desk.run(recall_again, services, appended.entry_id), question)
+        return first_answer(await services.desk.run(recall, services, appended.entry_id), question)
     return answered(services, prepared, appended)
 
 
@@ -145,14 +144,7 @@ def recorded(services: Services, idempotency: Idempotency) -> Recalled | None:
     first = services.log.find_duplicate(idempotency)
     if isinstance(first, Conflict):
         raise first
-    return None if first is None else recall_again(services, first.entry_id)
-
-
-def recall_again(services: Services, explanation_id: UUID) -> Recalled:
-    """The first answer to a decision that is sent again, with whatever had to be on record before it."""
-    recalled = recall(services, explanation_id)
-    make_good(services, recalled.entry, recalled.part)
-    return recalled
+    return None if first is None else recall(services, first.entry_id)
 
 
 def searching(deadline: Deadline) -> Deadline:

@@ -13,6 +13,7 @@ from records.private_parts import PrivatePart
 from schemas.base import format_moment
 from service.context import Services
 from service.errors import NotFound
+from service.escalating import make_good
 from service.record import JsonObject, answer
 
 EXPLANATION = "explanation.created"
@@ -28,12 +29,16 @@ class Recalled:
 
 
 def recall(services: Services, explanation_id: UUID) -> Recalled:
-    """Reads one explanation from the log and decrypts it; raises `NotFound`, or `PayloadErased`."""
+    """Reads one explanation from the log and decrypts it; raises `NotFound`, or `PayloadErased`.
+
+    Whatever had to be on record before it was answered is there when this returns.
+    """
     stored = services.log.read(explanation_id)
     entry = stored.entry
     if entry.type != EXPLANATION:
         raise NotFound("There is no explanation with this id.")
     part = parse_private(services.log.open(stored))
+    make_good(services, entry, part)
     body = answer(part, entry.body, str(entry.entry_id))
     body["timings_ms"] = None
     body["receipt"] = receipt_of(services, stored).to_json()

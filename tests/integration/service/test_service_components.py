@@ -326,7 +326,9 @@ def test_what_contradicts_is_an_incident_and_no_explanation(
     stored = running.services.log.read(newest)
     assert stored.entry.body["kind"] == "decision-mismatch"
     assert request["decision_id"] not in str(stored.entry)
-    assert request["decision_id"].encode() in running.services.log.open(stored)
+    private = running.services.log.open(stored)
+    assert request["decision_id"].encode() in private
+    assert '"said"' in private.decode()
 
 
 MALFORMED: list[tuple[tuple[Sent, ...], Sent, str]] = [

@@ -86,8 +86,9 @@ def test_the_incident_is_raised_once_however_often_the_decision_is_sent(running:
     assert running.entries() == entries
 
 
-def test_a_call_that_ended_before_its_incident_is_made_good_by_the_retry(
-    running: Any, marked: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["retry", "read", "batch"])
+def test_a_call_that_ended_before_its_incident_is_made_good_by_the_next(
+    running: Any, marked: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def ended(*_: object) -> bool:
         raise ExplainError("the process went away")
@@ -96,9 +97,18 @@ def test_a_call_that_ended_before_its_incident_is_made_good_by_the_retry(
     with monkeypatch.context() as patched:
         patched.setattr(explaining, "escalate", ended)
         assert running.explain(request, marked).status_code == 500
-    answer = running.explain(request, marked).json()
+    before = running.entries("incident.raised")
+    if how == "retry":
+        answer = running.explain(request, marked).json()
+    elif how == "read":
+        asked = {"model": marked, "decision_id": request["decision_id"]}
+        (answer,) = running.http.get("/v1/explanations", params=asked).json()["explanations"]
+    else:
+        sent = running.http.post(f"/v1/models/{marked}/explanations/batch", json={"decisions": [request]})
+        answer = sent.json()["answers"][0]["explanation"]
     assert len(_incidents(running, answer)) == 2
-    assert len(_incidents(running, running.explain(request, marked).json())) == 2
+    assert running.explain(request, marked).json()["explanation_id"] == answer["explanation_id"]
+    assert running.entries("incident.raised") == before + 2
 
 
 def test_in_a_batch_too(running: Any, marked: str) -> None:
