@@ -150,19 +150,24 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
         desk=desk,
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
-        gate=BoundedExecutor(
-            "gate",
-            threads=EXAMINATIONS,
-            limit=EXAMINATIONS + EXAMINATIONS_WAITING,
-            refusal="As many registrations as may wait are waiting.",
-            retry_after_seconds=10,
-        ),
+        gate=_gate(),
         authenticator=Authenticator(find),
         tasks=TaskSender(settings),
         renderer=renderer,
         warming=Warming(
             partial(start_up, settings, clock, pool=pool, log=audit_log, signer=signer, versions=versions)
         ),
+    )
+
+
+def _gate() -> BoundedExecutor:
+    """The threads that wait for an examination, which takes its caller's patience and not the service's."""
+    return BoundedExecutor(
+        "gate",
+        threads=EXAMINATIONS,
+        limit=EXAMINATIONS + EXAMINATIONS_WAITING,
+        refusal="As many registrations as may wait are waiting.",
+        retry_after_seconds=10,
     )
 
 
