@@ -225,3 +225,14 @@ def test_a_long_sender_does_not_cover_the_recipient(write) -> None:
     lowest = min(bottom for _, bottom, _, _ in bounds[0])
     highest = max(top for _, _, _, top in bounds[1])
     assert highest < lowest
+
+
+def test_without_addresses_there_is_no_room_for_them(write) -> None:
+    content = _content(write(sender=(), recipient=()))
+    (page,) = pypdfium2.PdfDocument(content)
+    grey = page.render(scale=1).to_pil().convert("L")
+    _, top, _, _ = grey.point(lambda value: 255 if value < 200 else 0).getbbox()
+    assert top == pytest.approx(20 * MM, abs=2 * MM)
+    assert _roles(content)[:3] == ["/Document", "/P", "/H1"]
+    (page,) = pypdfium2.PdfDocument(_content(write(recipient=())))
+    assert page.get_textpage().get_text_range().startswith("First Example Bank")
