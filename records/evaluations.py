@@ -28,7 +28,7 @@ from runtime.postgres import Connection
 
 EvaluationState = Literal["queued", "running", "completed", "failed", "cancelled"]
 
-KINDS = ("kernelshap", "importance")
+KINDS = ("kernelshap", "importance", "reason_stability", "reference_comparison")
 FINISHED: tuple[EvaluationState, ...] = ("completed", "failed", "cancelled")
 
 

@@ -14,7 +14,10 @@ EvaluationState = Literal["queued", "running", "completed", "failed", "cancelled
 class EvaluationRequest(Wire):
     """Ask for one evaluation."""
 
-    kind: Word = Field(description="which evaluation: `kernelshap` or `importance`")
+    kind: Word = Field(
+        description="which evaluation: `kernelshap`, `importance`, `reason_stability` or "
+        "`reference_comparison`"
+    )
     model: ResourceName = Field(description="the model it is about")
     version: ResourceName | None = Field(
         default=None, description="its version; the approved one when left out"
@@ -22,7 +25,10 @@ class EvaluationRequest(Wire):
     parameters: dict[str, JsonValue] = Field(
         default_factory=dict,
         max_length=32,
-        description="of `kernelshap`: `explanation_id`; of `importance`: `over`, which is `reference`",
+        description="of `kernelshap`: `explanation_id`; of `importance`: `over`, which is `reference`; of "
+        "`reason_stability`: `explanation_id` and, if wanted, `draws`, 50 to 2000; of "
+        "`reference_comparison`: `explanation_id` and `reference`, which is `near_cutoff_approved`, "
+        "`all_applicants` or `given`",
     )
 
 

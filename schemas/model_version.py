@@ -64,7 +64,10 @@ class ModelVersion(Wire):
     artifact_digest: Digest = Field(description="digest of the artifact's bytes")
     reference: RegisteredReference = Field(description="the rows that attributions compare with")
     catalogue: RegisteredCatalogue = Field(description="the reason texts")
-    capability: dict[str, JsonValue] = Field(description="what the registration gate measured")
+    capability: dict[str, JsonValue] = Field(
+        description="what the registration gate measured; `reason_stability` says how often the same reasons "
+        "come back when the reference is drawn anew, `warnings` what an owner should look at"
+    )
     history: Many[StatusChange] = Field(default=(), description="changes of status, oldest first")
     catalogue_history: Many[CatalogueChange] = Field(
         default=(), description="changes of the catalogue since the registration, oldest first"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import get_args
 from uuid import UUID
 
 from records import evaluations
@@ -10,16 +11,27 @@ from records.evaluations import Evaluation
 from records.reaching import transaction
 from registry import store
 from schemas.evaluation import EvaluationRequest
+from schemas.manifest_sections import ReferenceKind
 from service.context import Services, id_of
 from service.errors import InvalidInput, NotFound
 from service.recalling import EXPLANATION
 from service.strict_json import Flaw, escape
 
+FEWEST_DRAWS, MOST_DRAWS = 50, 2_000
+REFERENCES: tuple[str, ...] = get_args(ReferenceKind)
 
-def request(services: Services, asked: EvaluationRequest, actor: str) -> Evaluation:
-    """Records the request, then sends the task; whether it was sent does not matter to the caller."""
+
+def request(
+    services: Services, asked: EvaluationRequest, actor: str, reference: str | None = None
+) -> Evaluation:
+    """Records the request, then sends the task; whether it was sent does not matter to the caller.
+
+    `reference` is the parameter of that name as the query said it.
+    """
     if asked.kind not in evaluations.KINDS:
         raise evaluations.EvaluationKindUnknown(asked.kind)
+    if reference is not None:
+        asked = _with_reference(asked, reference)
     version, parameters = _READERS[asked.kind](services, asked)
     wanted = evaluations.EvaluationRequest(
         kind=asked.kind, model=asked.model, version=version, parameters=parameters, requested_by=actor
@@ -42,16 +54,51 @@ def cancel(services: Services, evaluation_id: UUID, actor: str) -> Evaluation:
         return evaluations.cancel_evaluation(conn, services.log, evaluation_id, actor, services.clock.now())
 
 
+def _with_reference(asked: EvaluationRequest, reference: str) -> EvaluationRequest:
+    """The request with the query's `reference` among its parameters, unless they say otherwise."""
+    given = asked.parameters.get("reference", reference)
+    if given != reference:
+        raise InvalidInput((Flaw("/parameters/reference", "is another one than the query's"),))
+    return asked.model_copy(update={"parameters": {**asked.parameters, "reference": reference}})
+
+
 def _about_one_explanation(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
     """The version and parameters of an evaluation of one explanation."""
+    return _about_it(services, asked, _unknown(asked, "explanation_id"), {})
+
+
+def _about_its_stability(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
+    """The same with a number of draws, if one is given."""
+    flaws, more = _unknown(asked, "explanation_id", "draws"), {}
+    draws = asked.parameters.get("draws")
+    if draws is not None:
+        if isinstance(draws, bool) or not isinstance(draws, int) or not FEWEST_DRAWS <= draws <= MOST_DRAWS:
+            says = f"must be a whole number from {FEWEST_DRAWS} to {MOST_DRAWS}"
+            flaws.append(Flaw("/parameters/draws", says))
+        more = {"draws": str(draws)}
+    return _about_it(services, asked, flaws, more)
+
+
+def _about_another_reference(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
+    """The same with the reference to compare with."""
+    flaws = _unknown(asked, "explanation_id", "reference")
+    reference = asked.parameters.get("reference")
+    if reference not in REFERENCES:
+        flaws.append(Flaw("/parameters/reference", f"must be one of {', '.join(REFERENCES)}"))
+    return _about_it(services, asked, flaws, {"reference": str(reference)})
+
+
+def _about_it(
+    services: Services, asked: EvaluationRequest, flaws: list[Flaw], more: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """The version that gave the explanation, and its id beside these parameters; InvalidInput for flaws."""
     given = asked.parameters.get("explanation_id")
     found = id_of(given) if isinstance(given, str) else None
-    flaws = _unknown(asked, "explanation_id")
     if found is None:
-        flaws.append(Flaw("/parameters/explanation_id", "must be the id of an explanation"))
+        flaws = [*flaws, Flaw("/parameters/explanation_id", "must be the id of an explanation")]
     if flaws or found is None:
         raise InvalidInput(tuple(flaws))
-    return _version_of(services, asked, found), {"explanation_id": str(found)}
+    return _version_of(services, asked, found), {"explanation_id": str(found), **more}
 
 
 def _about_a_version(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
@@ -68,11 +115,16 @@ def _about_a_version(services: Services, asked: EvaluationRequest) -> tuple[str,
 
 
 _Reader = Callable[[Services, EvaluationRequest], tuple[str, dict[str, str]]]
-_READERS: Mapping[str, _Reader] = {"kernelshap": _about_one_explanation, "importance": _about_a_version}
+_READERS: Mapping[str, _Reader] = {
+    "kernelshap": _about_one_explanation,
+    "importance": _about_a_version,
+    "reason_stability": _about_its_stability,
+    "reference_comparison": _about_another_reference,
+}
 
 
-def _unknown(asked: EvaluationRequest, known: str) -> list[Flaw]:
-    unknown = sorted(set(asked.parameters) - {known})
+def _unknown(asked: EvaluationRequest, *known: str) -> list[Flaw]:
+    unknown = sorted(set(asked.parameters) - set(known))
     return [
         Flaw(f"/parameters/{escape(name)}", "is not a known parameter of this evaluation") for name in unknown
     ]

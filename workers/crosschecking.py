@@ -33,7 +33,7 @@ from workers.resources import ACTOR, Resources
 from workers.writing import without_reals
 
 FloatArray = NDArray[np.float64]
-COMPARABLE = "interventional_treeshap"
+COMPARABLE = ("interventional_treeshap",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,7 @@ class Recorded:
 
     explanation_id: UUID
     retention_class: str
+    body: Mapping[str, JsonValue]
     private: PrivatePart
     loaded: LoadedVersion
     row: FloatArray  # (features,) in model order
@@ -68,8 +69,13 @@ def cross_check_explanation(resources: Resources, evaluation: Evaluation, lease:
     return Outcome("completed", None, orjson.dumps(result), tuple(drafts))
 
 
-def read_recorded(resources: Resources, evaluation: Evaluation) -> Recorded:
-    """Open the explanation and load what it was made with; EvaluationImpossible names what is not there."""
+def read_recorded(
+    resources: Resources, evaluation: Evaluation, methods: tuple[str, ...] = COMPARABLE
+) -> Recorded:
+    """Open the explanation and load what it was made with; EvaluationImpossible names what is not there.
+
+    It must be by one of these methods.
+    """
     explanation_id = _explanation_id(evaluation.parameters)
     try:
         stored = resources.log.read(explanation_id)
@@ -86,7 +92,7 @@ def read_recorded(resources: Resources, evaluation: Evaluation) -> Recorded:
         raise EvaluationImpossible("entry-damaged") from error
     except PrivatePartMalformed as error:
         raise EvaluationImpossible("explanation-unreadable") from error
-    loaded = _load(resources, evaluation, stored.entry.body)
+    loaded = _load(resources, evaluation, stored.entry.body, methods)
     values = {row["name"]: row["value"] for row in private["features"]}
     phi = {row["feature"]: row["phi"] for row in private["attribution"]["values"]}
     try:
@@ -94,7 +100,8 @@ def read_recorded(resources: Resources, evaluation: Evaluation) -> Recorded:
         in_order = np.array([phi[name] for name in loaded.space.names], dtype=np.float64)
     except (InvalidFeatures, KeyError) as error:
         raise EvaluationImpossible("explanation-does-not-fit-the-model") from error
-    return Recorded(explanation_id, stored.entry.retention_class, private, loaded, row, in_order)
+    entry = stored.entry
+    return Recorded(explanation_id, entry.retention_class, entry.body, private, loaded, row, in_order)
 
 
 def _explanation_id(parameters: Mapping[str, str]) -> UUID:
@@ -104,11 +111,13 @@ def _explanation_id(parameters: Mapping[str, str]) -> UUID:
         raise EvaluationImpossible("explanation-unknown") from error
 
 
-def _load(resources: Resources, evaluation: Evaluation, body: Mapping[str, JsonValue]) -> LoadedVersion:
+def _load(
+    resources: Resources, evaluation: Evaluation, body: Mapping[str, JsonValue], methods: tuple[str, ...]
+) -> LoadedVersion:
     """The very version the explanation was made with, checked by digest."""
     if (body.get("model"), body.get("version")) != (evaluation.model, evaluation.version):
         raise EvaluationImpossible("explanation-of-another-version")
-    if body.get("method") != COMPARABLE:
+    if body.get("method") not in methods:
         raise EvaluationImpossible("method-not-comparable")
     try:
         with reaching():

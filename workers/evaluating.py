@@ -21,15 +21,22 @@ from records.leases import Outcome, claim_evaluation, finish_evaluation, release
 from records.reaching import RecordsUnavailable, transaction
 from runtime.metrics import EVALUATIONS, INCIDENTS
 from workers.averaging import average_importance
+from workers.comparing_references import compare_references
 from workers.crosschecking import cross_check_explanation
 from workers.errors import EvaluationImpossible, EvaluationStopped
 from workers.leasing import HeldLease
 from workers.resources import ACTOR, Resources
+from workers.stabilizing import stabilize_reasons
 
 _LOG = logging.getLogger(__name__)
 
 Work = Callable[[Resources, Evaluation, HeldLease], Outcome]
-WORK: Mapping[str, Work] = {"kernelshap": cross_check_explanation, "importance": average_importance}
+WORK: Mapping[str, Work] = {
+    "kernelshap": cross_check_explanation,
+    "importance": average_importance,
+    "reason_stability": stabilize_reasons,
+    "reference_comparison": compare_references,
+}
 
 
 def evaluate(resources: Resources, evaluation_id: UUID) -> None:

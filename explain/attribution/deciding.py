@@ -61,12 +61,12 @@ def _between_classes(
             for at, attribution in zip(needed, found, strict=True):
                 classes[at][output] = attribution
     return [
-        (decision, _difference(own[adverse], own[favourable]))
+        (decision, difference(own[adverse], own[favourable]))
         for (decision, adverse, favourable), own in zip(decided, classes, strict=True)
     ]
 
 
-def _difference(adverse: Outcome, favourable: Outcome) -> Outcome:
+def difference(adverse: Outcome, favourable: Outcome) -> Outcome:
     """Subtract two classes' attributions; each is reconciled with its own margin, so tolerances add up."""
     for failed in (adverse, favourable):
         if isinstance(failed, AttributionUnreconciled):

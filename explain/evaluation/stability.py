@@ -22,7 +22,7 @@ from explain.attribution.preparing import Shap
 from explain.evaluation.ranking import Ints, Ranking
 from explain.models.base import Form, Model
 from explain.models.ensemble import TreeEnsemble
-from explain.outcome import Decision, OutcomeRule
+from explain.outcome import OutcomeRule
 from explain.reference import Reference
 from explain.seeding import seed_for
 
@@ -108,23 +108,26 @@ def reason_stability(
     for at, (row, (decision, outcome)) in enumerate(zip(uploaded[chosen], decided, strict=True)):
         if not isinstance(outcome, Attribution):
             raise outcome
-        drawn = outcome.phi + draws.weights @ each_value(shap, model.form(), (rule, decision), row, among)
+        outputs = outputs_of(rule, decision.contrast)
+        drawn = outcome.phi + draws.weights @ each_value(shap, model.form(), outputs, row, among)
         same[:, at] = compare(ranking.principal(outcome.phi[np.newaxis])[0], ranking.principal(drawn))
     return _report(len(candidates), len(reference.rows), draws, same)
 
 
-def each_value(
-    shap: Shap, form: Form, decided: tuple[OutcomeRule, Decision], row: Reals, among: Reals
-) -> Reals:
+def each_value(shap: Shap, form: Form, outputs: tuple[int, ...], row: Reals, among: Reals) -> Reals:
     """Return one decision's values against each of these reference rows alone, shape (rows, features).
 
-    Of several classes, of the difference that was decided by.
+    They are of one output's margin, or of the difference of two.
     """
-    rule, decision = decided
-    if rule.contrast is None or decision.contrast is None:
-        return _each_value(shap, form, row, among, 0)
-    adverse, favourable = (rule.contrast.classes.index(name) for name in decision.contrast)
-    return _each_value(shap, form, row, among, adverse) - _each_value(shap, form, row, among, favourable)
+    values = [_each_value(shap, form, row, among, output) for output in outputs]
+    return values[0] if len(values) == 1 else values[0] - values[1]
+
+
+def outputs_of(rule: OutcomeRule, contrast: tuple[str, str] | None) -> tuple[int, ...]:
+    """Return the output that is explained; of several classes the decision's two, (adverse, favourable)."""
+    if rule.contrast is None or contrast is None:
+        return (0,)
+    return tuple(rule.contrast.classes.index(name) for name in contrast)
 
 
 def compare(original: Ints, drawn: Ints) -> Flags:

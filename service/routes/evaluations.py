@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from records import evaluations
@@ -21,6 +21,10 @@ from service.security import needs
 router = APIRouter(tags=["evaluations"])
 
 Evaluator = Annotated[Principal, Depends(needs("evaluate"))]
+CompareWith = Annotated[
+    str | None,
+    Query(description="of `reference_comparison`: the other reference, if the parameters name none"),
+]
 
 
 @router.post(
@@ -29,11 +33,11 @@ Evaluator = Annotated[Principal, Depends(needs("evaluate"))]
     responses={202: {"model": Evaluation}},
     openapi_extra=body_of(EvaluationRequest),
 )
-async def post_evaluation(http: Request, principal: Evaluator) -> Response:
+async def post_evaluation(http: Request, principal: Evaluator, reference: CompareWith = None) -> Response:
     """Ask a worker for one evaluation."""
     asked = await read_document(http, EvaluationRequest)
     services = services_of(http)
-    requested = await services.desk.run(request, services, asked, principal.name)
+    requested = await services.desk.run(request, services, asked, principal.name, reference)
     where = {"Location": f"/v1/evaluations/{requested.evaluation_id}"}
     return answered(_wire(requested), 202, where)
 

@@ -103,5 +103,57 @@ def test_importance_is_asked_about_a_version(running: Any) -> None:
     assert running.entries() == before
 
 
+def test_stability_takes_a_bounded_number_of_draws(running: Any, explained: dict[str, Any]) -> None:
+    good = {"explanation_id": explained["explanation_id"]}
+    for more, told in (({}, {}), ({"draws": 50}, {"draws": "50"}), ({"draws": 2000}, {"draws": "2000"})):
+        response = _ask(running, explained, kind="reason_stability", parameters={**good, **more})
+        assert response.status_code == 202, response.text
+        assert response.json()["parameters"] == {**good, **told}
+    before = running.entries()
+    for draws in (49, 2001, 100.5, "100", True, [100]):
+        response = _ask(running, explained, kind="reason_stability", parameters={**good, "draws": draws})
+        assert response.status_code == 422, response.text
+        assert [flaw["pointer"] for flaw in response.json()["errors"]] == ["/parameters/draws"]
+    assert running.entries() == before
+
+
+def test_another_reference_is_named_in_the_parameters_or_in_the_query(
+    running: Any, explained: dict[str, Any]
+) -> None:
+    good = {"explanation_id": explained["explanation_id"]}
+
+    def ask(query: str | None, **more: object) -> Any:
+        document = {"kind": "reference_comparison", "model": "loans", "parameters": {**good, **more}}
+        where = "/v1/evaluations" + ("" if query is None else f"?reference={query}")
+        return running.http.post(where, json=document)
+
+    for query, more, told in (
+        ("given", {}, "given"),
+        (None, {"reference": "all_applicants"}, "all_applicants"),
+        ("near_cutoff_approved", {"reference": "near_cutoff_approved"}, "near_cutoff_approved"),
+    ):
+        response = ask(query, **more)
+        assert response.status_code == 202, response.text
+        assert response.json()["parameters"] == {**good, "reference": told}
+    before = running.entries()
+    for query, more in (
+        (None, {}),
+        (None, {"reference": "training"}),
+        (None, {"reference": 7}),
+        ("training", {}),
+        ("", {}),
+        ("given", {"reference": "all_applicants"}),
+        ("given", {"reference": None}),
+    ):
+        response = ask(query, **more)
+        assert response.status_code == 422, response.text
+        assert [flaw["pointer"] for flaw in response.json()["errors"]] == ["/parameters/reference"]
+    other = running.http.post(
+        "/v1/evaluations?reference=given", json={"kind": "importance", "model": "loans"}
+    )
+    assert [flaw["pointer"] for flaw in other.json()["errors"]] == ["/parameters/reference"]
+    assert running.entries() == before
+
+
 def test_every_kind_that_is_taken_is_done_by_a_worker() -> None:
     assert set(KINDS) == set(_READERS) == set(WORK)

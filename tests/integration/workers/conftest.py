@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import factorial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
@@ -22,6 +22,7 @@ from explain.models.base import Model
 from explain.reference import Reference
 from records.evaluations import Evaluation, EvaluationRequest, read_evaluation, request_evaluation
 from records.private import PrivatePart, build_private
+from records.private_parts import ReasonPart
 from registry import store
 from registry.catalogues import inline_catalogue
 from registry.digests import canonical_json, digest_of
@@ -60,8 +61,10 @@ class World:
     log: AuditLog
     versions: dict[str, Prepared]
 
-    def explain(self, version: str = "quick", *, shift: float = 0.0, subject: str = "S-1") -> UUID:
-        """Put an explanation on record; `shift` falsifies its first two values."""
+    def explain(
+        self, version: str = "quick", *, shift: float = 0.0, subject: str = "S-1", **changed: Any
+    ) -> UUID:
+        """Put an explanation on record; `shift` falsifies its first two values, `changed` other members."""
         prepared = self.versions[version]
         falsified = prepared.phi + shift * np.array([1, -1, *[0] * (FEATURES - 2)])
         private = _private(prepared, falsified)
@@ -76,17 +79,18 @@ class World:
             type="explanation.created",
             actor="token:test",
             body=body,
-            private=build_private({**private, "subject_ref": subject}),
+            private=build_private(cast("PrivatePart", {**private, "subject_ref": subject, **changed})),
             subject=subject,
             retention_class="consumer_credit",
         )
         return self.log.append_one(draft, SystemClock().now()).entry_id
 
-    def request(self, explanation_id: UUID, version: str = "quick") -> UUID:
-        """Ask for a cross-check; the message is not sent."""
-        request = EvaluationRequest(
-            "kernelshap", "m", version, {"explanation_id": str(explanation_id)}, "token:test"
-        )
+    def request(
+        self, explanation_id: UUID, version: str = "quick", kind: str = "kernelshap", **more: str
+    ) -> UUID:
+        """Ask for a cross-check, or another evaluation of one explanation; the message is not sent."""
+        parameters = {"explanation_id": str(explanation_id), **more}
+        request = EvaluationRequest(kind, "m", version, parameters, "token:test")
         with self.pool.connection() as conn:
             return request_evaluation(conn, self.log, request, SystemClock().now()).evaluation_id
 
@@ -218,7 +222,8 @@ def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray) 
     parsed = parse_manifest(canonical_json(manifest), "application/json")
     understood = understand(parsed, artifact)
     reference = Reference.of("given", rows)
-    uploaded = reference.to_bytes()
+    lines = [",".join(names), *(",".join(map(repr, row)) for row in rows.tolist())]
+    uploaded = "\n".join(lines).encode()
     catalogue = inline_catalogue(parsed.manifest)
     identity = VersionIdentity("m", version, parsed.digest, digest_of(artifact), digest_of(uploaded))
     content = VersionContent(
@@ -231,7 +236,7 @@ def _prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray) 
         reference_band=None,
         catalogue=catalogue,
         capability=b"{}",
-        blobs=(parsed.canonical, artifact, uploaded),
+        blobs=(parsed.canonical, artifact, uploaded, reference.to_bytes()),
     )
     row = np.linspace(-1.5, 1.5, FEATURES)
     base_value, phi = enumerated(understood.model.margins, row, reference.rows)
@@ -251,6 +256,26 @@ def enumerated(margins: Any, row: FloatArray, reference: FloatArray) -> tuple[fl
             weight = factorial(size) * factorial(FEATURES - size - 1) / factorial(FEATURES)
             phi[player] += weight * (values[code | 1 << player] - values[code])
     return float(values[0]), phi
+
+
+def _reasons(names: tuple[str, ...], phi: FloatArray) -> list[ReasonPart]:
+    """The four largest contributions against the applicant, by definition."""
+    against = [at for at in np.argsort(-phi).tolist() if phi[at] > 0][:4]
+    total = float(phi[phi > 0].sum())
+    return [
+        {
+            "rank": rank,
+            "code": f"R{at:02}",
+            "factor": names[at],
+            "text": f"Level of {names[at]}",
+            "contribution": float(phi[at]),
+            "share": float(phi[at]) / total,
+            "reference_value": None,
+            "observed": [],
+            "near_tie": False,
+        }
+        for rank, at in enumerate(against, start=1)
+    ]
 
 
 def _private(prepared: Prepared, phi: FloatArray) -> PrivatePart:
@@ -288,7 +313,7 @@ def _private(prepared: Prepared, phi: FloatArray) -> PrivatePart:
             ],
             "reconciliation": {"expected": margin, "sum": margin, "error": 0.0, "tolerance": 1e-4},
         },
-        "reasons": [],
+        "reasons": _reasons(names, phi),
         "counterfactuals": {"status": "not_requested", "complete": True, "items": [], "evaluation_id": None},
         "warnings": [],
     }

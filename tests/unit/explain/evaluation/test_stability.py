@@ -19,6 +19,7 @@ from explain.evaluation.stability import (
     ReasonStability,
     each_value,
     most_rows,
+    outputs_of,
     reason_stability,
 )
 from explain.models.base import Model
@@ -80,7 +81,7 @@ def test_every_draw_has_the_values_of_a_reference_of_really_drawn_rows(kind: str
     drawn = []
     for row, (decision, attribution) in zip(rows, decided, strict=True):
         assert not isinstance(attribution, AttributionUnreconciled)
-        each = each_value(shap, model.form(), (rule, decision), row, reference[draws.rows])
+        each = each_value(shap, model.form(), outputs_of(rule, decision.contrast), row, reference[draws.rows])
         assert np.abs(each.mean(axis=0) - attribution.phi).max() < 1e-6
         drawn.append(attribution.phi + draws.weights @ each)
     for number, weights in enumerate(draws.weights):
