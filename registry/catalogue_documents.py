@@ -16,7 +16,7 @@ from schemas.catalogue import CatalogueDocument
 from schemas.catalogue_checks import SEED_LANGUAGE, Location
 from schemas.problem import PointedError, pointed_errors, pointer
 
-SIZE_LIMIT = 4 * 1024 * 1024
+SIZE_LIMIT = 2 * 1024 * 1024
 
 
 def parse_catalogue(data: bytes, content_type: str | None = None) -> Catalogue:

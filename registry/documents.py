@@ -22,6 +22,7 @@ Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 DEPTH_LIMIT = 32
 DIGITS_LIMIT = 400
 
@@ -96,14 +97,26 @@ def _checked(value: object, path: Path) -> Plain:
     if len(path) > DEPTH_LIMIT:
         raise DocumentError(path, "is nested too deeply")
     if isinstance(value, _Repeated):
+        _whole(value.key, path)
         raise DocumentError((*path, value.key), "is given twice")
+    if isinstance(value, str):
+        return _whole(value, path)
     if isinstance(value, dict):
+        for key in value:
+            _whole(key, path)
         return {key: _checked(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_checked(item, (*path, index)) for index, item in enumerate(value)]
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, int | float):
         return value
     raise DocumentError(path, "is no JSON value")
+
+
+def _whole(text: str, path: Path) -> str:
+    """Refuse half a character, which an escape in JSON can name and no UTF-8 can hold."""
+    if _SURROGATE.search(text):
+        raise DocumentError(path, "holds a lone surrogate, which is no text")
+    return text
 
 
 def read_yaml(text: str) -> Plain:

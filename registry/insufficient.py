@@ -23,8 +23,6 @@ INSUFFICIENT: Mapping[str, tuple[tuple[str, str], ...]] = {
         (r"\bscoring\s+(system|model)\b", MACHINERY),
         (r"\b(algorithms?|computer|automated\s+(system|decision)|model('s)?\s+(output|decision))\b",
          MACHINERY),
-        (r"^\W*(others?|other\s+(reasons?|factors?)|various(\s+reasons)?|miscellaneous|unspecified)"
-         r"\W*(please\s+)?(specify|explain)?\W*$", OTHER),
     ),
     "es": (
         (r"\b(normas?|criterios?|est[aá]ndar(es)?|reglas?|directrices|pautas)\s+intern[ao]s?\b", INTERNAL),
@@ -38,8 +36,6 @@ INSUFFICIENT: Mapping[str, tuple[tuple[str, str], ...]] = {
         (r"\b(sistema|modelo)\s+de\s+(puntuaci[oó]n|calificaci[oó]n|scoring)\b", MACHINERY),
         (r"\b(algoritmos?|ordenador|computadora|(sistema|proceso)\s+automatizado|decisi[oó]n\s+automatizada|"
          r"(resultado|decisi[oó]n)\s+del\s+modelo)\b", MACHINERY),
-        (r"^\W*(otr[ao]s?(\s+(motivos?|raz[oó]n(es)?|causas?|factores?))?|varios|sin\s+especificar)"
-         r"\W*(especifique|especificar)?\W*$", OTHER),
     ),
     "de": (
         (r"\b(haus)?intern(e[mnrs]?)?\s+(\w+\s+)?(standards?|richtlinien?|vorgaben?|kriterien|regeln?|"
@@ -56,7 +52,14 @@ INSUFFICIENT: Mapping[str, tuple[tuple[str, str], ...]] = {
         (r"\bscoring(system|modell|verfahren)?s?\b", MACHINERY),
         (r"\b(algorithm(us|en)|computer|automatisierte[mnrs]?\s+(system|entscheidung|verfahren)|"
          r"(modell|system)(ergebnis|entscheidung))\b", MACHINERY),
-        (r"^\W*((sonstige|andere|weitere)[mnrs]?(\s+(gr[uü]nde?|faktoren))?|verschiedenes)\W*(angeben)?\W*$",
-         OTHER),
     ),
 }  # fmt: skip
+
+# The whole text is this and nothing else, whatever stands between its words.
+NAMELESS: Mapping[str, str] = {
+    "en": r"(others?|other (reasons?|factors?)|various( reasons)?|miscellaneous|unspecified)"
+    r"( please)?( specify| explain)?",
+    "es": r"(otr[ao]s?( (motivos?|raz[oó]n(es)?|causas?|factores?))?|varios|sin especificar)"
+    r"( especifique| especificar)?",
+    "de": r"((sonstige|andere|weitere)[mnrs]?( (gr[uü]nde?|faktoren))?|verschiedenes)( angeben)?",
+}

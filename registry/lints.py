@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
-from registry.insufficient import INSUFFICIENT
+from registry.insufficient import INSUFFICIENT, NAMELESS, OTHER
 from registry.shipped import seeds
 from schemas.catalogue import CatalogueDocument
 from schemas.catalogue_checks import Location, slots_of
@@ -18,6 +18,7 @@ from schemas.manifest import Manifest
 from schemas.manifest_sections import ManifestFactor
 from schemas.problem import PointedError, pointer
 
+_WORD = re.compile(r"\w+")
 _PATTERNS = {
     language: tuple((re.compile(pattern, re.IGNORECASE), what) for pattern, what in patterns)
     for language, patterns in INSUFFICIENT.items()
@@ -27,8 +28,12 @@ _PATTERNS = {
 def faults_of(text: str, language: str) -> tuple[str, ...]:
     """Return what a text speaks of instead of a reason, in no order; nothing for a specific reason."""
     plain = _plain(text)
-    patterns = _PATTERNS.get(language.partition("-")[0], ())
-    return tuple({what for pattern, what in patterns if pattern.search(plain)})
+    spoken = language.partition("-")[0]
+    found = {what for pattern, what in _PATTERNS.get(spoken, ()) if pattern.search(plain)}
+    words = " ".join(_WORD.findall(plain))
+    if spoken in NAMELESS and re.fullmatch(NAMELESS[spoken], words, re.IGNORECASE):
+        found.add(OTHER)
+    return tuple(found)
 
 
 def lint_catalogue(document: CatalogueDocument) -> Iterator[PointedError]:

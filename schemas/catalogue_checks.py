@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from schemas.catalogue_sections import (
     CatalogueComponent,
@@ -40,19 +40,18 @@ def contradictions(catalogue: CatalogueSections) -> Iterator[Finding]:
         yield from _component(component, ("components", index), languages)
 
 
-def slots_of(text: str, known: Iterable[str]) -> tuple[tuple[str, bool], ...]:
+def slots_of(text: str, known: Collection[str]) -> tuple[tuple[str, bool], ...]:
     """Return the slots of a text: the feature, and whether the mean of the reference is meant.
 
     A name that is a feature's own counts as that; only then does `.reference` mean anything. Raises
     ValueError, with a sentence, for a slot that is neither, and for a brace that belongs to none.
     """
-    names = set(known)
     if "{" in (rest := _SLOT.sub("", text)) or "}" in rest:
         raise ValueError("has a brace that belongs to no slot")
     found = []
     for inner in _SLOT.findall(text):
-        feature = inner if inner in names else inner.removesuffix(_REFERENCE)
-        if feature not in names:
+        feature = inner if inner in known else inner.removesuffix(_REFERENCE)
+        if feature not in known:
             raise ValueError(f'has the slot "{{{inner[:128]}}}", which names no known feature')
         found.append((feature, feature != inner))
     return tuple(found)

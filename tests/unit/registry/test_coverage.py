@@ -154,7 +154,7 @@ def test_what_is_sent_is_refused_at_its_place(changes: dict[str, object], where:
     assert [error.pointer for error in refused.value.errors] == [where]
 
 
-@pytest.mark.parametrize("body", [b"\xff", b"{", b"[]", b"a: &x 1", b"x" * (4 << 20) + b"x"])
+@pytest.mark.parametrize("body", [b"\xff", b"{", b"[]", b"a: &x 1", b"x" * (2 << 20) + b"x"])
 def test_what_is_no_document_is_refused(body: bytes) -> None:
     with pytest.raises(CatalogueInvalid):
         parse_catalogue(body)

@@ -69,6 +69,7 @@ def test_the_core_schema(written: str, value: object) -> None:
         ("a: [{b: 1, 'b': 2}]", "/a/0/b", "given twice"),
         ("a: &x 1\nb: *x", "/a", "anchor"),
         ("b: *x", "/b", "anchor"),
+        (r'a: "\ud800"', "", "not YAML"),
         ("a: &x [1]", "/a", "anchor"),
         ("<<: {a: 1}", "", "merge key"),
         ("a: !!python/object:os.system x", "/a", "tag"),
@@ -102,6 +103,9 @@ def test_yaml_is_refused_by_name(text: str, pointer: str, detail: str) -> None:
     [
         ('{"a": 1, "a": 1}', "/a", "given twice"),
         ('{"a": [{"b": 1, "b": 2}]}', "/a/0/b", "given twice"),
+        (r'{"a": ["\ud800"]}', "/a/0", "surrogate"),
+        (r'{"a": {"\udfff": 1}}', "/a", "surrogate"),
+        (r'{"a": {"\udfff": 1, "\udfff": 2}}', "/a", "surrogate"),
         ('{"a": NaN}', "", "NaN"),
         ('{"a": -Infinity}', "", "Infinity"),
         ('{"a": 1e400}', "", "too large"),
