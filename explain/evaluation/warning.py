@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_TOLD = 20
+MOST_TOLD = 10
 """So many warnings of one kind are told."""
 
-MOST_NAMED = 50
+MOST_NAMED = 20
 """So many factors and so many features are named in one warning."""
 
 
