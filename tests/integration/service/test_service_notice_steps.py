@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -160,6 +161,17 @@ def test_a_notice_that_was_sent_is_on_record_once(office: Desk) -> None:
     )
 
 
+def test_of_many_who_say_how_it_was_sent_one_is_on_record(office: Desk) -> None:
+    decided, before = office.decide(), office.running.entries("notice.sent")
+    bodies = [{**office.mail(), "channel": channel} for channel in ("mail", "email", "portal")] * 3
+    with ThreadPoolExecutor(9) as threads:
+        answers = list(threads.map(lambda body: office.post(decided, "sent", body), bodies))
+    assert office.running.entries("notice.sent") == before + 1
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 6
+    receipts = [answer.json()["receipt"] for answer in answers if answer.status_code == 201]
+    assert len({receipt["entry_id"] for receipt in receipts}) == 1
+
+
 def test_a_notice_is_sent_after_the_decision_and_not_in_the_future(office: Desk) -> None:
     decided = office.decide()
     for hours_ago, said in ((-0.5, "future"), (24.01, "before the decision")):
@@ -173,15 +185,9 @@ def test_a_notice_is_sent_after_the_decision_and_not_in_the_future(office: Desk)
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {"sent_at": "2026-11-20"},
-        {"sent_at": None},
-        {"channel": "pigeon"},
-        {"template": "explanation"},
-        {"answers": "prayers"},
-        {"by": "clerk"},
-    ],
-)
+    [{"sent_at": "2026-11-20"}, {"sent_at": None}, {"channel": "pigeon"}, {"template": "explanation"},
+     {"answers": "prayers"}, {"by": "clerk"}],
+)  # fmt: skip
 def test_what_is_no_sending_is_refused_at_its_place(office: Desk, changes: dict[str, Any]) -> None:
     decided, before = office.decide(), office.running.entries("notice.%")
     refused = office.post(decided, "sent", {**office.mail(), **changes})

@@ -15,6 +15,7 @@ from audit.entry import Draft
 from audit.integrate import Integrator
 from audit.note import Signer
 from records.notices import list_notices, read_as_of
+from runtime.broker import make_celery
 from runtime.clock import FixedClock, SystemClock
 from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS
 from runtime.postgres import open_pool
@@ -43,6 +44,7 @@ def _decide(log: Any, **body: Any) -> UUID:
 def test_two_schedulers_and_an_integrator_bring_every_notice_into_the_table(
     service: Any, settings: Any, integrator_settings: Any, until: Callable[..., Any]
 ) -> None:
+    make_celery(settings)  # celery's lazy package does not bear its first import from two threads at once
     pool, log = service
     stop = threading.Event()
     with ThreadPoolExecutor(3) as threads:
