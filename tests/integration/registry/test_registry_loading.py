@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from explain.errors import TablesChanged
-from registry import loading, store
+from registry import catalogue_store, loading, store
+from registry.catalogues import Catalogue
+from registry.digests import digest_of
 from registry.errors import BlobDamaged, ModelUnknown, NotApproved, VersionUnknown
 from registry.loaded_version import LoadedVersion
 from registry.loading import VersionCache
@@ -108,6 +110,35 @@ def test_a_version_whose_tables_were_changed_is_loaded_anew(
     assert again is not loaded
     assert cache.get_any("boston-mortgage", "1") is again
     np.testing.assert_array_equal(again.shap.explain(row)[1], expected)
+
+
+def choose(pool: Pool, words: Catalogue, clock: FixedClock) -> None:
+    with pool.connection() as conn:
+        catalogue_store.set_catalogue(
+            conn, "boston-mortgage", "1", words, by="x", note=None, entry_id=uuid4(), now=clock.now()
+        )
+
+
+def test_every_process_words_by_the_catalogue_of_now_and_keeps_its_tables(
+    pool: Pool, registered: PreparedVersion, clock: FixedClock, cache_folder: Path
+) -> None:
+    decide_status(pool, "approved", clock)
+    caches = [VersionCache(pool, cache_dir=cache_folder) for _ in range(2)]
+    first = [cache.get("boston-mortgage") for cache in caches]
+    body = registered.content.catalogue.body.replace(b"Age of applicant", b"Years of age")
+    body = body.replace(b"boston-mortgage@1", b"other-words")
+    other = Catalogue("other-words", "1", digest_of(body), body)
+    choose(pool, other, clock)
+    for cache, before in zip(caches, first, strict=True):
+        after = cache.get("boston-mortgage")
+        assert after.catalogue == other
+        assert after.words.factors["age"].wordings[0].texts == {"en": "Years of age"}
+        assert after.shap is before.shap
+        assert cache.get("boston-mortgage") is after
+        assert cache.load_all_approved() == ()
+    assert first[0].words.factors["age"].wordings[0].texts == {"en": "Age of applicant"}
+    choose(pool, registered.content.catalogue, clock)
+    assert caches[0].get("boston-mortgage").catalogue == registered.content.catalogue
 
 
 def test_one_thread_loads_while_the_others_wait(

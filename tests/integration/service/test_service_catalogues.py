@@ -119,7 +119,7 @@ def test_a_bad_catalogue_is_refused_at_its_place(running: Any, changes: Any, poi
 def test_a_body_of_another_kind_and_an_unknown_catalogue_are_refused(running: Any) -> None:
     plain = running.http.post("/v1/catalogues", content=catalogue(), headers={"content-type": "text/plain"})
     assert plain.status_code == 415
-    for path in ("nothing", "loan-reasons/versions/7"):
+    for path in ("nothing", "loan-reasons/versions/7", "%00", "loan-reasons/versions/%00", "%ff"):
         assert running.http.get(f"/v1/catalogues/{path}").status_code == 404
 
 
