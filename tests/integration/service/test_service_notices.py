@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +22,7 @@ from runtime.clock import FixedClock, SystemClock
 from service.app import create_app
 from service.renderer import MEDIA_TYPES, OurRenderer
 
+ROOT = Path(__file__).resolve().parents[3]
 Another = Callable[..., AbstractContextManager[httpx.Client]]
 
 
@@ -95,6 +100,50 @@ def test_a_day_later_another_application_renders_the_same_bytes(
     assert later.headers["etag"] == first.headers["etag"]
     assert letters.entries("notice.rendered") == rendered + 1
     assert letters.entries("notice.read") == read + 2
+
+
+_LATER = """
+import asyncio, httpx, os, sys
+from datetime import UTC, datetime, timedelta
+from runtime.clock import FixedClock
+from runtime.settings import Settings
+from service.app import create_app
+
+async def ask(address, accept, token):
+    app = create_app(Settings.from_env(os.environ), FixedClock(datetime.now(UTC) + timedelta(days=1)))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://later") as http:
+            return await http.get(address, headers={"accept": accept, "authorization": token})
+
+answer = asyncio.run(ask(*sys.argv[1:]))
+sys.stdout.buffer.write(answer.headers["ofrecord-rendering"].encode() + b"\\n" + answer.content)
+"""
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "application/pdf"])
+def test_another_process_a_day_later_renders_the_same_bytes(
+    letters: Any, media_type: str, tmp_path: Path
+) -> None:
+    explanation_id, settings = explained(letters), letters.services.settings
+    first = notice(letters.http, explanation_id, media_type)
+    told = {
+        "PATH": os.environ["PATH"],
+        "PYTHONHASHSEED": "271828",
+        "TZ": "Asia/Kolkata",
+        "OFRECORD_DATABASE_URL": settings.database_url,
+        "OFRECORD_KEYS_DATABASE_URL": settings.keys_database_url,
+        "OFRECORD_MASTER_KEY": settings.master_key.hex(),
+        "OFRECORD_RECEIPT_KEY": settings.receipt_key,
+        "OFRECORD_LOG_ORIGIN": settings.log_origin,
+        "OFRECORD_CACHE_DIR": str(tmp_path),
+        "OFRECORD_ALLOW_UNSAFE_DURABILITY": "1",
+    }
+    address = f"/v1/explanations/{explanation_id}/notice"
+    called = [sys.executable, "-c", _LATER, address, media_type, letters.http.headers["authorization"]]
+    ran = subprocess.run(called, env=told, capture_output=True, check=False, timeout=120, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stdout == b"identical\n" + first.content
 
 
 def test_each_form_of_a_letter_is_what_it_says(letters: Any) -> None:
