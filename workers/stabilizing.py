@@ -89,7 +89,7 @@ def read_ranked(recorded: Recorded) -> Ranked:
     Beside other components' reasons there may have been room for fewer of the model's.
     """
     reasons = sorted(recorded.private["reasons"], key=lambda one: one["rank"])
-    own = tuple(one for one in reasons if one.get("component") is None)
+    own = tuple(one for one in reasons if one["contribution"] is not None)  # others' have no numbers
     if not own:
         raise EvaluationImpossible("no-reasons")
     ranking = ranking_of(recorded.loaded, len(own) if len(own) < len(reasons) else None)

@@ -133,7 +133,8 @@ def test_beside_another_components_reasons_the_model_has_room_for_fewer(
 ) -> None:
     reasons = _private(world.versions["quick"], world.versions["quick"].phi)["reasons"]
     knocked = {**reasons[0], "rank": 1, "code": "K1", "factor": "K1", "component": "rules"}
-    own = [{**one, "rank": one["rank"] + 1} for one in reasons[:2]]
+    knocked |= {"contribution": None, "share": None}
+    own = [{**one, "rank": one["rank"] + 1, "component": "score"} for one in reasons[:2]]
     request = world.request(world.explain(reasons=[knocked, *own]), kind="reason_stability")
     result = done(world, resources, request).result
     assert [one["code"] for one in result["reasons"]] == [one["code"] for one in reasons[:2]]
