@@ -161,8 +161,13 @@ class _Gathering:
         return [one for one in found if one.missing or one.out_of_range]
 
     def _changes(self) -> tuple[tuple[ChangeFact, ...], str | None]:
+        """The first verified change that can be told: to values, and not of an input that is not to be."""
         for item in self.part["counterfactuals"]["items"]:
-            if item["verified"] and all(change["to"] is not None for change in item["changes"]):
+            tellable = all(
+                change["to"] is not None and change["feature"] not in self.hidden
+                for change in item["changes"]
+            )
+            if item["verified"] and tellable:
                 changes = tuple(
                     ChangeFact(
                         change["feature"],

@@ -114,6 +114,9 @@ def test_a_sensitive_input_is_named_and_its_value_is_not(source_of: Source) -> N
     facts = facts_of(hidden, "en")
     assert facts.factors[0].label == "Income"
     assert facts.factors[0].features[0].value is None
+    shown = [TemplateNarrator().narrate(one, "en") for one in (facts_of(source, "en"), facts)]
+    assert ["21.5" in repr(one) for one in shown] == [True, False]
+    assert facts.changes == ()
 
 
 def test_a_language_without_words_is_refused(source_of: Source) -> None:
