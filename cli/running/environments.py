@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cli
@@ -23,6 +23,7 @@ _TUNING = (
     "LOG_LEVEL",
     "ALLOW_UNSAFE_DURABILITY",
 )
+_LANGUAGE_MODEL = tuple(f"LANGUAGE_MODEL_{name}" for name in ("URL", "NAME", "KEY_FILE", "TIMEOUT_MS"))
 _HOUSE = Path(cli.__file__).resolve().parent.parent
 
 
@@ -31,7 +32,7 @@ def environments(
 ) -> dict[str, dict[str, str]]:
     """Return the environment of each kind of process; the scheduler acts with the worker's rights."""
     common = plain_environment(env)
-    common |= {f"OFRECORD_{name}": env[f"OFRECORD_{name}"] for name in _TUNING if env.get(f"OFRECORD_{name}")}
+    common |= _given(env, _TUNING)
     common |= {
         "OFRECORD_LOG_ORIGIN": secrets.log_origin,
         "OFRECORD_LOG_VERIFIER_KEYS": " ".join(secrets.verifier_keys),
@@ -44,6 +45,7 @@ def environments(
         | _database(secrets, servers, SERVICE, with_keys=True)
         | keys
         | queue
+        | _given(env, _LANGUAGE_MODEL)
         | {"OFRECORD_RECEIPT_KEY_FILE": str(secrets.file("receipt-key"))},
         "worker": common | _database(secrets, servers, WORKER, with_keys=True) | keys | queue,
         "scheduler": common | _database(secrets, servers, WORKER) | queue,
@@ -56,6 +58,11 @@ def environments(
         told = sorted(name for name in variables if name.startswith("OFRECORD_"))
         write_private(folder.environment(process), "".join(f"{name}={variables[name]}\n" for name in told))
     return made
+
+
+def _given(env: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return those of our variables that the operator has set."""
+    return {variable: env[variable] for name in names if env.get(variable := f"OFRECORD_{name}")}
 
 
 def cache_folder(folder: DataFolder, env: Mapping[str, str]) -> Path:

@@ -25,6 +25,9 @@ ENV = {
     "AWS_SECRET_ACCESS_KEY": "leak",
     "OFRECORD_DATABASE_URL": "leak",
     "OFRECORD_TABLE_MEMORY_BYTES": "7",
+    "OFRECORD_LANGUAGE_MODEL_URL": "https://narrator.example/v1/chat/completions",
+    "OFRECORD_LANGUAGE_MODEL_NAME": "narrator",
+    "OFRECORD_LANGUAGE_MODEL_KEY": "leak",
 }
 SERVERS = Servers(
     admin_url="postgresql://postgres:adminpw@/ofrecord?host=%2Frun%2Fx",
@@ -66,6 +69,8 @@ def told(folder: DataFolder, secrets: Credentials) -> dict[str, dict[str, str]]:
         ("MASTER_KEY", {"api", "worker"}),
         ("KEYS_DATABASE_URL", {"api", "worker"}),
         ("BROKER", {"api", "worker", "scheduler"}),
+        ("LANGUAGE_MODEL_URL", {"api"}),
+        ("LANGUAGE_MODEL_NAME", {"api"}),
     ],
 )
 def test_who_is_told_what(told: dict[str, dict[str, str]], part: str, processes: set[str]) -> None:
