@@ -58,7 +58,7 @@ BAD_MEMBERS = {
         {"counterfactuals": {"count": 0, "required": True}},
         "/counterfactuals/required",
     ),
-    "a component": ({"components": [{"name": "scorecard"}]}, "/components"),
+    "a component": ({"components": [{"name": "scorecard", "kind": "model"}]}, "/components/0/result"),
     "a time without a zone": ({"decided": {"at": "2026-11-20T10:15:00"}}, "/decided/at"),
     "features as an array": ({"features": [1, 2]}, "/features"),
     "protected as text": ({"protected": "female"}, "/protected"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from runtime.settings import Settings
-from tests.integration.workers.conftest import FEATURES, FloatArray, _private, enumerated
+from tests.oracles.enumerated_versions import FEATURES, FloatArray, enumerated, private_part
 from workers.evaluating import evaluate
 from workers.policy import Policy
 from workers.resources import Resources, open_resources
@@ -131,7 +131,7 @@ def test_the_same_rows_are_the_same_reference(world: Any, resources: Resources) 
 def test_beside_another_components_reasons_the_model_has_room_for_fewer(
     world: Any, resources: Resources
 ) -> None:
-    reasons = _private(world.versions["quick"], world.versions["quick"].phi)["reasons"]
+    reasons = private_part(world.versions["quick"], world.versions["quick"].phi)["reasons"]
     knocked = {**reasons[0], "rank": 1, "code": "K1", "factor": "K1", "component": "rules"}
     knocked |= {"contribution": None, "share": None}
     own = [{**one, "rank": one["rank"] + 1, "component": "score"} for one in reasons[:2]]
@@ -145,7 +145,7 @@ def test_beside_another_components_reasons_the_model_has_room_for_fewer(
 def test_what_cannot_be_done_fails_by_name(world: Any, resources: Resources) -> None:
     small = world.request(world.explain(), kind="reference_comparison", reference="near_cutoff_approved")
     odd = world.request(world.explain(), kind="reference_comparison", reference="training")
-    reasons = _private(world.versions["quick"], world.versions["quick"].phi)["reasons"]
+    reasons = private_part(world.versions["quick"], world.versions["quick"].phi)["reasons"]
     swapped = [{**reasons[1], "rank": 1}, {**reasons[0], "rank": 2}, *reasons[2:]]
     none = world.request(world.explain(reasons=[]), kind="reason_stability")
     others = world.request(world.explain(reasons=swapped), kind="reason_stability")
