@@ -7,6 +7,7 @@ memory with one endless header, or holds connections open by sending nothing.
 from __future__ import annotations
 
 from asyncio import TimerHandle, Transport
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,6 +26,11 @@ class BoundedHttp(HttpToolsProtocol):
     _in_head = True
     _head_bytes = 0
     _patience: TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Never writes access lines: the server would wherever some handler hangs on its logger."""
+        super().__init__(*arguments, **named)
+        self.access_log = False  # paths and queries hold the caller's decision ids
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A head is awaited from the beginning: whoever connects has something to say."""

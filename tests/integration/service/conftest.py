@@ -27,6 +27,7 @@ from psycopg import sql
 from audit.integrate import Integrator
 from audit.note import Signer
 from audit.receipt import receipt_key_name
+from cli.connections import BoundedHttp
 from records.tokens import issue_token
 from runtime.clock import SystemClock
 from runtime.migrations import KEY_ROLES, LOGIN_ROLES, restrict_database
@@ -178,7 +179,9 @@ class Running:
 def _listening(app: FastAPI) -> Iterator[httpx.Client]:
     """Serves the application on a socket of this machine, with its lifespan."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, http=BoundedHttp, log_config=None, access_log=False, timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -59,6 +60,20 @@ def _answers(port: int, *pieces: bytes, pause: float = 0.0) -> bytes:
 
 
 POST = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+
+
+def test_no_line_says_who_asked_for_what_even_where_a_handler_waits_for_one(port: int) -> None:
+    logger, told = logging.getLogger("uvicorn.access"), list[logging.LogRecord]()
+    handler, level = logging.Handler(logging.DEBUG), logger.level
+    handler.emit = told.append  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        assert b"200 OK" in _answers(port, b"GET /?id=zq81 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    assert told == []
 
 
 def test_an_endless_header_is_cut_off(port: int) -> None:
