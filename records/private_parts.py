@@ -227,13 +227,23 @@ class NoticePart(TypedDict):
     blocked: list[str]
 
 
+class CrowdedOutPart(TypedDict):
+    """A principal reason of the model that stops a notice, where other components' reasons took its place."""
+
+    factor: str
+    sensitive: bool
+    proxy: bool
+
+
 class KeyFactorPart(TypedDict):
-    """One key factor of a consumer-report score, derived from the attribution."""
+    """One key factor of a consumer-report score, derived from the attribution; `wording` as of a reason."""
 
     code: str
     factor: str
     text: str
     contribution: float
+    wording: NotRequired[int]
+    reference_value: NotRequired[float | None]
 
 
 class PrivatePart(TypedDict):
@@ -253,3 +263,4 @@ class PrivatePart(TypedDict):
     combined: NotRequired[CombinedPart | None]
     notice: NotRequired[NoticePart | None]
     key_factors: NotRequired[list[KeyFactorPart]]
+    crowded_out: NotRequired[list[CrowdedOutPart]]

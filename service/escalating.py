@@ -45,9 +45,10 @@ def _incidents(
     explanation: Draft | Entry, part: PrivatePart, explanation_id: UUID
 ) -> Iterator[tuple[str, Draft]]:
     """The incident of each kind that the reasons ask for."""
+    principal = (*part["reasons"], *part.get("crowded_out", ()))
     blocking = {
-        "sensitive-reason": [reason["factor"] for reason in part["reasons"] if reason.get("sensitive")],
-        "proxy-reason": [reason["factor"] for reason in part["reasons"] if reason.get("proxy")],
+        "sensitive-reason": [reason["factor"] for reason in principal if reason.get("sensitive")],
+        "proxy-reason": [reason["factor"] for reason in principal if reason.get("proxy")],
     }
     for kind, factors in blocking.items():
         if factors:

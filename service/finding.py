@@ -51,7 +51,8 @@ class Finding:
     """One decision explained by one model version, reconciled and verified, but not yet on record.
 
     `decision` is the model's, `combined` that of all components; `reasons` are those of the latter.
-    `key_factors` are empty unless the model's own score is a consumer-report score.
+    `key_factors` are empty unless the model's own score is a consumer-report score; `crowded_out` are principal
+    reasons of the model at which a notice stops and for which other components' reasons left no place.
     """
 
     question: Question
@@ -65,6 +66,7 @@ class Finding:
     counterfactuals: CounterfactualSet
     warnings: tuple[WarningRow, ...]
     durations: Durations
+    crowded_out: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def conclude(
     request, decision, attribution = question.request, attributed.decision, attributed.attribution
     started = time.monotonic()
     combined = agree(loaded, request, decision)
-    reasons = reasons_of(loaded, instance, decision, attribution, combined)
+    whole = reasons_of(loaded, instance, decision, attribution, combined)
     key_factors = key_factors_of(loaded, instance, attribution, combined)
     reasoned = time.monotonic()
     counterfactuals = search(loaded, request, instance, decision, deadline)
@@ -119,16 +121,17 @@ def conclude(
         decision=decision,
         attribution=attribution,
         combined=combined,
-        reasons=reasons,
+        reasons=whole.told,
         key_factors=key_factors,
         counterfactuals=counterfactuals,
         warnings=(
             *input_warnings(loaded, instance),
-            *reason_warnings(reasons),
+            *reason_warnings((*whole.told, *whole.crowded_out)),
             *component_warnings(loaded, decision, combined),
             *protected_warnings(question.protected),
         ),
         durations=Durations(attributed.milliseconds, 1e3 * (reasoned - started), 1e3 * (searched - reasoned)),
+        crowded_out=whole.crowded_out,
     )
 
 

@@ -33,7 +33,7 @@ def notice_of(finding: Finding, now: datetime) -> NoticePart | None:
     return {
         "clock": clock.name,
         "due_at": None if clock.due_at is None else format_moment(clock.due_at),
-        "blocked": list(blocking_factors(finding.reasons)),
+        "blocked": list(blocking_factors((*finding.reasons, *finding.crowded_out))),
     }
 
 

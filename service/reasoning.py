@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from explain.attribution.base import Attribution
 from explain.components import Combined, combined_reasons
 from explain.features import Instance
@@ -12,13 +14,25 @@ from records.private_parts import KeyFactorPart
 from registry.loading import LoadedVersion
 
 
+@dataclass(frozen=True, slots=True)
+class WholeReasons:
+    """The reasons of the whole decision, and those of the model's own that they left no place for.
+
+    `crowded_out` holds only what a notice stops at: a factor stays a principal reason of the model that
+    denied, whoever else took the four places.
+    """
+
+    told: tuple[Reason, ...]
+    crowded_out: tuple[Reason, ...] = ()
+
+
 def reasons_of(
     loaded: LoadedVersion,
     instance: Instance,
     decision: Decision,
     attribution: Attribution,
     combined: Combined,
-) -> tuple[Reason, ...]:
+) -> WholeReasons:
     """The principal reasons of all components together; the model's only where it shares in the denial."""
     rules = loaded.manifest.reasons
     model: tuple[Reason, ...] = ()
@@ -37,8 +51,11 @@ def reasons_of(
             gray=combined.model.result == "gray",
         )
     if len(combined.components) == 1:  # the model alone: nothing to join
-        return model
-    return combined_reasons(combined, model, loaded.words, rules.limit)
+        return WholeReasons(model)
+    told = combined_reasons(combined, model, loaded.words, rules.limit)
+    kept = {reason.factor for reason in told if reason.contribution is not None}
+    stopping = (reason for reason in model if reason.sensitive or reason.proxy)
+    return WholeReasons(told, tuple(reason for reason in stopping if reason.factor not in kept))
 
 
 def key_factors_of(
@@ -64,6 +81,13 @@ def key_factors_of(
         words=loaded.words,
     )
     return tuple(
-        {"code": one.code, "factor": one.factor, "text": one.text, "contribution": one.contribution}
+        {
+            "code": one.code,
+            "factor": one.factor,
+            "text": one.text,
+            "contribution": one.contribution,
+            "wording": one.wording,
+            "reference_value": one.reference_value,
+        }
         for one in found
     )

@@ -47,7 +47,7 @@ def clear_body(finding: Finding, notice: NoticePart | None) -> dict[str, JsonVal
     `model_outcome` without components, `action` where none was sent, the clock where no notice is owed.
     """
     loaded, combined, request = finding.loaded, finding.combined, finding.question.request
-    catalogue, blocked = loaded.catalogue, blocking_factors(finding.reasons)
+    catalogue, blocked = loaded.catalogue, blocking_factors((*finding.reasons, *finding.crowded_out))
     body: dict[str, JsonValue] = {
         "model": loaded.model_name,
         "version": loaded.version,
@@ -94,6 +94,11 @@ def private_part(finding: Finding, notice: NoticePart | None) -> PrivatePart:
         "combined": combined_part(finding.combined) if request.components else None,
         "notice": notice,
     }
+    if finding.crowded_out:
+        part["crowded_out"] = [
+            {"factor": one.factor, "sensitive": one.sensitive, "proxy": one.proxy}
+            for one in finding.crowded_out
+        ]
     if finding.key_factors:
         part["key_factors"] = list(finding.key_factors)
     return part

@@ -13,6 +13,14 @@ import yaml
 from explain.errors import ExplainError
 from schemas.answer import Explanation
 from service import explaining
+from tests.integration.service.combined_systems import (
+    FACTORS,
+    JUDGED,
+    adverse_factors,
+    combined_loans,
+    component,
+    model,
+)
 
 NOTICE = {"creditor": "Bank", "address": "1 Main Street", "agency": "CFPB, Washington"}
 
@@ -126,6 +134,36 @@ def test_nothing_stops_the_notice_of_plain_reasons(running: Any) -> None:
     answer = running.explain(running.request()).json()
     assert answer["notice"] == {"clock": "unknown", "due_at": None, "blocked": []}
     assert _incidents(running, answer) == []
+
+
+def test_a_principal_factor_that_others_left_no_place_for_stops_the_notice_too(
+    running: Any, upload: Any
+) -> None:
+    combining = combined_loans(running, upload)
+    plain = combining.explain(combining.declined, model("failed"))
+    first, second, third, *_ = adverse_factors(plain)
+    crowd = [component("eligibility", "knockout", "failed", "K01", "K02"), model("failed"), JUDGED]
+    factors = [{"name": name, "features": features} for name, features in FACTORS.items()]
+    marks: dict[str, dict[str, object]] = {FACTORS[second][0]: {"sensitive": True}}
+    marks[FACTORS[third][0]] = {"proxy_for": ["race"]}
+    catalogue = {"name": "loans-en", "version": "1"}
+    _serve(running, _manifest(upload, "crowded", marks, factors=factors, catalogue=catalogue, notice=NOTICE))
+    request = combining.request(combining.declined, *crowd)
+    answer = running.explain(request, "crowded").json()
+    Explanation.model_validate(answer)
+    assert [reason["factor"] for reason in answer["reasons"]] == ["K01", "K02", first, "J01"]
+    assert answer["notice"]["blocked"] == [second, third]
+    assert {"sensitive_reason", "proxy_reason"} <= {warning["code"] for warning in answer["warnings"]}
+    raised = {one.entry.body["kind"]: one for one in _incidents(running, answer)}
+    assert set(raised) == {"sensitive-reason", "proxy-reason"}
+    for kind, factor in (("sensitive-reason", second), ("proxy-reason", third)):
+        private = orjson.loads(running.services.log.open(raised[kind]))
+        assert private["factors"] == [factor]
+    refused = running.http.get(f"/v1/explanations/{answer['explanation_id']}/notice")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/notice-blocked")
+    aside = [crowd[0], model("not_used"), JUDGED]
+    unused = running.explain(combining.request(combining.declined, *aside), "crowded").json()
+    assert (unused["notice"]["blocked"], _incidents(running, unused)) == ([], [])
 
 
 def test_a_notice_is_owed_where_lenders_live(running: Any, upload: Any) -> None:
