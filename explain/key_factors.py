@@ -12,7 +12,7 @@ from explain.attribution.base import Attribution
 from explain.catalogue import ReasonCatalogue
 from explain.features import FeatureSpace, Instance
 from explain.outcome import OutcomeRule
-from explain.reasons import Factor, members_of, rank_factors, word_factor
+from explain.reasons import Factor, members_of, rank_factors, reference_value, word_factor
 from explain.reference import Reference
 
 MOST = 4
@@ -20,12 +20,14 @@ MOST = 4
 
 @dataclass(frozen=True, slots=True)
 class KeyFactor:
-    """One factor that affected the score adversely; `contribution` as for a principal reason."""
+    """One factor that affected the score adversely; its fields as of a principal reason."""
 
     code: str
     factor: str
     text: str
     contribution: float
+    wording: int = 0
+    reference_value: float | None = None
 
 
 def key_factors(
@@ -50,6 +52,8 @@ def key_factors(
     found = []
     for one in shown:
         factor = factors[one.at]
-        worded = word_factor(factor, members[one.at], instance, reference, space=space, words=words)
-        found.append(KeyFactor(worded.code, factor.name, worded.text, one.adverse * rule.adverse_sign()))
+        group, contribution = members[one.at], one.adverse * rule.adverse_sign()
+        worded = word_factor(factor, group, instance, reference, space=space, words=words)
+        mean = reference_value(group, space, reference)
+        found.append(KeyFactor(worded.code, factor.name, worded.text, contribution, worded.wording, mean))
     return tuple(found)

@@ -134,7 +134,7 @@ def principal_reasons(  # noqa: PLR0913  everything that a reason depends on
                 text=worded.text,
                 contribution=one.adverse * rule.adverse_sign(),
                 share=one.share,
-                reference_value=_mean(group[0], space, reference) if len(group) == 1 else None,
+                reference_value=reference_value(group, space, reference),
                 observed=observed,
                 near_tie=one.near_tie,
                 sensitive=factor.sensitive or any(space.features[at].sensitive for at in group),
@@ -210,6 +210,11 @@ def word_factor(
     values = {space.features[at].name: instance.values[at] for at in group}
     means = {space.features[at].name: _mean(at, space, reference) for at in group}
     return word(known, values, means, words, words.default_language)
+
+
+def reference_value(group: Sequence[int], space: FeatureSpace, reference: Reference) -> float | None:
+    """Return the mean of the reference for a factor of one numeric feature, otherwise None."""
+    return _mean(group[0], space, reference) if len(group) == 1 else None
 
 
 def _near_tie(sizes: Sequence[float], place: int) -> bool:
