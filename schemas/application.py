@@ -29,7 +29,7 @@ class Decided(Wire):
         default=None, description="the outcome, in the manifest's words"
     )
     score: Number | None = Field(default=None, description="the score")
-    at: Moment | None = Field(default=None, description="when it was decided")
+    at: Moment | None = Field(default=None, description="when it was decided; not in the future")
 
 
 class Applicant(Wire):
@@ -82,7 +82,10 @@ class ConsumerReport(Wire):
 class Application(Wire):
     """What happened to the application: for the clocks of its notice and for what the notice must say."""
 
-    completed_at: Moment | None = Field(default=None, description="when the application was complete")
+    completed_at: Moment | None = Field(
+        default=None,
+        description="when the application was complete; not after the decision, not in the future",
+    )
     action: ApplicationAction | None = Field(default=None, description="the action taken on it")
     requested: Line | None = Field(default=None, description="the credit that was asked for, in words")
     counteroffer: Line | None = Field(

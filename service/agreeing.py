@@ -6,6 +6,9 @@ was refused before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
 from explain.components import Combined, Component, GivenReason, combine
 from explain.outcome import Decision
 from registry.loading import LoadedVersion
@@ -17,6 +20,8 @@ from service.strict_json import Flaw, escape
 # A decided score is often sent rounded: it counts as reproduced within half of its last decimal place, at
 # most this.
 _COARSEST_ROUNDING = 0.005
+
+SKEW = timedelta(minutes=1)  # how far one clock may be ahead of another
 
 
 def agree(loaded: LoadedVersion, request: ExplanationRequest, decision: Decision) -> Combined:
@@ -49,6 +54,33 @@ def check_decided(decided: Decided, decision: Decision, combined: Combined) -> N
         allowed = max(1e-6 * max(1.0, abs(decision.score)), min(rounding, _COARSEST_ROUNDING))
         if abs(decided.score - decision.score) > allowed * (1 + 1e-9):
             raise DecisionMismatch("The model version does not reproduce the score that was sent.")
+
+
+def check_times(request: ExplanationRequest, now: datetime) -> None:
+    """Refuses what has not happened yet, and an application that was complete only after its decision.
+
+    The notice is due so many days after these times: a wrong one would hide for years that it is overdue.
+    """
+    flaws = tuple(_time_flaws(request, now))
+    if flaws:
+        raise InvalidInput(flaws)
+
+
+def _time_flaws(request: ExplanationRequest, now: datetime) -> Iterator[Flaw]:
+    decided_at = None if request.decided is None else request.decided.at
+    if decided_at is not None and decided_at - now > SKEW:
+        yield Flaw("/decided/at", "must not be in the future")
+    if request.application is None:
+        return
+    completed_at = request.application.completed_at
+    if completed_at is not None and completed_at - now > SKEW:
+        yield Flaw("/application/completed_at", "must not be in the future")
+    elif completed_at is not None and decided_at is not None and completed_at - decided_at > SKEW:
+        yield Flaw("/application/completed_at", "must not be after the decision")
+    for at, report in enumerate(request.application.consumer_reports):
+        if report.score is not None and report.score.created_at - now > SKEW:
+            pointer = f"/application/consumer_reports/{at}/score/created_at"
+            yield Flaw(pointer, "must not be in the future")
 
 
 def _component(one: DecisionComponent) -> Component:

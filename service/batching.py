@@ -22,6 +22,7 @@ from explain.features import Instance
 from records.reaching import RecordsUnavailable
 from registry.loading import LoadedVersion
 from runtime.metrics import EXPLANATIONS
+from service.agreeing import check_times
 from service.bodies import json_bytes
 from service.context import Services
 from service.errors import BatchTooLarge, InvalidInput, StillCommitting
@@ -177,6 +178,7 @@ def _read(batch: Batch, row: _Row, versions: dict[str | None, LoadedVersion]) ->
     if first is not None:
         row.became = first_answer(first, question)
         return
+    check_times(question.request, batch.services.clock.now())
     wanted = question.request.version
     if wanted not in versions:
         versions[wanted] = batch.services.versions.get(batch.model, wanted)

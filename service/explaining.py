@@ -22,6 +22,7 @@ from registry.loading import LoadedVersion
 from runtime.metrics import STAGE_SECONDS
 from schemas.base import JsonScalar, Wire, format_moment
 from schemas.explanation import ExplanationRequest, InputName
+from service.agreeing import check_times
 from service.bodies import validated
 from service.committing import commit, outcome
 from service.context import Services
@@ -133,6 +134,7 @@ def _prepare(services: Services, question: Question, actor: str, deadline: Deadl
     first = recorded(services, idempotency)
     if first is not None:
         return first
+    check_times(question.request, services.clock.now())
     loaded = services.versions.get(question.model, question.request.version)
     with withholding(loaded, question, actor):
         finding = find(loaded, question, searching(deadline))

@@ -51,8 +51,8 @@ class Finding:
     """One decision explained by one model version, reconciled and verified, but not yet on record.
 
     `decision` is the model's, `combined` that of all components; `reasons` are those of the latter.
-    `key_factors` are empty unless the model's own score is a consumer-report score; `crowded_out` are principal
-    reasons of the model at which a notice stops and for which other components' reasons left no place.
+    `key_factors` are empty unless the model's own score is a consumer-report score; `crowded_out` are the
+    model's principal reasons at which a notice stops and for which other components' reasons left no place.
     """
 
     question: Question

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from audit.canonical import JsonValue, canonical
@@ -22,6 +22,7 @@ from reports.letters.errors import LetterBlocked, LetterNotDue
 from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS, NOTICES_OVERDUE
 from schemas.base import format_moment
 from schemas.notice import NoticeResponse, NoticeSent
+from service.agreeing import SKEW
 from service.committing import commit
 from service.context import Services
 from service.errors import InvalidInput, NoticeConflict, NoticeStepRefused
@@ -29,8 +30,6 @@ from service.explaining import PATIENCE_SECONDS
 from service.letter_sources import Decrypted, decrypt
 from service.record import JsonObject
 from service.strict_json import Flaw
-
-SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -98,6 +99,60 @@ def test_what_cannot_be_is_named_and_nothing_is_stored(
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-input"), refused.text
     assert pointer in [flaw["pointer"] for flaw in refused.json()["errors"]]
     assert combining.running.entries() == before
+
+
+SCORE: Sent = {"value": 600, "range": [300, 850], "source": "Bureau"}
+AGENCY: Sent = {"name": "Bureau", "address": "1 Main Street", "telephone": "+1 800 555 0100"}
+
+
+def _at(**ago: float) -> str:
+    return (datetime.now(UTC) - timedelta(**ago)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"decided": {"at": "2099-01-01T00:00:00Z"}}, "/decided/at"),
+        ({"decided": {"at": _at(minutes=-30)}}, "/decided/at"),
+        ({"application": {"completed_at": "2099-01-01T00:00:00Z"}}, "/application/completed_at"),
+        ({"application": {"completed_at": "9999-12-31T23:59:59Z"}}, "/application/completed_at"),
+        (
+            {"decided": {"at": _at(days=3)}, "application": {"completed_at": _at(days=2)}},
+            "/application/completed_at",
+        ),
+        (
+            {
+                "application": {
+                    "consumer_reports": [
+                        {"agency": AGENCY},
+                        {"agency": AGENCY, "score": {**SCORE, "created_at": _at(days=-2)}},
+                    ]
+                }
+            },
+            "/application/consumer_reports/1/score/created_at",
+        ),
+    ],
+)
+def test_a_time_that_cannot_be_is_named_and_starts_no_clock(
+    combining: Combining, changes: Sent, pointer: str
+) -> None:
+    before = combining.running.entries()
+    request = combining.request(combining.declined, **changes)
+    alone = combining.running.explain(request, "combined")
+    body = {"decisions": [request]}
+    sent = combining.running.http.post("/v1/models/combined/explanations/batch", json=body)
+    (answer,) = sent.json()["answers"]
+    for status, problem in ((alone.status_code, alone.json()), (answer["status"], answer["problem"])):
+        assert (status, problem["type"]) == (422, "/problems/invalid-input")
+        assert [flaw["pointer"] for flaw in problem["errors"]] == [pointer]
+    assert combining.running.entries() == before
+
+
+def test_clocks_may_differ_by_a_minute(combining: Combining) -> None:
+    ahead = {"decided": {"at": _at(seconds=-30)}, "application": {"completed_at": _at(seconds=-40)}}
+    assert combining.explain(combining.declined, **ahead)["notice"]["clock"] == "completed_application"
+    apart = {"decided": {"at": _at(days=1)}, "application": {"completed_at": _at(days=1, seconds=-50)}}
+    assert combining.explain(combining.declined, **apart)["notice"]["clock"] == "completed_application"
 
 
 def test_a_retry_has_the_first_answer_and_other_components_are_another_question(
