@@ -24,6 +24,7 @@ def contradictions(manifest: ManifestSections) -> tuple[Finding, ...]:
         *_protected(manifest),
         *_proxies(manifest),
         *_words(manifest),
+        *_disclosed_score(manifest),
     )
 
 
@@ -197,3 +198,20 @@ def _words(manifest: ManifestSections) -> Iterator[Finding]:
         counted += factor.inquiries
         if factor.inquiries and counted > 1:
             yield (*at, "inquiries"), "is for one factor at most"
+
+
+def _disclosed_score(manifest: ManifestSections) -> Iterator[Finding]:
+    """A score is disclosed with the range of possible ones: one that this model's scores can have."""
+    declared = None if manifest.notice is None else manifest.notice.consumer_report_score
+    if declared is None:
+        return
+    outcome, at = manifest.outcome, ("notice", "consumer_report_score")
+    least, greatest = declared.range
+    if outcome.classes is not None:
+        yield at, "is not for several classes: none of their margins is a score of its own"
+    elif least >= greatest:
+        yield (*at, "range"), "must be ordered: least, greatest"
+    elif outcome.score in PROBABILITIES and not 0 <= least < greatest <= 1:
+        yield (*at, "range"), "must lie between 0 and 1: the model's score is a probability"
+    elif outcome.threshold is not None and not least <= outcome.threshold <= greatest:
+        yield (*at, "range"), "must contain the threshold: the model's score can lie on both sides of it"

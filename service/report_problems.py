@@ -10,11 +10,13 @@ from reports.rendering import errors as rendering
 from reports.requirements import errors as requirements
 from service.problem_kinds import INTERNAL, Kind
 
+BLOCKED = Kind("notice-blocked", 409, "Compliance has to look before a notice is made")
 LANGUAGE_UNKNOWN = Kind("language-unknown", 422, "There are no words in this language")
 
 ROWS: Mapping[type[Exception], Kind] = {
     letters.LetterNotDue: Kind("notice-not-due", 409, "No such notice is due"),
-    letters.LetterBlocked: Kind("notice-blocked", 409, "Compliance has to look before a notice is made"),
+    letters.LetterBlocked: BLOCKED,
+    letters.ScoreOutOfRange: BLOCKED,
     letters.LanguageUnknown: LANGUAGE_UNKNOWN,
     letters.SourceMixed: INTERNAL,
     letters.WordingMalformed: INTERNAL,

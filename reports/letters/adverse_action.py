@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from records.private_parts import CreditScorePart, ReasonPart
-from reports.letters.consumer_reports import consumer_reports, own_score, report_blocks
+from reports.letters.consumer_reports import blocking_key_factors, consumer_reports, own_score, report_blocks
 from reports.letters.draft import Draft
 from reports.letters.errors import LetterBlocked, LetterNotDue
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
@@ -26,15 +26,19 @@ def notice_of(draft: Draft) -> Notice:
     """
     manifest, action = draft.source.manifest, draft.application.get("action")
     if manifest.profile != "lending":
-        raise LetterNotDue(f"an adverse-action notice is for lending, not for the profile {manifest.profile}")
+        raise LetterNotDue(
+            f"a notice of adverse action is for lending, not for the profile {manifest.profile}; "
+            "the letter that explains this decision is template=explanation"
+        )
     if draft.favourable:
-        raise LetterNotDue("the decision is favourable")
+        raise LetterNotDue("the decision is favourable; the letter that explains it is template=explanation")
     if action in NOT_ADVERSE:
         raise LetterNotDue(f"the action on the application is {action}")
     if manifest.notice is None:
         raise LetterNotDue("the manifest has no notice section: it names no creditor and no agency")
     reasons = draft.part["reasons"]
     blocked = [reason["factor"] for reason in reasons if reason.get("sensitive") or reason.get("proxy")]
+    blocked += blocking_key_factors(draft, manifest.notice)
     recorded = (draft.part.get("notice") or {"blocked": []})["blocked"]
     if blocked or recorded or not reasons:
         raise LetterBlocked(dict.fromkeys((*blocked, *recorded)))
@@ -60,9 +64,9 @@ def cited(draft: Draft, notice: Notice) -> tuple[str, ...]:
         "reg-b-9-a-2",
         "reg-b-9-b-1",
         "reg-b-9-b-2",
-        *(("reg-b-9-a-1-iv",) if action_of(draft) == "counteroffer" else ()),
-        *(("reg-b-9-cmt-a-1-4",) if action_of(draft) == "incompleteness" else ()),
-        *(("fcra-615-a",) if reports or scored else ()),
+        *(("reg-b-9-a-1-iv", "reg-b-9-cmt-a-1-6") if _offers(draft) else ()),
+        *(("reg-b-9-cmt-a-1-3", "reg-b-9-cmt-a-1-4") if action_of(draft) == "incompleteness" else ()),
+        *(("fcra-615-a",) if reports else ()),
         *(("fcra-609-f",) if scored else ()),
     )
 
@@ -103,20 +107,27 @@ def _subject(draft: Draft) -> Facts:
 def _action(draft: Draft) -> Iterable[Block]:
     action, offered = action_of(draft), draft.application.get("counteroffer")
     if action == "counteroffer" and not offered:
+        # Without its terms the letter makes no offer that could be accepted: it denies outright.
         yield Paragraph(draft.say("action_counteroffer_untold"))
     else:
         yield Paragraph(draft.say(f"action_{action}"))
     if offered:
         yield Listing((one_line(offered),))
-    if action == "counteroffer":
+    if _offers(draft):
         yield Paragraph(draft.say("counteroffer_acceptance"))
+
+
+def _offers(draft: Draft) -> bool:
+    """Whether the letter itself makes an offer: form C-4, the offer and the denial in one."""
+    return action_of(draft) == "counteroffer" and bool(draft.application.get("counteroffer"))
 
 
 def _reasons(draft: Draft) -> Iterable[Block]:
     reasons = draft.part["reasons"]
     yield Paragraph(draft.say("reason_intro" if len(reasons) == 1 else "reasons_intro"))
     yield Listing(tuple(_reason(draft, reason) for reason in reasons), numbered=True)
-    yield Paragraph(draft.say("reason_codes", codes=", ".join(reason["code"] for reason in reasons)))
+    coded = "reason_code" if len(reasons) == 1 else "reason_codes"
+    yield Paragraph(draft.say(coded, codes=", ".join(reason["code"] for reason in reasons)))
     yield Paragraph(draft.say("reasons_specific"))
 
 

@@ -13,7 +13,7 @@ from explain.errors import ReasonUnmapped
 from explain.wording import text_of
 from records.private_parts import ConsumerReportPart, CreditScorePart, KeyFactorPart
 from reports.letters.draft import Draft
-from reports.letters.errors import LanguageUnknown
+from reports.letters.errors import LanguageUnknown, ScoreOutOfRange
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
 from reports.letters.phrases import Phrases
 from reports.letters.plain import one_line
@@ -24,11 +24,16 @@ MOST_KEY_FACTORS = 4
 
 
 def own_score(draft: Draft, notice: Notice) -> CreditScorePart | None:
-    """Return the model's own score as one that is disclosed; None where it is no consumer-report score."""
+    """Return the model's own score as one that is disclosed; None where it is no consumer-report score.
+
+    Raises ScoreOutOfRange.
+    """
     declared, part = notice.consumer_report_score, draft.part
     if declared is None or draft.model_unused:
         return None
     least, greatest = declared.range
+    if not least <= part["decision"]["score"] <= greatest:
+        raise ScoreOutOfRange
     factors = part.get("key_factors") or []
     counting = {one.name for one in draft.source.manifest.factors if one.inquiries}
     fifth = [one for one in factors[MOST_KEY_FACTORS:] if one["factor"] in counting][:1]
@@ -41,6 +46,16 @@ def own_score(draft: Draft, notice: Notice) -> CreditScorePart | None:
         "key_factors": [_key_factor(draft, one) for one in factors[:MOST_KEY_FACTORS]],
         "inquiries": _key_factor(draft, fifth[0]) if fifth else None,
     }
+
+
+def blocking_key_factors(draft: Draft, notice: Notice) -> tuple[str, ...]:
+    """Return the key factors that compliance has to see before they are told: sensitive ones and proxies."""
+    if notice.consumer_report_score is None or draft.model_unused:
+        return ()
+    delicate = {name for name, one in draft.features.items() if one.sensitive or one.proxy_for}
+    declared = draft.source.manifest.factors
+    stopping = {one.name for one in declared if not delicate.isdisjoint(one.features)}
+    return tuple(one["factor"] for one in draft.part.get("key_factors") or [] if one["factor"] in stopping)
 
 
 def consumer_reports(draft: Draft, own: CreditScorePart | None) -> Iterable[Section]:
@@ -97,14 +112,24 @@ def _key_factor(draft: Draft, factor: KeyFactorPart) -> str:
     words, part = draft.source.words, draft.part
     if draft.language == words.default_language:
         return factor["text"]
-    wordings = words.factors[factor["factor"]].wordings if factor["factor"] in words.factors else ()
-    found = [at for at, wording in enumerate(wordings) if wording.code == factor["code"]]
     members = {
         name for one in draft.source.manifest.factors if one.name == factor["factor"] for name in one.features
     }
     values = {row["name"]: row["value"] for row in part["features"] if row["name"] in members}
-    wording = found[0] if len(found) == 1 else -1  # which of several it was is not on record
+    means = dict.fromkeys(values, factor.get("reference_value"))
     try:
-        return text_of(words, factor["factor"], wording, values, {}, language=draft.language)
+        found = text_of(
+            words, factor["factor"], _wording(draft, factor), values, means, language=draft.language
+        )
     except ReasonUnmapped as fault:
         raise LanguageUnknown(draft.language, (words.default_language,)) from fault
+    return one_line(found)
+
+
+def _wording(draft: Draft, factor: KeyFactorPart) -> int:
+    """The place of a key factor's wording; in a record that does not name it the only one with its code."""
+    if "wording" in factor:
+        return factor["wording"]
+    known = draft.source.words.factors.get(factor["factor"])
+    places = [at for at, one in enumerate(known.wordings) if one.code == factor["code"]] if known else []
+    return places[0] if len(places) == 1 else -1  # of several it is open which one it was

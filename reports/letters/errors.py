@@ -3,6 +3,7 @@
 LetterError
 ├── LetterNotDue     nothing adverse was decided, or this kind of letter is not for such a decision
 ├── LetterBlocked    compliance has to look first
+├── ScoreOutOfRange  a score cannot be disclosed with the range that is declared for it
 ├── LanguageUnknown  the letter or the reasons are not worded in this language
 ├── SourceMixed      the catalogue or the manifest is not the one that the record names
 └── WordingMalformed the wording files contradict each other
@@ -35,6 +36,16 @@ class LetterBlocked(LetterError):
             f"the principal reasons include {named}: a notice needs compliance first"
             if named
             else "no principal reason is on record, and a notice without one would say nothing"
+        )
+
+
+class ScoreOutOfRange(LetterError):
+    """The model's own score lies outside its declared range: told under that range it would be false."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the model's score lies outside the range that the manifest declares for it: "
+            "it cannot be disclosed as a credit score, and a notice without it would not be complete"
         )
 
 

@@ -16,7 +16,7 @@ from reports.letters.inputs import input_blocks
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
 from reports.letters.plain import lines, one_line
 
-CITED = ("gdpr-15", "gdpr-22", "cjeu-c-203-22", "ai-act-86")
+CITED = ("gdpr-15", "gdpr-16", "gdpr-22", "gdpr-77", "gdpr-79", "cjeu-c-203-22", "ai-act-86")
 RIGHTS = ("right_contest", "right_review", "right_correction", "right_access", "right_complaint")
 DIRECTIONS: tuple[Direction, Direction] = ("adverse", "favourable")
 

@@ -18,9 +18,9 @@ from schemas.base import format_moment
 def write_letter(source: LetterSource, template: TemplateName, language: str) -> Letter:
     """Write one letter; nothing in it comes from a clock or from chance.
 
-    Raises LetterNotDue and LetterBlocked where an adverse-action notice is not to be written, LanguageUnknown
-    where the letter or the catalogue has no words in this language, SourceMixed where the source does not
-    belong together.
+    Raises LetterNotDue, LetterBlocked and ScoreOutOfRange where an adverse-action notice is not to be
+    written, LanguageUnknown where the letter or the catalogue has no words in this language, SourceMixed
+    where the source does not belong together.
     """
     draft = _draft(source, template, language)
     if template == "explanation":

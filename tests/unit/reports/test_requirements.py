@@ -27,7 +27,19 @@ BEGINS = {
 }
 IN_FORCE = (
     *("reg-b-9-b-2", "reg-b-9-cmt-b-2-5", "reg-b-12-b", "reg-b-appendix-c", "fcra-609-f", "fcra-615-a"),
-    *("gdpr-13", "gdpr-14", "gdpr-15", "gdpr-17", "gdpr-22", "cjeu-c-203-22", "cjeu-c-634-21", "nyc-ll144"),
+    *(
+        "gdpr-13",
+        "gdpr-14",
+        "gdpr-15",
+        "gdpr-16",
+        "gdpr-17",
+        "gdpr-22",
+        "gdpr-77",
+        "gdpr-79",
+        "cjeu-c-203-22",
+        "cjeu-c-634-21",
+        "nyc-ll144",
+    ),
     *("45-cfr-170-315-b-11", "45-cfr-164-312-b", "21-cfr-11-10-e", "29-cfr-1607-4-d"),
 )
 

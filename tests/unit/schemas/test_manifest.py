@@ -246,3 +246,43 @@ def test_a_gray_band_is_around_a_threshold() -> None:
     }
     document["reference"] = {"kind": "all_applicants"}
     assert list(errors_of(document)) == ["/outcome/gray_band"]
+
+
+SCORE_RANGE = "/notice/consumer_report_score/range"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given", "detail"),
+    [
+        ({}, [300, 850], "must lie between 0 and 1: the model's score is a probability"),
+        ({}, [0, 1000], "must lie between 0 and 1: the model's score is a probability"),
+        ({}, [0.5, 1], "must contain the threshold: the model's score can lie on both sides of it"),
+        ({}, [1, 0], "must be ordered: least, greatest"),
+        (
+            {"score": "value", "threshold": 900, "direction": "low_is_adverse"},
+            [300, 850],
+            "must contain the threshold: the model's score can lie on both sides of it",
+        ),
+    ],
+)
+def test_a_disclosed_score_has_a_range_that_the_models_scores_can_have(
+    outcome: dict[str, Any], given: list[float], detail: str
+) -> None:
+    """A probability under "scores range from 300 to 850" would be a false disclosure (FCRA 609(f)(1)(B))."""
+    assert errors_of(_disclosing(outcome, given)) == {SCORE_RANGE: detail}
+
+
+def test_a_range_that_the_models_scores_have_may_be_disclosed() -> None:
+    points = {"score": "value", "threshold": 620, "direction": "low_is_adverse"}
+    for outcome, given in (({}, [0, 1]), (points, [300, 850])):
+        score = Manifest.model_validate(_disclosing(outcome, given)).notice
+        assert score is not None
+        assert score.consumer_report_score is not None
+
+
+def _disclosing(outcome: dict[str, Any], given: list[float]) -> dict[str, Any]:
+    document = copy.deepcopy(EXAMPLE)
+    document["outcome"] |= outcome
+    document["reference"] |= {"band": 0.05}
+    document["notice"]["consumer_report_score"] = {"range": given, "source": "Example Savings Bank"}
+    return document

@@ -153,7 +153,8 @@ def test_an_incomplete_application_is_told_what_was_missing() -> None:
     )
     assert _listed(letter, REASONS) == ("Credit application incomplete (missing: tax return for 2025)",)
     assert "Your application was incomplete" in text_of(letter)
-    assert "reg-b-9-cmt-a-1-4" in [rule.requirement_id for rule in letter.citations]
+    cited = {rule.requirement_id for rule in letter.citations}
+    assert {"reg-b-9-cmt-a-1-3", "reg-b-9-cmt-a-1-4"} <= cited
 
 
 def test_a_counteroffer_says_what_is_offered_and_that_not_accepting_counts_as_denial() -> None:
@@ -168,8 +169,22 @@ def test_a_counteroffer_says_what_is_offered_and_that_not_accepting_counts_as_de
 
 
 def test_a_counteroffer_without_recorded_terms_invents_none() -> None:
-    """The letter says that the terms are not in it."""
-    assert "They are not set out in this letter" in text_of(_acted("counteroffer"))
+    """What holds no offer is no form C-4: it denies outright and asks nobody to accept anything."""
+    letter = _acted("counteroffer")
+    lines = section_lines(section(letter, "Action taken"))[1:]
+    assert len(lines) == 1
+    assert "Your request for credit on those terms has been denied." in lines[0]
+    assert "They are not set out in this letter" in lines[0]
+    assert "accept" not in lines[0]
+    assert not {"reg-b-9-a-1-iv", "reg-b-9-cmt-a-1-6"} & {rule.requirement_id for rule in letter.citations}
+
+
+def test_one_reason_has_one_code() -> None:
+    """No order is spoken of where there is none."""
+    one = _written({"reasons": [records.reason(1, "income")]})
+    assert "Reason code: R05" in text_of(one)
+    assert "in the same order" not in text_of(one)
+    assert "Reason codes, in the same order: R07, R05" in text_of(_written({}))
 
 
 @pytest.mark.parametrize(

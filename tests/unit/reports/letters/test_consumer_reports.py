@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from explain.catalogue import Wording
 from records.private_parts import KeyFactorPart
-from reports.letters.errors import LanguageUnknown
+from reports.letters.errors import LanguageUnknown, LetterBlocked, ScoreOutOfRange
 from reports.letters.letter import Facts, Letter, Listing, Paragraph
 from reports.letters.writing import write_letter
 from schemas.manifest import Manifest
 from tests.oracles import records
+from tests.oracles.lending_terms import words as terms_words
 from tests.oracles.letters import lines_of, section, section_lines, text_of
 
 REPORT = (
@@ -181,6 +184,63 @@ def test_derived_key_factors_are_worded_in_the_letters_language() -> None:
     unknown = _key("debt_to_income", "R99", "Something else")
     with pytest.raises(LanguageUnknown):
         write_letter(records.source({"key_factors": [unknown]}, terms=_scored()), "adverse_action", "es")
+
+
+def test_of_several_wordings_with_one_code_the_recorded_one_is_taken() -> None:
+    """Two wordings of one code differ in their texts: the place is on record, and the mean with it."""
+    words = terms_words()
+    income = words.factors["income"]
+    both = (
+        Wording("R05", {"en": "No income", "es": "Sin ingresos"}),
+        Wording(
+            "R05", {"en": "Income below {income.reference}", "es": "Ingresos inferiores a {income.reference}"}
+        ),
+    )
+    words = replace(words, factors={**words.factors, "income": replace(income, wordings=both)})
+    named = _key("income", "R05", "Income below 5,200 USD") | {"wording": 1, "reference_value": 5200.0}
+    reasons = [records.reason(1, "debt_to_income")]
+
+    def written(factor: Any) -> Letter:
+        stated = {"key_factors": [factor], "reasons": reasons}
+        return write_letter(records.source(stated, terms=_scored(), words=words), "adverse_action", "es")
+
+    assert "Ingresos inferiores a 5.200 USD" in section_lines(
+        section(written(named), "Su puntaje de crédito")
+    )
+    with pytest.raises(LanguageUnknown):  # a record of before: which of the two it was is not known
+        written(_key("income", "R05", "Income below 5,200 USD"))
+
+
+def test_a_score_outside_its_declared_range_is_not_told_of() -> None:
+    """Under "scores range from 0 to 1" it would say something false; without it the notice would lack it."""
+    decision = records.part()["decision"] | {"score": 1.5}
+    with pytest.raises(ScoreOutOfRange):
+        write_letter(records.source({"decision": decision}, terms=_scored()), "adverse_action", "en")
+    for inside in (0.0, 1.0):
+        decision = records.part()["decision"] | {"score": inside}
+        letter = write_letter(records.source({"decision": decision}, terms=_scored()), "adverse_action", "en")
+        assert SCORE_HEADING in text_of(letter)
+
+
+def test_a_sensitive_key_factor_stops_a_notice_too() -> None:
+    """A fixed rule denied, so it is no principal reason; compliance has to see it all the same (R3)."""
+    stated = {
+        "key_factors": [_key("age", "R90", "Age of applicant")],
+        "reasons": [records.given_reason(1, "K01", "rule", "Bankruptcy within the last two years")],
+        "combined": records.combined("decline", ("rule", "knockout", "failed"), ("model", "model", "passed")),
+    }
+    with pytest.raises(LetterBlocked) as caught:
+        write_letter(records.source(stated, terms=_scored()), "adverse_action", "en")
+    assert caught.value.factors == ("age",)
+    assert write_letter(records.source(stated), "adverse_action", "en").data["own_score"] is None
+
+
+def test_without_an_agency_the_duty_to_name_one_is_not_cited() -> None:
+    """FCRA 615(a) is cited by a letter that names the agency; a score of the model's own is 609(f)."""
+    letter = write_letter(records.source({}, terms=_scored()), "adverse_action", "en")
+    cited = {rule.requirement_id for rule in letter.citations}
+    assert "fcra-609-f" in cited
+    assert "fcra-615-a" not in cited
 
 
 def test_a_spanish_notice_carries_the_prescribed_words_in_english_too() -> None:

@@ -13,7 +13,7 @@ from reports.letters.source import LetterSource
 from reports.letters.writing import write_letter
 from schemas.manifest import Manifest
 from tests.oracles import records
-from tests.oracles.letters import section, section_lines, text_of
+from tests.oracles.letters import lines_of, section, section_lines, text_of
 
 VARIATION = "What would have changed the result"
 DATA = "Which data were used"
@@ -133,7 +133,7 @@ def test_missing_and_unusual_data_are_pointed_out() -> None:
     lines = section_lines(section(_letter({"features": features, "warnings": warnings}), DATA))
     assert "Monthly income: no value (source: the application form)" in lines
     assert "Debt ratio: 140.0%, outside the usual range from 0 to 100 (source: not stated)" in lines
-    assert any(line.startswith("Missing, because no value was given: Monthly income.") for line in lines)
+    assert any(line.startswith("No value was given for: Monthly income.") for line in lines)
     assert any(line.startswith("Outside the range that is usual: Debt ratio.") for line in lines)
 
 
@@ -261,15 +261,13 @@ def test_rights_and_whom_to_ask() -> None:
     assert unstated[-1] == "To whom you can turn is not stated on record."
 
 
-def test_rules_are_cited_with_the_status_they_had_on_the_day() -> None:
-    """Article 86 applies from 2 December 2027."""
-    before, after = "2027-12-01T23:59:59Z", "2027-12-02T00:00:00Z"
-    found = {}
-    for at in (before, after):
-        letter = _letter({"decided": {"at": at}})
-        found[at] = {rule.requirement_id: rule for rule in letter.citations}["ai-act-86"]
-    assert (found[before].status, found[after].status) == ("not_yet_in_force", "in_force")
-    assert "December 2, 2027" in found[before].printed
+def test_the_parts_of_a_procedure_are_not_said_to_be_what_they_are_not() -> None:
+    """A part that was not used had no say, and what the letter explains is a model among other parts."""
+    parts = ("rule", "knockout", "failed"), ("model", "model", "not_used")
+    letter = _letter({"combined": records.combined("decline", *parts)})
+    lines = lines_of(letter)
+    assert "These parts of the procedure are on record:" in lines
+    assert not any("The system is a statistical model" in line for line in lines)
 
 
 def test_several_classes_are_explained_by_the_two_between_which_it_was() -> None:
