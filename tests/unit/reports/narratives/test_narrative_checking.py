@@ -145,8 +145,8 @@ def test_one_lie_refuses_everything(checker: Checker, lie: str) -> None:
         ([OUTCOME, REASONS[1], REASONS[0], REASONS[2]], "order"),
         ([OUTCOME, *REASONS[:2], "Length of employment and Loan amount counted against it."], "order"),
         ([OUTCOME, *REASONS, *["This is what was decided and why."] * 100], "too-long"),
-        ([OUTCOME, *REASONS, "These factors counted in favour of a favourable outcome."], "order"),
-        ([OUTCOME, "These factors counted in favour of a favourable outcome.", *REASONS], "order"),
+        ([OUTCOME, *REASONS, "These factors counted towards a favorable outcome."], "order"),
+        ([OUTCOME, "These factors counted towards a favorable outcome.", *REASONS], "order"),
     ],
 )
 def test_the_whole_has_to_be_whole(checker: Checker, texts: list[str], why: str) -> None:

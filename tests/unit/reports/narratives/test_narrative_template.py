@@ -47,7 +47,7 @@ def test_a_declined_applicant_is_told_in_order(source_of: Source) -> None:
         "Length of employment",
     ]
     assert "No value was given for “Property type”." in texts
-    assert "“Household size” counted moderately in favour of a favourable outcome." in texts
+    assert "“Household size” counted moderately towards a favorable outcome." in texts
     assert "“Loan amount” and “Length of employment” are about as important as each other." in texts
     assert "The comparison is with 1,312 approved cases near the line." in texts
     assert texts[-1].startswith(
@@ -73,7 +73,7 @@ def test_an_approved_applicant_is_told_nothing_against(source_of: Source) -> Non
     texts = _texts(source_of(decision=decision, reasons=[], counterfactuals=nothing))
     assert texts[0] == "The outcome is “approve”."
     assert not any(" against " in text for text in texts)
-    assert any("in favour" in text for text in texts)
+    assert any("towards a favorable outcome" in text for text in texts)
 
 
 def _combined(source: LetterSource) -> dict[str, Any]:
