@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from reports.letters.letter import Letter
-from reports.rendering.dates import printed_date
 from reports.rendering.description import PAPERS, described
 from reports.rendering.texts import check_encodable
 
@@ -27,7 +26,6 @@ def html_of(letter: Letter) -> bytes:
         letter=letter,
         direction="rtl" if primary in RIGHT_TO_LEFT else "ltr",
         paper=PAPERS[letter.template],
-        printed_date=printed_date(letter.dated, letter.language),
     )
     return page.encode("utf-8")
 

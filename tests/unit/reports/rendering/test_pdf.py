@@ -99,7 +99,7 @@ def test_the_structure_is_read_in_order(write) -> None:
         (whole,) = [one for one in _elements(document.Root.StructTreeRoot.K) if one.S == "/Document"]
         children = [str(child.S) for child in whole.K]
     assert children == [
-        *("/P", "/P", "/P"),  # sender, recipient, date
+        *("/P", "/P"),  # sender, recipient
         *("/H1", "/P", "/P"),
         *("/H2", "/L"),
         *("/H2", "/L"),
@@ -167,7 +167,27 @@ def test_the_date_is_written_as_the_language_writes_it(write, language: str, pri
 
 
 def test_a_language_without_words_for_dates_gets_the_date_as_it_is(write) -> None:
-    assert "\n2026-11-22\n" in _page_texts(_content(write(language="fi")))[0]
+    assert "· 2026-11-22" in _page_texts(_content(write(language="fi")))[0]
+
+
+def test_no_date_stands_at_the_head_as_if_it_were_the_letters_own(write) -> None:
+    """The one date known is that of the decision; when a letter is sent nobody knows yet."""
+    text = _page_texts(_content(write()))[0]
+    assert text.count("November 22, 2026") == 1
+    assert "Notice of action taken · November 22, 2026" in text  # the footer, to tell letters apart
+
+
+def test_what_announces_something_stays_with_it(write) -> None:
+    """Never a page that ends with a colon, wherever the page happens to end."""
+    for filling in range(20, 40):
+        blocks = (
+            Paragraph("\n".join(["x"] * filling)),
+            Paragraph("These are:"),
+            Facts((("Label", "Value"),)),
+        )
+        for page in _page_texts(_content(write(sections=(Section(None, blocks),)))):
+            body = page.partition("Notice of action taken ·")[0].rstrip()
+            assert not body.endswith("These are:")
 
 
 @pytest.mark.parametrize(
@@ -233,6 +253,6 @@ def test_without_addresses_there_is_no_room_for_them(write) -> None:
     grey = page.render(scale=1).to_pil().convert("L")
     _, top, _, _ = grey.point(lambda value: 255 if value < 200 else 0).getbbox()
     assert top == pytest.approx(20 * MM, abs=2 * MM)
-    assert _roles(content)[:3] == ["/Document", "/P", "/H1"]
+    assert _roles(content)[:2] == ["/Document", "/H1"]
     (page,) = pypdfium2.PdfDocument(_content(write(recipient=())))
     assert page.get_textpage().get_text_range().startswith("First Example Bank")
