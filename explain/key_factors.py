@@ -28,6 +28,8 @@ class KeyFactor:
     contribution: float
     wording: int = 0
     reference_value: float | None = None
+    sensitive: bool = False
+    proxy: bool = False
 
 
 def key_factors(
@@ -54,6 +56,16 @@ def key_factors(
         factor = factors[one.at]
         group, contribution = members[one.at], one.adverse * rule.adverse_sign()
         worded = word_factor(factor, group, instance, reference, space=space, words=words)
-        mean = reference_value(group, space, reference)
-        found.append(KeyFactor(worded.code, factor.name, worded.text, contribution, worded.wording, mean))
+        found.append(
+            KeyFactor(
+                code=worded.code,
+                factor=factor.name,
+                text=worded.text,
+                contribution=contribution,
+                wording=worded.wording,
+                reference_value=reference_value(group, space, reference),
+                sensitive=factor.sensitive or any(space.features[at].sensitive for at in group),
+                proxy=factor.proxy,
+            )
+        )
     return tuple(found)

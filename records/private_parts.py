@@ -244,6 +244,8 @@ class KeyFactorPart(TypedDict):
     contribution: float
     wording: NotRequired[int]
     reference_value: NotRequired[float | None]
+    sensitive: NotRequired[bool]
+    proxy: NotRequired[bool]
 
 
 class PrivatePart(TypedDict):

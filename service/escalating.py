@@ -1,4 +1,4 @@
-"""Compliance is told of a principal reason at which a notice stops: an incident about the explanation.
+"""Compliance is told of a reason or key factor at which a notice stops: an incident about the explanation.
 
 The explanation is answered all the same, once the incident is on record. It is raised once for each kind,
 however often the decision is sent again. Where a call ended before it could, whoever asks next raises it.
@@ -45,10 +45,10 @@ def _incidents(
     explanation: Draft | Entry, part: PrivatePart, explanation_id: UUID
 ) -> Iterator[tuple[str, Draft]]:
     """The incident of each kind that the reasons ask for."""
-    principal = (*part["reasons"], *part.get("crowded_out", ()))
+    told = (*part["reasons"], *part.get("crowded_out", ()), *part.get("key_factors", ()))
     blocking = {
-        "sensitive-reason": [reason["factor"] for reason in principal if reason.get("sensitive")],
-        "proxy-reason": [reason["factor"] for reason in principal if reason.get("proxy")],
+        "sensitive-reason": list(dict.fromkeys(one["factor"] for one in told if one.get("sensitive"))),
+        "proxy-reason": list(dict.fromkeys(one["factor"] for one in told if one.get("proxy"))),
     }
     for kind, factors in blocking.items():
         if factors:

@@ -6,10 +6,8 @@ acted upon (comment 9(a)(1)-2), and only the lending profile lives under that ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from explain.reasons import Reason
 from records.clocks import notice_clock
 from records.private_parts import NoticePart
 from schemas.base import format_moment
@@ -33,10 +31,13 @@ def notice_of(finding: Finding, now: datetime) -> NoticePart | None:
     return {
         "clock": clock.name,
         "due_at": None if clock.due_at is None else format_moment(clock.due_at),
-        "blocked": list(blocking_factors((*finding.reasons, *finding.crowded_out))),
+        "blocked": list(blocking_factors(finding)),
     }
 
 
-def blocking_factors(reasons: Sequence[Reason]) -> tuple[str, ...]:
-    """The principal factors at which a notice stops until compliance has looked, in their order."""
-    return tuple(reason.factor for reason in reasons if reason.sensitive or reason.proxy)
+def blocking_factors(finding: Finding) -> tuple[str, ...]:
+    """The factors at which a notice stops until compliance has looked: principal ones, then key factors."""
+    principal = (*finding.reasons, *finding.crowded_out)
+    found = [reason.factor for reason in principal if reason.sensitive or reason.proxy]
+    found += [one["factor"] for one in finding.key_factors if one.get("sensitive") or one.get("proxy")]
+    return tuple(dict.fromkeys(found))

@@ -88,6 +88,8 @@ def key_factors_of(
             "contribution": one.contribution,
             "wording": one.wording,
             "reference_value": one.reference_value,
+            "sensitive": one.sensitive,
+            "proxy": one.proxy,
         }
         for one in found
     )

@@ -47,7 +47,7 @@ def clear_body(finding: Finding, notice: NoticePart | None) -> dict[str, JsonVal
     `model_outcome` without components, `action` where none was sent, the clock where no notice is owed.
     """
     loaded, combined, request = finding.loaded, finding.combined, finding.question.request
-    catalogue, blocked = loaded.catalogue, blocking_factors((*finding.reasons, *finding.crowded_out))
+    catalogue, blocked = loaded.catalogue, blocking_factors(finding)
     body: dict[str, JsonValue] = {
         "model": loaded.model_name,
         "version": loaded.version,

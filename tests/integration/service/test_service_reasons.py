@@ -166,6 +166,38 @@ def test_a_principal_factor_that_others_left_no_place_for_stops_the_notice_too(
     assert (unused["notice"]["blocked"], _incidents(running, unused)) == ([], [])
 
 
+def test_a_sensitive_key_factor_of_a_disclosed_score_stops_the_notice_too(running: Any, upload: Any) -> None:
+    """A fixed rule denied whom the model approved: what moved its score is no reason, but would be told."""
+    combining = combined_loans(running, upload)
+    factors = [{"name": name, "features": features} for name, features in FACTORS.items()]
+    notice = {**NOTICE, "consumer_report_score": {"range": [0, 1], "source": "Bank"}}
+    catalogue = {"name": "loans-en", "version": "1"}
+    of_all = {"catalogue": catalogue, "factors": factors, "notice": notice}
+    _serve(running, _manifest(upload, "disclosing", {}, **of_all))
+    rule = component("eligibility", "knockout", "failed", "K01")
+    request = combining.request(combining.approved, rule, model("passed"))
+    log = running.services.log
+
+    def private(answer: dict[str, Any]) -> Any:
+        return orjson.loads(log.open(log.read(running.uuid(answer["explanation_id"]))))
+
+    plain = running.explain(request, "disclosing").json()
+    told = [one["factor"] for one in private(plain)["key_factors"]]
+    assert told
+    assert plain["notice"]["blocked"] == []
+    marks = {FACTORS[told[0]][0]: {"sensitive": True}}
+    _serve(running, _manifest(upload, "disclosing-sensitive", marks, **of_all))
+    answer = running.explain(request, "disclosing-sensitive").json()
+    assert [reason["factor"] for reason in answer["reasons"]] == ["K01"]
+    assert answer["notice"]["blocked"] == [told[0]]
+    assert log.read(running.uuid(answer["explanation_id"])).entry.body["notice_blocked"] is True
+    (raised,) = _incidents(running, answer)
+    assert raised.entry.body["kind"] == "sensitive-reason"
+    assert orjson.loads(log.open(raised))["factors"] == [told[0]]
+    refused = running.http.get(f"/v1/explanations/{answer['explanation_id']}/notice")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/notice-blocked")
+
+
 def test_a_notice_is_owed_where_lenders_live(running: Any, upload: Any) -> None:
     marks = {"income": {"sensitive": True}}
     _serve(running, _manifest(upload, "elsewhere", marks, profile="general"))
