@@ -20,6 +20,8 @@ RENDERED = "notice.rendered"
 SENT = "notice.sent"
 RESPONSE = "notice.response"
 STEPS = (RENDERED, SENT, RESPONSE)
+NOTICE = "adverse_action"
+"""The template of the notice that is owed."""
 
 Answers = Literal["decision", "counteroffer_lapsed", "reasons_requested"]
 """What a notice that was sent answers: the decision itself, or a clock that started after its notice."""
@@ -128,7 +130,7 @@ def read_history(entries: Iterable[Entry]) -> NoticeState | None:
     if created is None or not created.body.get("notice_clock"):
         return None
     body = created.body
-    rendered = [entry.time for entry in in_order if entry.type == RENDERED]
+    rendered = [entry.time for entry in in_order if _is_notice(entry)]
     return NoticeState(
         explanation_id=created.entry_id,
         model=str(body["model"]),
@@ -141,6 +143,11 @@ def read_history(entries: Iterable[Entry]) -> NoticeState | None:
         sendings=tuple(_sending(entry.body) for entry in in_order if entry.type == SENT),
         answers=tuple(_answer(entry.body) for entry in in_order if entry.type == RESPONSE),
     )
+
+
+def _is_notice(entry: Entry) -> bool:
+    """Whether this is a rendering of the notice itself; the letter of explanation is another one."""
+    return entry.type == RENDERED and entry.body.get("template") == NOTICE
 
 
 def _sending(body: Mapping[str, object]) -> Sending:

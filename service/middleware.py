@@ -123,6 +123,9 @@ def _check_address(scope: Scope) -> None:
     if "\x00" in scope["path"]:
         raise NotFound  # no name holds it, and the database could not even be asked
     given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if any("\x00" in text for pair in given for text in pair):
+        named = sorted({name for name, text in given if "\x00" in name + text})
+        raise InvalidInput(tuple(Flaw(f"/{escape(name)}", "holds NUL, which is no text") for name in named))
     repeated = sorted(name for name, times in Counter(name for name, _ in given).items() if times > 1)
     if repeated:
         raise InvalidInput(tuple(Flaw(f"/{escape(name)}", "is given more than once") for name in repeated))

@@ -51,6 +51,10 @@ def test_a_notice_appears_with_its_clock_and_follows_its_entries(office: Any) ->
         row["due_at"],
     )
     assert (row["next_clock"], row["sent_at"], row["closed_at"]) == ("completed_application", None, None)
+    office.step(decided, "notice.rendered", template="explanation")
+    office.integrate()
+    office.project()
+    assert office.table()[0]["first_rendered_at"] is None  # another letter than the notice
     office.step(decided, "notice.rendered", template="adverse_action")
     rendered_at = office.now
     office.send(decided)

@@ -196,3 +196,12 @@ def test_queries(running: Any) -> None:
         problem = _problem(running.http.get(path))
         assert (problem["type"], problem["status"]) == ("/problems/invalid-input", 422)
         assert problem["errors"]
+
+
+@pytest.mark.parametrize(
+    "address", ["notices?model=a%00b", "models?cursor=%00", "catalogues?cursor=%00", "notices?a%00=b"]
+)
+def test_an_address_with_a_nul_is_refused_and_no_fault_of_ours(running: Any, address: str) -> None:
+    refused = running.http.get(f"/v1/{address}")
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-input")
+    assert refused.json()["errors"][0]["pointer"].startswith("/")
