@@ -1,4 +1,8 @@
-"""The clocks of a notice: 12 CFR 1002.9(a)(1), (a)(2)(ii) and (c)(2)."""
+"""The clocks of a notice: 12 CFR 1002.9(a)(1) and (a)(2)(ii).
+
+Business credit runs by them too: they are never later than its own (1002.9(a)(3), comment 9(a)(3)-1). The 30
+days from receiving an incomplete application (1002.9(c)(1)) are not among them: nobody says when that was.
+"""
 
 from __future__ import annotations
 

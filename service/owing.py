@@ -1,7 +1,7 @@
 """Whether a notice of adverse action is owed, by which clock, and what stands in its way.
 
-12 CFR 1002.9(a)(1): a creditor notifies of action taken on an application. A withdrawn application is not
-acted upon (comment 9(a)(1)-2), and only the lending profile lives under that rule.
+12 CFR 1002.9(a)(1): a creditor notifies of action taken on an application. For one that was expressly
+withdrawn no notice is owed (comment 9-2), and only the lending profile lives under that rule.
 """
 
 from __future__ import annotations

@@ -263,11 +263,11 @@ def test_no_change_is_told_of_that_the_model_did_not_confirm() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (records.approved(), "favourable"),
+        (records.approved(), "favourable; .* is template=explanation"),
         (records.source({"application": records.application(action="withdrawal")}), "withdrawal"),
         (records.source({"application": records.application(action="approval")}), "approval"),
-        (records.source(terms=records.manifest(profile="clinical")), "clinical"),
-        (records.source(terms=records.manifest(profile="general")), "general"),
+        (records.source(terms=records.manifest(profile="clinical")), "clinical; .* is template=explanation"),
+        (records.source(terms=records.manifest(profile="general")), "general; .* is template=explanation"),
         (records.source(terms=records.manifest(notice=None)), "notice section"),
         (records.source({"combined": records.combined("approve", ("m", "model", "passed"))}), "favourable"),
     ],
