@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from registry.catalogues import Catalogue, catalogue_of
 from registry.documents import DocumentError, read_document
 from registry.errors import CatalogueInvalid
-from registry.lints import lint_catalogue
+from registry.lints import lint_catalogue, lint_signs
 from registry.shipped import seeds
 from schemas.catalogue import CatalogueDocument
 from schemas.catalogue_checks import SEED_LANGUAGE, Location
@@ -36,8 +36,8 @@ def parse_catalogue(data: bytes, content_type: str | None = None) -> Catalogue:
             [PointedError(pointer="/name", detail="has an @, which is for the texts inside a manifest")]
         )
     complete = _written_out(document)
-    if insufficient := tuple(lint_catalogue(complete)):
-        raise CatalogueInvalid(insufficient)
+    if faults := (*lint_signs(complete), *lint_catalogue(complete)):
+        raise CatalogueInvalid(faults)
     return catalogue_of(complete)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from registry.insufficient import INSUFFICIENT, NAMELESS, OTHER
 from registry.shipped import seeds
@@ -19,6 +19,11 @@ from schemas.manifest_sections import ManifestFactor
 from schemas.problem import PointedError, pointer
 
 _WORD = re.compile(r"\w+")
+# What turns the text around it, marks nobody sees as letters, private use, noncharacters.
+_NEVER_SHOWN = re.compile(
+    "[\x80-\x9f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufffe\uffff\U000e0000-\U000e007f"
+    "\U000f0000-\U0010ffff]"
+)
 _PATTERNS = {
     language: tuple((re.compile(pattern, re.IGNORECASE), what) for pattern, what in patterns)
     for language, patterns in INSUFFICIENT.items()
@@ -47,6 +52,25 @@ def lint_catalogue(document: CatalogueDocument) -> Iterator[PointedError]:
             yield from _lint(wording.texts, wording.seed, at)
     for index, component in enumerate(document.components):
         yield from _lint(component.texts, component.seed, ("components", index, "texts"))
+
+
+def lint_signs(document: CatalogueDocument) -> Iterator[PointedError]:
+    """Find characters that no letter can show: told once here, instead of to each applicant's letter."""
+    yield from _lint_signs(document.model_dump(exclude_defaults=True), ())
+
+
+def _lint_signs(value: object, at: Location) -> Iterator[PointedError]:
+    if isinstance(value, str) and (sign := _NEVER_SHOWN.search(value)):
+        yield PointedError(
+            pointer=pointer(at), detail=f"holds U+{ord(sign[0]):04X}, which no letter can show"
+        )
+    members: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, Mapping):
+        members = ((name, one) for name, one in value.items() if name != "when")  # data, never shown
+    elif isinstance(value, list | tuple):
+        members = enumerate(value)
+    for step, one in members:
+        yield from _lint_signs(one, (*at, step))
 
 
 def lint_reasons(manifest: Manifest) -> Iterator[PointedError]:

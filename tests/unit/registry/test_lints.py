@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from registry.catalogue_documents import parse_catalogue
+from registry.documents import read_yaml
+from registry.errors import CatalogueInvalid
 from registry.lints import faults_of
 from registry.shipped import seeds
 
@@ -61,3 +68,21 @@ def test_a_regional_language_is_linted_as_its_language() -> None:
 def test_one_of_the_sample_forms_own_reasons_would_be_found() -> None:
     """It passes because the regulation itself words it so, and for no other reason."""
     assert [name for name, text in seeds().items() if faults_of(text, "en")] == ["c2-income-below-minimum"]
+
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "lending" / "catalogue.yaml"
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\ufeff", "\uffff", "\ue000", "\U000e0041", "\x85"])
+def test_what_no_letter_can_show_is_refused_where_it_stands(sign: str) -> None:
+    document: Any = read_yaml(EXAMPLE.read_text())
+    parse_catalogue(json.dumps(document).encode())
+    texts = document["factors"][0]["wordings"][-1].setdefault("texts", {})
+    texts["es"] = f"Ingresos {sign} insuficientes"
+    document["features"][0]["labels"]["en"] += sign
+    with pytest.raises(CatalogueInvalid) as refused:
+        parse_catalogue(json.dumps(document).encode())
+    last = len(document["factors"][0]["wordings"]) - 1
+    found = {error.pointer for error in refused.value.errors}
+    assert found == {"/features/0/labels/en", f"/factors/0/wordings/{last}/texts/es"}
+    assert all(f"U+{ord(sign):04X}" in error.detail for error in refused.value.errors)
