@@ -107,7 +107,7 @@ async def _recorded(services: Services, step: _Step) -> JsonObject:
 
 def _sent(services: Services, explanation_id: UUID, sent: NoticeSent, actor: str) -> _Step:
     found, state = _owed(services, explanation_id)
-    if state.blocked:
+    if state.blocked and sent.template != "other":  # our letter of it does not exist; the clock runs on
         notice = found.part.get("notice")
         raise LetterBlocked(() if notice is None else notice["blocked"])
     first = state.sending("decision")

@@ -208,6 +208,11 @@ def test_no_notice_is_sent_that_is_blocked_or_not_owed(office: Desk) -> None:
     assert (follow_up.status_code, follow_up.json()["type"]) == (409, "/problems/notice-step-refused")
 
 
+def test_of_a_blocked_notice_a_letter_of_the_creditors_own_stops_the_clock(office: Desk) -> None:
+    own = office.post(office.decide(model="cautious"), "sent", {**office.mail(), "template": "other"})
+    assert (own.status_code, own.json()["running"]) == (201, [])
+
+
 def test_an_applicant_answers_a_notice_that_was_sent(office: Desk) -> None:
     denied = office.decide()
     asked = {"response": "reasons_requested", "at": format_moment(office.now)}
