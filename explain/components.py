@@ -204,6 +204,11 @@ def _faults(components: Sequence[Component], words: ReasonCatalogue) -> Iterator
         if one.result == "gray" and one.kind == "knockout":
             yield FieldError(f"{here}/result", "gray is for the model and for judgment")
         yield from _reason_faults(one, here, words)
+    for at, one in enumerate(components):
+        if one.name == MODEL and not models:
+            yield FieldError(
+                f"/components/{at}/name", "is what the model itself is called where it is not named"
+            )
 
 
 def _reason_faults(one: Component, here: str, words: ReasonCatalogue) -> Iterator[FieldError]:

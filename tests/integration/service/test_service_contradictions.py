@@ -82,6 +82,7 @@ MALFORMED: list[tuple[tuple[Sent, ...], Sent, str]] = [
     ((component("a", "knockout", "gray", "K01"),), {}, "/components/0/result"),
     ((component("a", "judgmental", "not_used"),), {}, "/components/0/result"),
     ((KNOCKED_OUT, {**JUDGED, "name": "eligibility"}), {}, "/components/1/name"),
+    ((NOT_KNOCKED_OUT, component("model", "knockout", "failed", "K01")), {}, "/components/1/name"),
     ((model("passed"), {**model("passed"), "name": "b"}), {}, "/components/1/kind"),
     ((), {"application": {"applicant": {"name": "x" * 513}}}, "/application/applicant/name"),
     ((), {"application": {"applicant": {"name": "a\nb"}}}, "/application/applicant/name"),
