@@ -27,8 +27,8 @@ from service import openapi
 from service.authentication import Authenticator
 from service.context import Services
 from service.executor import BoundedExecutor
+from service.letters.narrating import Narrators
 from service.middleware import Gateway, pass_on
-from service.narrating import Narrators
 from service.renderer import OurRenderer, Renderer
 from service.routes import (
     catalogues,

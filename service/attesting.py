@@ -9,7 +9,7 @@ from audit.tree import StoredTree
 from records.reaching import transaction
 from schemas.base import format_moment
 from service.context import Services
-from service.record import JsonObject
+from service.explanations.record import JsonObject
 
 
 def keys(services: Services) -> JsonObject:

@@ -14,7 +14,7 @@ from schemas.evaluation import EvaluationRequest
 from schemas.manifest_sections import ReferenceKind
 from service.context import Services, id_of
 from service.errors import InvalidInput, NotFound
-from service.recalling import EXPLANATION
+from service.explanations.recalling import EXPLANATION
 from service.strict_json import Flaw, escape
 
 FEWEST_DRAWS, MOST_DRAWS = 50, 2_000

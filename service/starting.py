@@ -9,7 +9,7 @@ from registry.loading import VersionCache
 from runtime.clock import Clock
 from runtime.postgres import Pool, check_durability
 from runtime.settings import Settings
-from service.rehearsing import rehearse, rehearse_statements
+from service.explanations.rehearsing import rehearse, rehearse_statements
 
 
 def start_up(

@@ -12,10 +12,10 @@ from registry.documents import JSON_TYPES, YAML_TYPES
 from schemas.catalogue import CatalogueDocument
 from schemas.catalogue_version import CatalogueBinding, CatalogueList, CatalogueSummary, CatalogueVersion
 from schemas.model_version import ModelVersion
-from service import cataloguing, listing
 from service.bodies import answered, read_document
 from service.context import services_of
 from service.errors import UnsupportedMediaType
+from service.models import cataloguing, listing
 from service.openapi import body_of
 from service.security import needs
 

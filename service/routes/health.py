@@ -15,7 +15,7 @@ from runtime.metrics import QUEUE_DEPTH, exposition
 from service.bodies import answered
 from service.context import services_of
 from service.errors import TooBusy
-from service.noticing import measure
+from service.letters.noticing import measure
 from service.readiness import examine
 from service.security import bearer, needs
 

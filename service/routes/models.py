@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from records.tokens import Principal
 from schemas.model_version import ApprovalRequest, ModelList, ModelSummary, ModelVersion
-from service import listing
-from service.approving import Change, decide_status
 from service.bodies import answered, read_document
 from service.context import services_of
+from service.models import listing
+from service.models.approving import Change, decide_status
+from service.models.registering import register
+from service.models.uploads import read_upload
 from service.openapi import body_of, registration_body
-from service.registering import register
 from service.security import needs
-from service.uploads import read_upload
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

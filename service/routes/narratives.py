@@ -11,7 +11,7 @@ from records.tokens import Principal
 from schemas.narrative import Narrative
 from service.bodies import answered
 from service.context import services_of
-from service.narrating import Narrators, narrative
+from service.letters.narrating import Narrators, narrative
 from service.routes.ids import entry_id
 from service.security import needs
 

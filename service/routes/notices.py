@@ -15,11 +15,11 @@ from reports.letters.letter import TemplateName
 from schemas.notice import NoticeList, NoticeListState, NoticeResponse, NoticeSent, NoticeStep
 from service.bodies import answered, read_document
 from service.context import services_of
-from service.negotiating import choose
-from service.noticing import listed, record_response, record_sent
+from service.letters.negotiating import choose
+from service.letters.noticing import listed, record_response, record_sent
+from service.letters.rendering_once import Document, Wanted, notice_document
 from service.openapi import body_of
 from service.renderer import MEDIA_TYPES
-from service.rendering_once import Document, Wanted, notice_document
 from service.routes.ids import entry_id
 from service.security import needs
 

@@ -47,7 +47,7 @@ def running(servers_folder: Path) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def declined(running: Running) -> dict[str, Any]:
     """The example's declined applicant, on record with what a lender says of the application."""
-    application = {"action": "denial", "completed_at": "2026-11-02T09:00:00Z"}
+    application = {"action": "denial", "completed_at": "2025-11-02T09:00:00Z"}
     asked = {**running.request, "decision_id": "noticed-1", "application": application}
     with running.client() as client:
         made = client.post(EXPLANATIONS, json=asked)

@@ -90,7 +90,7 @@ def test_a_gray_band_denied_by_judgment_has_reasons_of_both(combining: Combining
 
 def test_a_gray_band_that_judgment_approves_has_none(combining: Combining) -> None:
     for applicant in (combining.gray_adverse, combining.gray_favourable):
-        application = {"action": "approval", "completed_at": "2026-11-12T08:00:00Z"}
+        application = {"action": "approval", "completed_at": "2025-11-12T08:00:00Z"}
         answer = combining.explain(applicant, model("gray"), JUDGED_WELL, application=application)
         assert (answer["combined"]["outcome"], answer["reasons"]) == ("approve", [])
         assert answer["notice"] is None
@@ -143,13 +143,13 @@ def test_what_everybody_passed_has_no_reasons(combining: Combining) -> None:
 def test_a_counteroffer_is_adverse_and_keeps_its_words_private(combining: Combining) -> None:
     application = {
         "action": "counteroffer",
-        "completed_at": "2026-11-12T08:00:00Z",
+        "completed_at": "2025-11-12T08:00:00Z",
         "requested": "260,000 over 30 years",
         "counteroffer": "180,000 over 30 years",
         "applicant": {"name": "Ana Pérez", "address": ["1 Main Street"]},
     }
     answer = combining.explain(combining.declined, application=application)
-    due = "2026-12-12T08:00:00.000000Z"
+    due = "2025-12-12T08:00:00.000000Z"
     assert answer["reasons"]
     assert answer["notice"] == {"clock": "completed_application", "due_at": due, "blocked": []}
     entry, private = combining.entry(answer)
@@ -166,10 +166,10 @@ def test_an_application_that_could_not_be_decided_is_incomplete(combining: Combi
         INCOMPLETE,
         model("not_used"),
         application={"action": "incompleteness"},
-        decided={"outcome": "decline", "at": "2026-11-20T10:15:00Z"},
+        decided={"outcome": "decline", "at": "2025-11-20T10:15:00Z"},
     )
     assert [reason["code"] for reason in answer["reasons"]] == ["K90"]
-    due = "2026-12-20T10:15:00.000000Z"
+    due = "2025-12-20T10:15:00.000000Z"
     assert answer["notice"] == {"clock": "incomplete_application", "due_at": due, "blocked": []}
 
 

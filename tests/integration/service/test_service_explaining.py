@@ -150,7 +150,7 @@ def test_the_evidence_file_proves_offline(running: Any) -> None:
 def test_a_decision_the_model_would_not_make_is_an_incident_and_no_explanation(running: Any) -> None:
     score = running.explain(running.request()).json()["decision"]["score"]
     agreed = running.request(
-        decided={"outcome": "decline", "score": round(score, 2), "at": "2026-11-20T10:15:00Z"}
+        decided={"outcome": "decline", "score": round(score, 2), "at": "2025-11-20T10:15:00Z"}
     )
     assert running.explain(agreed).status_code == 201
     incidents, created = running.entries("incident.raised"), running.entries("explanation.created")

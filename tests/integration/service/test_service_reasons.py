@@ -12,7 +12,7 @@ import yaml
 
 from explain.errors import ExplainError
 from schemas.answer import Explanation
-from service import explaining
+from service.explanations import explaining
 from tests.integration.service.combined_systems import (
     FACTORS,
     JUDGED,
@@ -210,14 +210,14 @@ def test_a_notice_is_owed_where_lenders_live(running: Any, upload: Any) -> None:
 
 
 def test_an_action_on_an_account_counts_from_the_entry_or_from_the_decision(running: Any) -> None:
-    taken = {"action": "account_termination", "completed_at": "2026-11-12T08:00:00Z"}
+    taken = {"action": "account_termination", "completed_at": "2025-11-12T08:00:00Z"}
     answer = running.explain(running.request(application=taken)).json()
     recorded = datetime.fromisoformat(answer["receipt"]["time"])
     assert answer["notice"]["clock"] == "existing_account"
     assert datetime.fromisoformat(answer["notice"]["due_at"]) == recorded + timedelta(days=30)
-    decided = {"at": "2026-11-20T10:15:00+01:00"}
+    decided = {"at": "2025-11-20T10:15:00+01:00"}
     answer = running.explain(running.request(application=taken, decided=decided)).json()
-    assert answer["notice"]["due_at"] == "2026-12-20T09:15:00.000000Z"
+    assert answer["notice"]["due_at"] == "2025-12-20T09:15:00.000000Z"
 
 
 def test_a_missing_value_worded_as_a_value_is_said(running: Any) -> None:

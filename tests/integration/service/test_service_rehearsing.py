@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from service.rehearsing import rehearse, rehearse_statements
+from service.explanations.rehearsing import rehearse, rehearse_statements
 
 
 def kept(running: Any) -> list[int]:

@@ -22,24 +22,24 @@ from registry.loading import LoadedVersion
 from runtime.metrics import STAGE_SECONDS
 from schemas.base import JsonScalar, Wire, format_moment
 from schemas.explanation import ExplanationRequest, InputName
-from service.agreeing import check_times
 from service.bodies import validated
 from service.committing import commit, outcome
 from service.context import Services
 from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch
-from service.escalating import escalate
-from service.finding import Durations, Finding, Question, find
-from service.fingerprint import idempotency_of
-from service.incidents import (
+from service.explanations.agreeing import check_times
+from service.explanations.escalating import escalate
+from service.explanations.finding import Durations, Finding, Question, find
+from service.explanations.fingerprint import idempotency_of
+from service.explanations.incidents import (
     ExplanationWithheld,
     count_incident,
     incident,
     retention_of,
     subject_of,
 )
-from service.owing import notice_of
-from service.recalling import EXPLANATION, Recalled, recall
-from service.record import JsonObject, answer, clear_body, private_part
+from service.explanations.owing import notice_of
+from service.explanations.recalling import EXPLANATION, Recalled, recall
+from service.explanations.record import JsonObject, answer, clear_body, private_part
 from service.strict_json import JsonValue
 
 # A stalled disk may make an answer late; longer than this it is no answer any more.

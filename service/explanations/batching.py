@@ -22,12 +22,12 @@ from explain.features import Instance
 from records.reaching import RecordsUnavailable
 from registry.loading import LoadedVersion
 from runtime.metrics import EXPLANATIONS
-from service.agreeing import check_times
 from service.bodies import json_bytes
 from service.context import Services
 from service.errors import BatchTooLarge, InvalidInput, StillCommitting
 from service.executor import BoundedExecutor
-from service.explaining import (
+from service.explanations.agreeing import check_times
+from service.explanations.explaining import (
     Answered,
     Prepared,
     answered,
@@ -41,11 +41,11 @@ from service.explaining import (
     submit,
     withholding,
 )
-from service.finding import Attributed, Question, attribute_all, conclude, instance_of
-from service.fingerprint import idempotency_of
-from service.incidents import ExplanationWithheld
+from service.explanations.finding import Attributed, Question, attribute_all, conclude, instance_of
+from service.explanations.fingerprint import idempotency_of
+from service.explanations.incidents import ExplanationWithheld
+from service.explanations.recalling import recall
 from service.problems import document_of, problem_of
-from service.recalling import recall
 from service.strict_json import Flaw, JsonValue, read_json
 
 logger = logging.getLogger(__name__)

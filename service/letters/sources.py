@@ -18,8 +18,8 @@ from registry.manifests import read_stored_manifest
 from reports.letters.source import LetterSource
 from service.context import Services
 from service.errors import NotFound
-from service.incidents import subject_named
-from service.recalling import EXPLANATION
+from service.explanations.incidents import subject_named
+from service.explanations.recalling import EXPLANATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from registry.version_row import VersionRow
 from runtime.postgres import Connection
 from schemas.base import format_moment
 from service.context import Services
-from service.record import JsonObject
+from service.explanations.record import JsonObject
 
 
 def models(services: Services, after: str, limit: int) -> JsonObject:

@@ -10,9 +10,9 @@ from registry.loading import LoadedVersion
 from runtime.metrics import INCIDENTS, UNRECONCILED
 from schemas.explanation import ExplanationRequest
 from service.errors import CounterfactualUnavailable, DecisionMismatch
-from service.finding import Question
-from service.fingerprint import typed
-from service.record import CODE_VERSION
+from service.explanations.finding import Question
+from service.explanations.fingerprint import typed
+from service.explanations.record import CODE_VERSION
 
 Withheld = (
     AttributionUnreconciled

@@ -23,9 +23,9 @@ from records.private_parts import (
     ReferencePart,
     WarningRow,
 )
-from service.finding import Finding
-from service.owing import blocking_factors
-from service.record_parts import (
+from service.explanations.finding import Finding
+from service.explanations.owing import blocking_factors
+from service.explanations.record_parts import (
     application_part,
     attribution_part,
     combined_part,

@@ -8,8 +8,8 @@ from audit.proof import Evidence
 from records.tokens import Principal
 from service.context import Services
 from service.errors import NotFound
-from service.reading import log_read
-from service.recalling import EXPLANATION, receipt_of
+from service.explanations.reading import log_read
+from service.explanations.recalling import EXPLANATION, receipt_of
 
 
 async def prove(

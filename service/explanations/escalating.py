@@ -15,7 +15,7 @@ from records.private_parts import PrivatePart
 from runtime.metrics import INCIDENTS
 from service.committing import commit
 from service.context import Services
-from service.incidents import subject_named
+from service.explanations.incidents import subject_named
 
 _FORM = "incident/v1"
 _OF_VERSION = ("model", "version", "model_digest", "reference_digest", "code_version")

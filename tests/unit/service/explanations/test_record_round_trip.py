@@ -23,9 +23,9 @@ from records.private import build_private, parse_private
 from schemas.answer import Explanation
 from schemas.application import Application, DecisionComponent
 from schemas.explanation import ExplanationRequest
-from service.finding import Durations, Finding, Question
-from service.owing import notice_of
-from service.record import answer, clear_body, private_part
+from service.explanations.finding import Durations, Finding, Question
+from service.explanations.owing import notice_of
+from service.explanations.record import answer, clear_body, private_part
 
 DIGEST = "sha256:" + "0" * 64
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

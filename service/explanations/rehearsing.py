@@ -25,9 +25,9 @@ from runtime.clock import Clock
 from runtime.postgres import Pool
 from schemas.explanation import CounterfactualRequest, ExplanationRequest
 from service.errors import ServiceError
-from service.finding import Question, find
-from service.owing import notice_of
-from service.record import answer, clear_body, private_part
+from service.explanations.finding import Question, find
+from service.explanations.owing import notice_of
+from service.explanations.record import answer, clear_body, private_part
 
 BUDGET_MS = 100
 CONNECTIONS = 2  # as many as the pool keeps open

@@ -29,11 +29,11 @@ from reports.rendering.errors import RenderingError
 from runtime.metrics import INCIDENTS
 from service.committing import commit
 from service.context import Services
-from service.explaining import PATIENCE_SECONDS
-from service.letter_sources import Decrypted, decrypt, source_of
-from service.record import CODE_VERSION
+from service.explanations.explaining import PATIENCE_SECONDS
+from service.explanations.record import CODE_VERSION
+from service.letters.sources import Decrypted, decrypt, source_of
 
-logger = logging.getLogger("service.rendering_once")
+logger = logging.getLogger("service.letters.rendering_once")
 
 DIFFERS = "notice-differs"
 How = Literal["first", "identical", "stored"]

@@ -7,7 +7,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from service.errors import InvalidInput, UnsupportedMediaType
-from service.registering import Upload
+from service.models.registering import Upload
 from service.strict_json import Flaw, escape
 
 PARTS = ("manifest", "artifact", "reference")

@@ -19,8 +19,8 @@ from registry.preparing import identity_of
 from registry.version_row import VersionContent
 from runtime.postgres import Connection
 from service.context import Services
-from service.recalling import receipt_of
-from service.record import CODE_VERSION
+from service.explanations.recalling import receipt_of
+from service.explanations.record import CODE_VERSION
 
 REGISTERED = "model.registered"
 

@@ -16,10 +16,10 @@ from registry.errors import NotApproved, RegistryError
 from runtime.postgres import Connection
 from schemas.model_version import ApprovalRequest
 from service.context import Services
-from service.recalling import receipt_of
-from service.rehearsing import rehearse
+from service.explanations.recalling import receipt_of
+from service.explanations.rehearsing import rehearse
 
-logger = logging.getLogger("service.approving")
+logger = logging.getLogger("service.models.approving")
 
 
 class _Overtaken(Exception):

@@ -22,10 +22,15 @@ from explain.seeding import canonical_row, seed_for
 from records.private_parts import KeyFactorPart, WarningRow
 from registry.loading import LoadedVersion
 from schemas.explanation import ExplanationRequest
-from service.agreeing import agree, check_protected
 from service.errors import CounterfactualUnavailable
-from service.flagging import component_warnings, input_warnings, protected_warnings, reason_warnings
-from service.reasoning import key_factors_of, reasons_of
+from service.explanations.agreeing import agree, check_protected
+from service.explanations.flagging import (
+    component_warnings,
+    input_warnings,
+    protected_warnings,
+    reason_warnings,
+)
+from service.explanations.reasoning import key_factors_of, reasons_of
 
 
 @dataclass(frozen=True, slots=True)

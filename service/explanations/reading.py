@@ -9,8 +9,8 @@ from records.lookups import find_decision
 from records.tokens import Principal
 from service.committing import commit
 from service.context import Services
-from service.explaining import PATIENCE_SECONDS
-from service.recalling import Recalled, recall
+from service.explanations.explaining import PATIENCE_SECONDS
+from service.explanations.recalling import Recalled, recall
 
 
 async def read_back(services: Services, explanation_id: UUID, reader: Principal) -> Recalled:

@@ -13,8 +13,8 @@ from records.private_parts import PrivatePart
 from schemas.base import format_moment
 from service.context import Services
 from service.errors import NotFound
-from service.escalating import make_good
-from service.record import JsonObject, answer
+from service.explanations.escalating import make_good
+from service.explanations.record import JsonObject, answer
 
 EXPLANATION = "explanation.created"
 

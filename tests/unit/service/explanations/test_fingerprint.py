@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.explanation import ExplanationRequest
-from service.fingerprint import idempotency_of, typed
+from service.explanations.fingerprint import idempotency_of, typed
 
 BASE = {
     "decision_id": "A-1",

@@ -24,7 +24,7 @@ from records.private_parts import (
 )
 from schemas.application import Application, ConsumerReport, CreditScore, Decided
 from schemas.base import format_moment
-from service.finding import Finding
+from service.explanations.finding import Finding
 
 
 def _real(number: float) -> float:

@@ -6,7 +6,7 @@ import orjson
 
 from records.private import build_private, parse_private
 from schemas.answer import Explanation
-from service.record import answer
+from service.explanations.record import answer
 
 ID = "0193b8a0-0000-7000-8000-000000000000"
 DIGEST = "sha256:" + "0" * 64

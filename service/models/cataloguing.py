@@ -27,12 +27,12 @@ from schemas.base import format_moment
 from schemas.catalogue_version import CatalogueBinding
 from service.context import Services
 from service.errors import InvalidInput
-from service.recalling import receipt_of
-from service.record import CODE_VERSION, JsonObject
-from service.rehearsing import rehearse
+from service.explanations.recalling import receipt_of
+from service.explanations.record import CODE_VERSION, JsonObject
+from service.explanations.rehearsing import rehearse
 from service.strict_json import Flaw
 
-logger = logging.getLogger("service.cataloguing")
+logger = logging.getLogger("service.models.cataloguing")
 
 REGISTERED = "catalogue.registered"
 CHANGED = "model.catalogue_changed"

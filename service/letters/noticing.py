@@ -22,13 +22,13 @@ from reports.letters.errors import LetterBlocked, LetterNotDue
 from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS, NOTICES_OVERDUE
 from schemas.base import format_moment
 from schemas.notice import NoticeResponse, NoticeSent
-from service.agreeing import SKEW
 from service.committing import commit
 from service.context import Services
 from service.errors import InvalidInput, NoticeConflict, NoticeStepRefused
-from service.explaining import PATIENCE_SECONDS
-from service.letter_sources import Decrypted, decrypt
-from service.record import JsonObject
+from service.explanations.agreeing import SKEW
+from service.explanations.explaining import PATIENCE_SECONDS
+from service.explanations.record import JsonObject
+from service.letters.sources import Decrypted, decrypt
 from service.strict_json import Flaw
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from records.clocks import notice_clock
 from records.private_parts import NoticePart
 from schemas.base import format_moment
-from service.finding import Finding
+from service.explanations.finding import Finding
 
 
 def notice_of(finding: Finding, now: datetime) -> NoticePart | None:

@@ -27,10 +27,10 @@ from runtime.settings import Settings
 from service.committing import commit
 from service.context import Services
 from service.errors import StillCommitting
-from service.explaining import PATIENCE_SECONDS
-from service.letter_sources import Decrypted, decrypt, source_of
-from service.reading import log_read
-from service.record import CODE_VERSION, JsonObject
+from service.explanations.explaining import PATIENCE_SECONDS
+from service.explanations.reading import log_read
+from service.explanations.record import CODE_VERSION, JsonObject
+from service.letters.sources import Decrypted, decrypt, source_of
 
 CREATED = "narrative.created"
 ASKED_AT_ONCE = 4  # a language model is slow: who comes when so many wait gets the template's words

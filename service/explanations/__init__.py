@@ -1,0 +1,1 @@
+"""One decision: found, checked, put on record, answered, read back and proved."""

@@ -1,0 +1,1 @@
+"""Letters and narratives of one decision, and what becomes of a notice."""

@@ -1,0 +1,1 @@
+"""Model versions and the catalogues that word their reasons: registered, approved, listed."""
