@@ -60,11 +60,6 @@ def find_same_catalogue(conn: Conn, catalogue: Catalogue) -> UUID | None:
     return None if row is None else row.registered_entry
 
 
-def register_catalogue(conn: Conn, catalogue: Catalogue, *, entry_id: UUID, now: datetime) -> bool:
-    """Store a catalogue beside its entry; False if another transaction was faster."""
-    return insert_catalogue(conn, catalogue, entry_id=entry_id, now=now)
-
-
 def list_catalogues(conn: Conn, *, after: str = "", limit: int = 100) -> list[str]:
     """Return names of catalogues after this one, shipped ones among them, in order."""
     stored = conn.execute(queries()["catalogue_names"], {"after": after, "limit": limit})

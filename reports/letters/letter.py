@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.requirements.citing import CitedRule as CitedRule  # noqa: PLC0414  letters are read with it
+from reports.requirements.citing import CitedRule
 
 TemplateName = Literal["adverse_action", "explanation"]
 """`adverse_action`: 12 CFR 1002.9 and FCRA 615(a). `explanation`: GDPR 15(1)(h) and EU AI Act 86."""

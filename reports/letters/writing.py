@@ -8,10 +8,11 @@ from reports.letters import adverse_action, explanation
 from reports.letters.content import adverse_action_content, explanation_content
 from reports.letters.draft import Draft
 from reports.letters.errors import LanguageUnknown, SourceMixed
-from reports.letters.letter import CitedRule, Letter, Section, TemplateName
+from reports.letters.letter import Letter, Section, TemplateName
 from reports.letters.phrases import phrases_of
 from reports.letters.plain import lines, one_line
 from reports.letters.source import LetterSource
+from reports.requirements.citing import CitedRule
 from schemas.base import format_moment
 
 

@@ -83,7 +83,7 @@ def _stored(services: Services, catalogue: Catalogue, actor: str) -> UUID:
         named = _named(catalogue.name, catalogue.version, catalogue.digest)
         draft = Draft(type=REGISTERED, actor=actor, body={**named, "code_version": CODE_VERSION})
         appended = services.log.append_one(draft, now, conn)
-        if not catalogue_store.register_catalogue(conn, catalogue, entry_id=appended.entry_id, now=now):
+        if not store.insert_catalogue(conn, catalogue, entry_id=appended.entry_id, now=now):
             raise _Overtaken
         return appended.entry_id
 

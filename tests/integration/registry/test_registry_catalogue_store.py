@@ -35,7 +35,7 @@ def catalogue(name: str = "words", version: str = "1", **content: object) -> Cat
 
 def register(conn: Conn, made: Catalogue) -> None:
     assert catalogue_store.find_same_catalogue(conn, made) is None
-    assert catalogue_store.register_catalogue(conn, made, entry_id=uuid4(), now=NOW)
+    assert store.insert_catalogue(conn, made, entry_id=uuid4(), now=NOW)
 
 
 def insert_version(conn: Conn, words: Catalogue, version: str = "1") -> None:
@@ -69,7 +69,7 @@ def test_a_catalogue_comes_back_as_it_was_registered(service: Conn) -> None:
     row = catalogue_store.catalogue_row(service, "words", "1")
     assert (row.digest, row.created_at) == (made.digest, NOW)
     assert catalogue_store.find_same_catalogue(service, made) == row.registered_entry
-    assert not catalogue_store.register_catalogue(service, made, entry_id=uuid4(), now=NOW)
+    assert not store.insert_catalogue(service, made, entry_id=uuid4(), now=NOW)
     with pytest.raises(CatalogueConflict, match="other content"):
         catalogue_store.find_same_catalogue(service, catalogue(more=1))
     with pytest.raises(CatalogueUnknown, match="'2'"):
