@@ -8,10 +8,11 @@ FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ONLY_BINARY=:all: PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 
-# Dependencies first: this layer changes only with the lock. Hashes decide what is installed, not the index.
+# Dependencies first: this layer changes only with the lock. Hashes decide what is installed, not the index, and the
+# lock is complete (DiCE asks for another distribution of the same XGBoost).
 COPY requirements/image.txt requirements/build.txt requirements/
 RUN python -m venv /opt/ofrecord \
- && /opt/ofrecord/bin/python -m pip install --require-hashes -r requirements/image.txt \
+ && /opt/ofrecord/bin/python -m pip install --no-deps --require-hashes -r requirements/image.txt \
  && python -m venv /opt/build \
  && /opt/build/bin/python -m pip install --require-hashes -r requirements/build.txt
 

@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+# Without dependencies: the lock is complete, and DiCE asks for another distribution of the same XGBoost.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes
 UV     ?= uv
 
 .PHONY: run test check lint types imports prove bench lock openapi capabilities clean
@@ -54,7 +55,7 @@ lock:
 	@rm -f uv.lock
 
 # CatBoost pulls matplotlib, plotly and pandas: it is installed where a deployment asks for it.
-FAMILIES := --extra lightgbm --extra sklearn
+FAMILIES := --extra lightgbm --extra sklearn --extra dice
 EXPORT := export --quiet --format requirements-txt --no-emit-project --no-header --no-annotate
 
 $(VENV)/bin/python:
@@ -76,10 +77,9 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 RUNNING = $(shell $(BIN)/python -c "import sys; print('python%d.%d' % sys.version_info[:2])")
 
-# The lock is complete; one of the peers asks for another distribution of the same xgboost.
 $(VENV)/.bench: requirements/bench.txt pyproject.toml | $(VENV)/bin/python
 	@echo "ofrecord: installing bench (hash-pinned)"
-	@$(PIP) --no-deps -r requirements/bench.txt
+	@$(PIP) -r requirements/bench.txt
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -10,7 +10,8 @@ from explain.outcome import OutcomeRule
 from explain.reasons import Factor
 from schemas.manifest import Manifest
 from schemas.manifest_checks import PROBABILITIES
-from schemas.manifest_sections import FeatureFreedom, ManifestFeature
+from schemas.manifest_counterfactuals import FeatureFreedom
+from schemas.manifest_sections import ManifestFeature
 
 DEFAULT_BAND = 0.05  # of a probability, either side of the threshold
 

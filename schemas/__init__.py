@@ -7,14 +7,14 @@ request = ExplanationRequest(decision_id="A-1", features={"income": 56.0})
 from schemas.answer import (
     BatchAnswer,
     BatchRow,
-    CounterfactualAnswers,
     Explanation,
     ExplanationMatches,
     ReasonAnswer,
 )
 from schemas.application import Application, Decided, DecisionComponent
+from schemas.counterfactual import CounterfactualAnswers, CounterfactualRequest, Supplement
 from schemas.evaluation import Evaluation, EvaluationList, EvaluationRequest
-from schemas.explanation import CounterfactualRequest, ExplanationBatch, ExplanationRequest
+from schemas.explanation import ExplanationBatch, ExplanationRequest
 from schemas.log import ConsistencyProof, InclusionProof, LogEntry, Receipt, VerifierKey, VerifierKeys
 from schemas.manifest import Manifest
 from schemas.model_version import ApprovalRequest, ModelList, ModelSummary, ModelVersion
@@ -47,6 +47,7 @@ __all__ = [
     "Problem",
     "ReasonAnswer",
     "Receipt",
+    "Supplement",
     "VerifierKey",
     "VerifierKeys",
     "pointed_errors",

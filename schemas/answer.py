@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from schemas.base import Digest, Identifier, JsonScalar, Many, Moment, ResourceName, Wire
+from schemas.counterfactual import CounterfactualAnswers, Supplement
 from schemas.log import Receipt
 from schemas.manifest_sections import ReferenceKind
 from schemas.problem import Problem
-
-CounterfactualStatus = Literal[
-    "found", "partial", "deferred", "no_recourse", "unresolved", "not_needed", "not_requested"
-]
 
 
 class ContrastAnswer(Wire):
@@ -128,37 +123,6 @@ class NoticeClock(Wire):
     )
 
 
-class ChangeAnswer(Wire):
-    """One feature that would be different."""
-
-    feature: str = Field(description="the feature")
-    before: JsonScalar = Field(alias="from", description="its value")
-    after: JsonScalar = Field(alias="to", description="the value that would help")
-
-
-class CounterfactualAnswer(Wire):
-    """One set of changes that the model itself answers favourably."""
-
-    changes: Many[ChangeAnswer] = Field(min_length=1, description="what would be different")
-    score: float = Field(description="the native library's own score after the changes")
-    margin: float | None = Field(
-        default=None, description="the native library's own margin after the changes"
-    )
-    outcome: str = Field(description="the outcome after the changes")
-    verified: bool = Field(description="re-scored by the model and checked against every constraint")
-    cost: float = Field(ge=0, description="size of the changes in units of the reference's spread")
-    method: str = Field(description="the search that found it")
-
-
-class CounterfactualAnswers(Wire):
-    """What would change the decision."""
-
-    status: CounterfactualStatus = Field(description="what was found, or why nothing was")
-    complete: bool = Field(description="whether nothing more is to come")
-    items: Many[CounterfactualAnswer] = Field(default=(), description="best first")
-    evaluation_id: Identifier | None = Field(default=None, description="where a deferred answer will be")
-
-
 class WarningAnswer(Wire):
     """Something a reader of the explanation should know."""
 
@@ -205,6 +169,9 @@ class Explanation(Wire):
     receipt: Receipt = Field(description="the log's signed promise")
     late: bool = Field(default=False, description="whether the answer overran its budget")
     created_at: Moment | None = Field(default=None, description="when it was made")
+    supplements: Many[Supplement] = Field(
+        default=(), description="what was appended since, when read back; the first answer has none"
+    )
 
 
 class ExplanationMatches(Wire):

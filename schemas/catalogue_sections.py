@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import JsonScalar, LanguageTag, Many, Number, ReasonCode, ResourceName, Wire
-from schemas.manifest_sections import FeatureName, Label, Text
+from schemas.manifest_counterfactuals import FeatureName, Label
+from schemas.manifest_sections import Text
 
 FORMAT = "ofrecord/catalogue-v1"
 MANY = 4096

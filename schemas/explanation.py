@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from schemas.application import (
     Agency,
@@ -20,7 +18,7 @@ from schemas.application import (
     Line,
 )
 from schemas.base import CallerId, JsonScalar, Many, ResourceName, Wire, Word
-from schemas.problem import refusal
+from schemas.counterfactual import CounterfactualRequest
 
 __all__ = [
     "Agency",
@@ -29,7 +27,6 @@ __all__ = [
     "ApplicationAction",
     "ComponentReason",
     "ConsumerReport",
-    "CounterfactualRequest",
     "CreditScore",
     "Decided",
     "DecisionComponent",
@@ -41,22 +38,6 @@ __all__ = [
 
 DEFAULT_BUDGET_MS = 1000
 FEATURE_LIMIT = 4096
-
-
-class CounterfactualRequest(Wire):
-    """How many counterfactuals are wanted, and whether the answer is worth anything without one."""
-
-    count: int = Field(default=3, ge=0, le=10, description="how many; 0 for none")
-    required: bool = Field(
-        default=False,
-        description="answer 503 `counterfactual-unavailable` if none is verified inside the budget",
-    )
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.required and self.count == 0:
-            raise refusal("CounterfactualRequest", [(("required",), "must be false when count is 0")])
-        return self
 
 
 class ExplanationRequest(Wire):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from schemas.manifest_sections import FeatureFreedom, ManifestFeature, ManifestSections, Outcome
+from schemas.manifest_counterfactuals import FeatureFreedom
+from schemas.manifest_sections import ManifestFeature, ManifestSections, Outcome
 
 Location = tuple[str | int, ...]
 Finding = tuple[Location, str]

@@ -6,25 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import PROSE, Many, Number, Pair, ReasonCode, ResourceName, Wire
+from schemas.base import PROSE, Many, Number, ReasonCode, ResourceName, Wire
+from schemas.manifest_counterfactuals import FeatureName, Label, ManifestCounterfactuals, Range
 
 Family = Literal["xgboost", "lightgbm", "sklearn", "catboost", "mlp", "text"]
 Profile = Literal["lending", "clinical", "general"]
 ReferenceKind = Literal["near_cutoff_approved", "all_applicants", "given"]
 TEXT_LIMIT = 2048
 
-FeatureName = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="the feature, as the model knows it",
-    ),
-]
-Label = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=PROSE)]
-Range = Annotated[Pair[Number], Field(description="least and greatest, both included")]
 
 
 class Outcome(Wire):
@@ -167,36 +157,6 @@ class ManifestReference(Wire):
     minimum_rows: int = Field(
         default=100, ge=1, le=1_000_000, description="fewer widen the band, which is recorded"
     )
-
-
-class FeatureFreedom(Wire):
-    """What a counterfactual may do with one feature."""
-
-    mutable: bool = Field(description="whether it may change at all")
-    direction: Literal["increase", "decrease"] | None = Field(
-        default=None, description="the only way it may move"
-    )
-    range: Range | None = Field(default=None, description="where it must stay")
-    step: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="the grain of a change")
-
-
-class DerivedLink(Wire):
-    """A feature that is computed from others, and recomputed when they change."""
-
-    feature: FeatureName
-    equals: Annotated[str, Field(min_length=1, max_length=256)] = Field(
-        description='for instance "loan / value"'
-    )
-
-
-class ManifestCounterfactuals(Wire):
-    """What may be suggested to an applicant. A feature that is not named keeps its value."""
-
-    features: dict[FeatureName, FeatureFreedom] = Field(
-        default_factory=dict, description="freedom by feature"
-    )
-    max_changes: int = Field(default=3, ge=1, le=100, description="how many features may change together")
-    links: Many[DerivedLink] = Field(default=(), max_length=100, description="derived features")
 
 
 class Retention(Wire):

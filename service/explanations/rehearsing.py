@@ -23,7 +23,8 @@ from registry.errors import RegistryError
 from registry.loading import LoadedVersion
 from runtime.clock import Clock
 from runtime.postgres import Pool
-from schemas.explanation import CounterfactualRequest, ExplanationRequest
+from schemas.counterfactual import CounterfactualRequest
+from schemas.explanation import ExplanationRequest
 from service.errors import ServiceError
 from service.explanations.finding import Question, find
 from service.explanations.owing import notice_of
