@@ -106,7 +106,7 @@ class ReasonPart(TypedDict):
     given: NotRequired[list[GivenRow]]
 
 
-ChangeRow = TypedDict("ChangeRow", {"feature": str, "from": Value, "to": Value})
+ChangeRow = TypedDict("ChangeRow", {"feature": str, "from": Value, "to": Value, "derived": NotRequired[bool]})
 
 
 class CounterfactualItem(TypedDict):
@@ -126,6 +126,7 @@ class EffortRow(TypedDict):
 
     method: str
     state: str
+    evaluations: NotRequired[int]
 
 
 class CounterfactualPart(TypedDict):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from explain.catalogue import ReasonCatalogue
 from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.search import ThresholdSearch
+from explain.counterfactual.search import CounterfactualSearch
 from explain.errors import ManifestContradiction, ModelUnsupported
 from explain.features import FeatureSpace
 from explain.models import load_model
@@ -94,7 +94,7 @@ class LoadedVersion:
     rule: OutcomeRule
     factors: tuple[Factor, ...]
     constraints: Constraints
-    search: ThresholdSearch | None  # None for several classes: nothing may change there
+    search: CounterfactualSearch | None  # None for several classes: nothing may change there
 
 
 def assemble(
@@ -133,8 +133,8 @@ def assemble(
     )
 
 
-def _search(understood: Understood, reference: Reference) -> ThresholdSearch | None:
+def _search(understood: Understood, reference: Reference) -> CounterfactualSearch | None:
     rule = understood.rule
     if rule.contrast is not None:
         return None
-    return ThresholdSearch.prepare(understood.model, rule, understood.constraints, reference)
+    return CounterfactualSearch.prepare(understood.model, rule, understood.constraints, reference)

@@ -13,11 +13,15 @@ Proof = Literal["exhaustive", "bounded"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One feature that changes, with its value before and after as a caller would send them."""
+    """One feature that changes, with its value before and after as a caller would send them.
+
+    `derived` says that nobody chose it: it follows from other changes by a link.
+    """
 
     feature: str
     before: Value
     after: Value
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,14 @@ class Counterfactual:
 
 
 class Effort(NamedTuple):
-    """How far one method went: to its own end, or until the deadline or the allowed effort stopped it."""
+    """How far one method went: to its own end, or until the deadline or the allowed effort stopped it.
+
+    `unavailable`: it could not be asked. `evaluations` counts the candidates whose margin it computed.
+    """
 
     method: str
-    state: Literal["finished", "stopped"]
+    state: Literal["finished", "stopped", "unavailable"]
+    evaluations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,13 @@ class CounterfactualSet:
 
     `found`: the search ended by itself and `items` is not empty. `partial`: it was stopped, `items` are
     verified all the same. `no_recourse`: proved, by `proof`, that no permitted change suffices.
-    `unresolved`: nothing found and nothing proved. `complete` says that no method was stopped.
+    `unresolved`: nothing found and nothing proved. `complete` says that no method that was needed was stopped
+    or missing.
 
-    `evaluations` counts the candidates whose margin was computed, natively or from the model's tables, until
-    the search ended; a stopped search is repeated without a clock by allowing exactly so many. `dropped`
-    counts the proposals that failed their verification.
+    `evaluations` counts the candidates whose margin was computed, natively or from the model's tables, by all
+    methods together; a stopped method is repeated without a clock by allowing exactly as many as its own
+    `effort` says. `dropped` counts the proposals that failed their verification. `least_cost` is proved: no
+    permitted change that reaches the goal costs less.
     """
 
     status: Status
@@ -67,3 +77,4 @@ class CounterfactualSet:
     effort: tuple[Effort, ...]
     proof: Proof | None = None
     dropped: int = 0
+    least_cost: float | None = None

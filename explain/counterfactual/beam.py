@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.choosing import Proposal
 from explain.counterfactual.options import SPARSITY, Options
+from explain.counterfactual.problem import Proposal
 from explain.counterfactual.reach import Reach
 from explain.counterfactual.target import Target
 from explain.models.base import Model
@@ -27,6 +27,7 @@ _ALIKE = 3  # of them, those that change the same features
 _SWEPT = 2_000  # states at most in a complete sweep
 _REFINED = 6  # proposals that are refined
 _BATCH = 256  # rows scored natively at once
+THRESHOLD_SEARCH = "threshold_search"
 
 
 class BeamSearch:
@@ -148,7 +149,9 @@ class BeamSearch:
         for at in np.flatnonzero(reached).tolist():
             chosen = list(states[at])
             features = tuple(sorted(self._options.feature[chosen].tolist()))
-            self.proposals[states[at]] = Proposal(features, rows[at], self._cost(states[at]))
+            self.proposals[states[at]] = Proposal(
+                features, rows[at], self._cost(states[at]), THRESHOLD_SEARCH
+            )
 
     def _cost(self, state: State) -> float:
         return float(self._options.cost[list(state)].sum())

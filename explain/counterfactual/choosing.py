@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from explain.counterfactual.problem import Proposal
 
 FloatArray = NDArray[np.float64]
 
@@ -14,15 +15,6 @@ DIVERSITY = 2.0
 """How many times the cheapest cost a wholly different set of features may cost more than a repetition."""
 
 _CONSIDERED = 200
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Proposal:
-    """A favourable row, the features in which it differs, sorted, and its cost."""
-
-    features: tuple[int, ...]
-    row: FloatArray
-    cost: float
 
 
 def choose(proposals: Sequence[Proposal], origin: FloatArray, count: int) -> list[Proposal]:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import Proof
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.choosing import Proposal
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.grid import display_grids
 from explain.counterfactual.options import cost_of
+from explain.counterfactual.problem import Problem, Proposal, Proposed
 from explain.counterfactual.target import Target
 from explain.errors import ModelUnsupported
 from explain.features import FloatWidth
@@ -83,6 +83,23 @@ class Farthest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearSearch:
+    """A search prepared for one linear model; it needs a goal whose threshold is a known margin."""
+
+    tables: LinearTables
+
+    @property
+    def name(self) -> str:
+        """The name that its counterfactuals carry."""
+        return LINEAR_SEARCH
+
+    def propose(self, problem: Problem, budget: Budget) -> Proposed:
+        """Cross the threshold with every set of features that may; see the module."""
+        crossing = _Crossing(problem.model, self.tables, problem.constraints, problem.scales, problem.target)
+        return Proposed(*crossing.run(problem.instance.row, budget))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Crossing:
     """One search; what it proposes is natively favourable and clear of the threshold."""
 
     model: Model
@@ -246,5 +263,5 @@ class LinearSearch:
         for other in others[reached]:
             features = tuple(np.flatnonzero((other != row) & ~np.isnan(row)).tolist())
             cost = cost_of(self.constraints, self.scales, row, other)
-            proposals.append(Proposal(features, other, cost))
+            proposals.append(Proposal(features, other, cost, LINEAR_SEARCH))
         return proposals

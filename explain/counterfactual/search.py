@@ -1,25 +1,22 @@
-"""The search for counterfactuals: over the split thresholds of trees, or in a linear model's closed form."""
+"""The search for counterfactuals of one model version, prepared once and shared by all threads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.base import CounterfactualSet, Effort, Proof, Status
-from explain.counterfactual.beam import BeamSearch
+from explain.counterfactual.base import CounterfactualSet, Effort
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.choosing import Proposal, choose
+from explain.counterfactual.concluding import Found, conclude
 from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.linear import LINEAR_SEARCH, LinearSearch, LinearTables
-from explain.counterfactual.options import options_of, scales_of
-from explain.counterfactual.reach import Reach
+from explain.counterfactual.linear import LinearSearch, LinearTables
+from explain.counterfactual.options import scales_of
+from explain.counterfactual.problem import Method, Problem
 from explain.counterfactual.tables import SplitTables
-from explain.counterfactual.target import Target
-from explain.counterfactual.verify import verify
+from explain.counterfactual.target import Link, Target, link_of
+from explain.counterfactual.thresholds import ThresholdSearch
 from explain.deadline import Deadline
 from explain.features import Instance
 from explain.models.base import Model
@@ -29,40 +26,29 @@ from explain.reference import Reference
 
 FloatArray = NDArray[np.float64]
 
-THRESHOLD_SEARCH = "threshold_search"
-METHOD_VERSION = "threshold_search/1"
+METHOD_VERSION = "counterfactuals/2"
 _SHOWING_ROWS = 256  # rows of the reference that show how a score comes from its margin
 
 
-class Proposed(NamedTuple):
-    """What a search proposes, in whatever order.
-
-    `proof` is set if no permitted change can suffice, or if none does unless one of these holds.
-    """
-
-    proposals: Sequence[Proposal]
-    proof: Proof | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class ThresholdSearch:
-    """A search prepared for one model version; immutable, shared by all threads.
+class CounterfactualSearch:
+    """Everything that looking for counterfactuals of one model version needs; immutable.
 
-    Trees are searched over their split thresholds, a linear model from its closed form. `target` is None
-    where the score is no known function of the margin: then nothing is looked for, and nothing claimed.
+    Trees are searched over their split thresholds, a linear model from its closed form. `link` is None where
+    the score is no known function of the margin.
     """
 
     model: Model
     rule: OutcomeRule
     constraints: Constraints
     tables: SplitTables | LinearTables
-    target: Target | None
+    link: Link | None
     scales: FloatArray
 
     @classmethod
     def prepare(
         cls, model: Model, rule: OutcomeRule, constraints: Constraints, reference: Reference
-    ) -> ThresholdSearch:
+    ) -> CounterfactualSearch:
         """Read the model and the reference's spreads; tens of milliseconds on hundreds of trees.
 
         Raises ModelUnsupported for a model with several outputs.
@@ -73,14 +59,21 @@ class ThresholdSearch:
             if isinstance(form, LinearForm)
             else SplitTables.prepare(form, model.space)
         )
-        shown = model.predict(reference.rows[:_SHOWING_ROWS])
-        target = Target.of(model, rule, shown)
-        return cls(model, rule, constraints, tables, target, scales_of(reference))
+        link = link_of(rule, model.predict(reference.rows[:_SHOWING_ROWS]))
+        return cls(model, rule, constraints, tables, link, scales_of(reference))
 
-    @property
-    def method(self) -> str:
-        """The name of the search, as answers carry it."""
-        return LINEAR_SEARCH if isinstance(self.tables, LinearTables) else THRESHOLD_SEARCH
+    def problem(self, instance: Instance, *, count: int, seed: int) -> Problem:
+        """Say what is looked for: at most `count` ways to the favourable side of the configured threshold."""
+        target = Target.of(self.rule, self.link, self.model.float_width)
+        return Problem(self.model, target, self.constraints, instance, self.scales, count, seed)
+
+    def direct(self, problem: Problem) -> Method | None:
+        """Return our own search that fits the problem; None if the goal's threshold is no known margin."""
+        if problem.target.threshold is None:
+            return None
+        if isinstance(self.tables, LinearTables):
+            return LinearSearch(self.tables)
+        return ThresholdSearch(self.tables)
 
     def find(
         self,
@@ -91,83 +84,27 @@ class ThresholdSearch:
         seed: int,
         max_evaluations: int | None = None,
     ) -> CounterfactualSet:
-        """Find at most `count` sets of changes that turn this decision favourable, each verified.
+        """Find at most `count` sets of changes that reach the goal, by the direct search alone.
 
-        The deadline is looked at between batches. `seed` is recorded: the search draws no random numbers,
+        The deadline is looked at between batches. `seed` is recorded: this search draws no random numbers,
         equal inputs give equal answers. `max_evaluations` repeats a stopped search without a clock (see
         CounterfactualSet).
         """
         if count == 0:
             return CounterfactualSet("not_requested", True, (), 0, seed, ())
+        problem = self.problem(instance, count=count, seed=seed)
         prediction = self.model.predict(instance.row[None, :])
+        if problem.target.favourable(prediction)[0]:
+            return CounterfactualSet("not_needed", True, (), 1, seed, ())
         budget = Budget(deadline, max_evaluations)
-        budget.spend(1)
-        if self.rule.favourable_mask(self.rule.scores_of(prediction.margins, prediction.scores))[0]:
-            return CounterfactualSet("not_needed", True, (), budget.spent, seed, ())
-        if self.target is None or not budget.goes_on():
-            stopped = (Effort(self.method, "stopped"),)
-            return CounterfactualSet("unresolved", False, (), budget.spent, seed, stopped)
-        return self._search(instance, self.target, budget, count=count, seed=seed)
-
-    def _search(
-        self, instance: Instance, target: Target, budget: Budget, *, count: int, seed: int
-    ) -> CounterfactualSet:
-        proposed = self._propose(instance.row, target, budget, count)
-        chosen = choose(proposed.proposals, instance.row, count)
-        items, dropped = verify(
-            self.model,
-            target,
-            self.constraints,
-            instance,
-            [proposal.row for proposal in chosen],
-            scales=self.scales,
-            method=self.method,
-        )
-        status: Status = "unresolved"
-        if items:
-            status = "partial" if budget.stopped else "found"
-        elif proposed.proof and not dropped:
-            status = "no_recourse"
-        return CounterfactualSet(
-            status=status,
-            complete=not budget.stopped,
-            items=items,
-            evaluations=budget.spent,
-            seed=seed,
-            effort=(Effort(self.method, "stopped" if budget.stopped else "finished"),),
-            proof=proposed.proof if status == "no_recourse" else None,
-            dropped=dropped,
-        )
-
-    def _propose(self, row: FloatArray, target: Target, budget: Budget, count: int) -> Proposed:
-        if isinstance(self.tables, LinearTables):
-            line = LinearSearch(self.model, self.tables, self.constraints, self.scales, target)
-            return Proposed(*line.run(row, budget))
-        options = options_of(self.tables, self.constraints, self.scales, row)
-        if not len(options):
-            return Proposed((), "exhaustive")
-        changes = min(self.constraints.max_changes, len(np.unique(options.feature)))
-        reach = Reach(self.tables, self.tables.cells(row), options, changes)
-        best = reach.best_margin(self.rule.adverse_sign())
-        if target.adversity(np.array([best]))[0] > target.possible:
-            return Proposed((), "bounded")
-        search = BeamSearch(self.model, target, reach, options, budget)
-        swept = search.run(row, changes, count)
-        settled = swept and not search.doubtful
-        return Proposed(list(search.proposals.values()), "exhaustive" if settled else None)
+        return conclude(problem, [run(self.direct(problem), problem, budget)])
 
 
-def find_counterfactuals(
-    model: Model,
-    rule: OutcomeRule,
-    constraints: Constraints,
-    instance: Instance,
-    reference: Reference,
-    *,
-    count: int,
-    deadline: Deadline,
-    seed: int,
-) -> CounterfactualSet:
-    """Prepare a ThresholdSearch and use it once; whoever explains many decisions keeps the prepared one."""
-    search = ThresholdSearch.prepare(model, rule, constraints, reference)
-    return search.find(instance, count=count, deadline=deadline, seed=seed)
+def run(method: Method | None, problem: Problem, budget: Budget) -> Found:
+    """Let one method look for it within a budget of its own."""
+    if method is None:
+        return Found(Effort("direct", "unavailable"))
+    if not budget.goes_on():
+        return Found(Effort(method.name, "stopped"))
+    proposed = method.propose(problem, budget)
+    return Found(Effort(method.name, "stopped" if budget.stopped else "finished", budget.spent), proposed)

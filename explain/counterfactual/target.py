@@ -4,51 +4,63 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.base import RELATIVE_TOLERANCE
-from explain.models.base import Model, Prediction
+from explain.features import FloatWidth
+from explain.models.base import Prediction
 from explain.outcome import OutcomeRule
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Link = Literal["identity", "logit", "log"]
 
 _ALIKE = 1e-4  # how far a 32-bit score may lie from its link's, relatively
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The configured threshold as a margin, with the room to keep from it.
+    """The side of a threshold that counts as the goal, and how clearly it has to be reached.
 
-    `clearance` keeps an answer away from the threshold by what the native library's own rounding may move
-    it on another machine; `tolerance` is how far a margin summed from the tables may lie from the native
-    one. Both are in margin units.
+    `rule` names the goal its favourable side. `threshold` is the rule's as a margin (of several classes: as a
+    difference of margins); None if the score is no known function of the margin: then there is no clearance,
+    and only the native library can tell how far a row is. `clearance` keeps an answer away from the threshold
+    by what the native library's own rounding may move it on another machine; `tolerance` is how far a margin
+    summed from the tables may lie from the native one. Both are in margin units.
     """
 
     rule: OutcomeRule
-    threshold: float
+    threshold: float | None
     clearance: float
     tolerance: float
 
     @classmethod
-    def of(cls, model: Model, rule: OutcomeRule, prediction: Prediction) -> Target | None:
-        """Translate the rule's threshold; None if the score is no known function of the margin.
-
-        `prediction` is that of some rows: it shows how the score comes from the margin. One row can do so by
-        chance (where two curves cross), many different ones cannot; what stays open counts as not known.
-        """
-        threshold = _margin_threshold(rule, prediction)
-        if threshold is None:
-            return None
-        size = max(1.0, abs(threshold)) if math.isfinite(threshold) else 1.0
-        tolerance = RELATIVE_TOLERANCE[model.float_width] * size
+    def of(cls, rule: OutcomeRule, link: Link | None, float_width: FloatWidth) -> Target:
+        """Translate the rule's threshold through the link of the model's scores."""
+        threshold = _margin_threshold(rule, link)
+        size = 1.0 if threshold is None or math.isinf(threshold) else max(1.0, abs(threshold))
+        tolerance = RELATIVE_TOLERANCE[float_width] * size
+        if rule.contrast is not None:  # two margins, each with its own
+            tolerance *= 2.0
         return cls(rule, threshold, tolerance / 10.0, tolerance)
 
     def adversity(self, margins: FloatArray) -> FloatArray:
-        """Return how far margins lie on the adverse side; negative on the favourable one."""
+        """Return how far margins lie on the adverse side; negative on the favourable one.
+
+        Only for a known threshold and a single output, or differences of margins.
+        """
+        assert self.threshold is not None  # noqa: S101  callers work on margins only where it is known
         return np.asarray(self.rule.adverse_sign() * (margins - self.threshold))
+
+    def distance(self, prediction: Prediction) -> FloatArray:
+        """Return how far rows are from the goal: in margin units, or in score units without a threshold."""
+        if self.threshold is None:
+            scores = self.rule.scores_of(prediction.margins, prediction.scores)
+            return np.asarray(self.rule.adverse_sign() * (scores - self.rule.threshold))
+        return self.adversity(self._margins(prediction))
 
     @property
     def sure(self) -> float:
@@ -61,30 +73,50 @@ class Target:
         return self.tolerance
 
     def favourable(self, prediction: Prediction) -> Mask:
-        """Tell which rows the native model and the rule find favourable."""
+        """Tell which rows the native model and the rule find on the goal's side."""
         return self.rule.favourable_mask(self.rule.scores_of(prediction.margins, prediction.scores))
 
     def reached(self, prediction: Prediction) -> Mask:
-        """Tell which rows are natively favourable and clear of the threshold."""
-        clear = self.adversity(prediction.margins) <= -self.clearance
-        return np.asarray(self.favourable(prediction) & clear)
+        """Tell which rows are natively on the goal's side and clear of the threshold, where it is known."""
+        favourable = self.favourable(prediction)
+        if self.threshold is None:
+            return favourable
+        clear = self.adversity(self._margins(prediction)) <= -self.clearance
+        return np.asarray(favourable & clear)
+
+    def _margins(self, prediction: Prediction) -> FloatArray:
+        contrast = self.rule.contrast
+        return prediction.margins if contrast is None else contrast.margins(prediction.margins)
 
 
-def _margin_threshold(rule: OutcomeRule, prediction: Prediction) -> float | None:
-    """Return the threshold through the inverse of the one link that every row agrees with."""
-    if rule.score == "margin":
-        return rule.threshold
+def link_of(rule: OutcomeRule, prediction: Prediction) -> Link | None:
+    """Return how scores come from margins, as some rows show it; None if that is no known function.
+
+    One row can agree with a link by chance (where two curves cross), many different ones cannot; what stays
+    open counts as not known. Several classes, and a threshold on the margin itself, need no link.
+    """
+    if rule.contrast is not None or rule.score == "margin":
+        return "identity"
     margins, scores = prediction.margins, prediction.scores
     with np.errstate(over="ignore"):
         growth = np.exp(margins)
-    links = [
-        (rule.threshold, np.isclose(scores, margins, rtol=1e-5, atol=1e-6)),
-        (_logit(rule.threshold), np.isclose(scores, np.exp(-np.logaddexp(0.0, -margins)), rtol=_ALIKE)),
+    links: list[tuple[Link, Mask]] = [
+        ("identity", np.isclose(scores, margins, rtol=1e-5, atol=1e-6)),
+        ("logit", np.isclose(scores, np.exp(-np.logaddexp(0.0, -margins)), rtol=_ALIKE)),
     ]
     if not rule.is_probability:
-        links.append((_log(rule.threshold), np.isclose(scores, growth, rtol=_ALIKE)))
-    agreed = [threshold for threshold, alike in links if alike.all()]
+        links.append(("log", np.isclose(scores, growth, rtol=_ALIKE)))
+    agreed = [link for link, alike in links if alike.all()]
     return agreed[0] if len(agreed) == 1 else None
+
+
+def _margin_threshold(rule: OutcomeRule, link: Link | None) -> float | None:
+    """Return the threshold as a margin, by the inverse of the link."""
+    if link is None:
+        return None
+    if link == "identity":
+        return rule.threshold
+    return _logit(rule.threshold) if link == "logit" else _log(rule.threshold)
 
 
 def _log(value: float) -> float:

@@ -10,59 +10,50 @@ from numpy.typing import NDArray
 from explain.counterfactual.base import Change, Counterfactual
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.options import cost_of
-from explain.counterfactual.target import Target
+from explain.counterfactual.problem import Problem, Proposal
 from explain.errors import InvalidFeatures
 from explain.features import Instance
-from explain.models.base import Model
 from explain.outcome import decide
 
 FloatArray = NDArray[np.float64]
 
 
-def verify(
-    model: Model,
-    target: Target,
-    constraints: Constraints,
-    instance: Instance,
-    rows: Sequence[FloatArray],
-    *,
-    scales: FloatArray,
-    method: str,
-) -> tuple[tuple[Counterfactual, ...], int]:
-    """Return the proposed rows that hold, in their order, and how many did not.
+def verify(problem: Problem, proposals: Sequence[Proposal]) -> tuple[tuple[Counterfactual, ...], int]:
+    """Return the proposals that hold, in their order, and how many did not.
 
     Each row is rounded to the grid that its changed values are displayed on and read back as if a caller had
-    sent it. It holds if something changed, no constraint is violated, and the native model and the configured
-    rule find exactly that row favourable and clear of the threshold.
+    sent it. It holds if something changed, no constraint is violated, and the native model and the goal's
+    rule find exactly that row on the right side and clear of the threshold.
     """
-    read = [_read_back(constraints, instance, row) for row in rows]
+    constraints, instance = problem.constraints, problem.instance
+    read = [(_read_back(constraints, instance, proposal.row), proposal.method) for proposal in proposals]
     permitted = [
-        changed
-        for changed in read
+        (changed, method)
+        for changed, method in read
         if changed is not None
         and not np.array_equal(changed.row, instance.row, equal_nan=True)
         and not constraints.check(instance.row, changed.row)
     ]
     if not permitted:
-        return (), len(rows)
-    prediction = model.predict(np.stack([changed.row for changed in permitted]))
-    held = np.flatnonzero(target.reached(prediction))
+        return (), len(proposals)
+    prediction = problem.model.predict(np.stack([changed.row for changed, _ in permitted]))
+    held = np.flatnonzero(problem.target.reached(prediction)).tolist()
     items = []
-    for at in held.tolist():
-        changed = permitted[at]
-        decision = decide(target.rule, float(prediction.margins[at]), float(prediction.scores[at]))
+    for at in held:
+        changed, method = permitted[at]
+        decision = decide(problem.target.rule, float(prediction.margins[at]), float(prediction.scores[at]))
         items.append(
             Counterfactual(
                 changes=_changes(constraints, instance, changed),
                 score=decision.score,
                 margin=decision.margin,
                 outcome=decision.outcome,
-                cost=cost_of(constraints, scales, instance.row, changed.row),
+                cost=cost_of(constraints, problem.scales, instance.row, changed.row),
                 method=method,
                 verified=True,
             )
         )
-    return tuple(items), len(rows) - len(items)
+    return tuple(items), len(proposals) - len(items)
 
 
 def _read_back(constraints: Constraints, instance: Instance, row: FloatArray) -> Instance | None:

@@ -112,7 +112,12 @@ def counterfactuals_part(found: CounterfactualSet) -> CounterfactualPart:
                 "changes": [
                     cast(
                         "ChangeRow",
-                        {"feature": c.feature, "from": value_part(c.before), "to": value_part(c.after)},
+                        {
+                            "feature": c.feature,
+                            "from": value_part(c.before),
+                            "to": value_part(c.after),
+                            "derived": c.derived,
+                        },
                     )
                     for c in item.changes
                 ],
@@ -128,7 +133,9 @@ def counterfactuals_part(found: CounterfactualSet) -> CounterfactualPart:
         "evaluation_id": None,
         "evaluations": found.evaluations,
         "seed": str(found.seed),
-        "effort": [{"method": method, "state": state} for method, state in found.effort],
+        "effort": [
+            {"method": one.method, "state": one.state, "evaluations": one.evaluations} for one in found.effort
+        ],
         "proof": found.proof,
         "dropped": found.dropped,
     }

@@ -13,7 +13,7 @@ from explain.counterfactual.constraints import Constraints, FeatureConstraint
 from explain.counterfactual.linear import LinearTables
 from explain.counterfactual.options import options_of, scales_of
 from explain.counterfactual.reach import Reach
-from explain.counterfactual.search import ThresholdSearch
+from explain.counterfactual.search import CounterfactualSearch
 from explain.counterfactual.tables import SplitTables
 from explain.deadline import Deadline
 from explain.errors import ModelUnsupported
@@ -92,9 +92,9 @@ def test_no_recourse_is_claimed_only_where_none_is_found(case: Case) -> None:
     rule = rule_of(case)
     if case.form.outputs > 1:
         with pytest.raises(ModelUnsupported, match=f"{case.form.outputs} outputs"):
-            ThresholdSearch.prepare(case.model, rule, free(case, 1), reference)
+            CounterfactualSearch.prepare(case.model, rule, free(case, 1), reference)
         return
-    search = ThresholdSearch.prepare(case.model, rule, free(case, 1), reference)
+    search = CounterfactualSearch.prepare(case.model, rule, free(case, 1), reference)
     for row in case.example.rows[:6]:
         instance = case.model.space.instance(row)
         found = search.find(instance, count=2, deadline=Deadline.unlimited(), seed=1)

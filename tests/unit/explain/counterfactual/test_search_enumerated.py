@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.search import ThresholdSearch
+from explain.counterfactual.search import CounterfactualSearch
 from explain.deadline import Deadline
 from explain.features import Instance
 from explain.outcome import OutcomeRule
@@ -97,7 +97,7 @@ def search(
     model: Forest, constraints: Constraints, row: FloatArray, reference: Reference, rule: OutcomeRule = RULE
 ) -> tuple[CounterfactualSet, Instance]:
     instance = model.space.instance(row)
-    found = ThresholdSearch.prepare(model, rule, constraints, reference).find(
+    found = CounterfactualSearch.prepare(model, rule, constraints, reference).find(
         instance, count=4, deadline=Deadline.unlimited(), seed=7
     )
     return found, instance

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
 from explain.counterfactual.options import options_of
 from explain.counterfactual.reach import Reach
-from explain.counterfactual.search import ThresholdSearch
+from explain.counterfactual.search import CounterfactualSearch
 from explain.counterfactual.tables import SplitTables
 from explain.deadline import Deadline
 from explain.errors import ModelUnsupported
@@ -106,7 +106,7 @@ def test_a_status_is_what_the_enumeration_of_all_cells_says(
     free = {name: FeatureConstraint(mutable=True) for name in ("x", "y", "kind")}
     reference = Reference.of("given", np.array([draw(rng) for _ in range(40)]))
     for changes, row in product((1, 2), (draw(rng) for _ in range(3))):
-        search = ThresholdSearch.prepare(model, RULE, Constraints(model.space, free, changes), reference)
+        search = CounterfactualSearch.prepare(model, RULE, Constraints(model.space, free, changes), reference)
         instance = model.space.instance(row)
         found = search.find(instance, count=3, deadline=Deadline.unlimited(), seed=1)
         if model.margins(row[None])[0] < 0.0:
@@ -171,11 +171,11 @@ def test_a_cell_of_one_number_between_two_thresholds_is_offered(
     model = make_forest(space, [tree], comparison="<=")
     free = Constraints(space, {"x": FeatureConstraint(mutable=True)}, 1)
     reference = Reference.of("given", np.arange(40.0)[:, None])
-    search = ThresholdSearch.prepare(model, RULE, free, reference)
+    search = CounterfactualSearch.prepare(model, RULE, free, reference)
     found = search.find(space.read({"x": 0.1}), count=1, deadline=Deadline.unlimited(), seed=1)
     assert [np.float32(item.changes[0].after) for item in found.items] == [np.float32(above)]
     stepped = Constraints(space, {"x": FeatureConstraint(mutable=True, step=0.001)}, 1)
-    search = ThresholdSearch.prepare(model, RULE, stepped, reference)
+    search = CounterfactualSearch.prepare(model, RULE, stepped, reference)
     found = search.find(space.read({"x": 0.1}), count=1, deadline=Deadline.unlimited(), seed=1)
     assert found.status == "no_recourse"
 
@@ -214,7 +214,7 @@ def test_zero_is_the_way_out_where_zero_is_missing(make_forest: type[Forest], sp
     model = make_forest(space, [tree], comparison="<=")
     free = Constraints(space, {"x": FeatureConstraint(mutable=True)}, 1)
     reference = Reference.of("given", np.arange(40.0)[:, None] / 10)
-    search = ThresholdSearch.prepare(model, RULE, free, reference)
+    search = CounterfactualSearch.prepare(model, RULE, free, reference)
     for before in (-3.0, 2.0):
         found = search.find(space.read({"x": before}), count=3, deadline=Deadline.unlimited(), seed=1)
         assert [item.changes[0].after for item in found.items] == [0.0]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
 from explain.counterfactual.options import scales_of
-from explain.counterfactual.search import ThresholdSearch
+from explain.counterfactual.search import CounterfactualSearch
 from explain.deadline import Deadline
 from explain.errors import ModelUnsupported
 from explain.features import Feature, FeatureSpace, FloatWidth
@@ -113,7 +113,7 @@ def permitted(row: FloatArray, changes: int) -> tuple[FloatArray, list[tuple[int
 def search(
     line: Line, rule: OutcomeRule, row: FloatArray, reference: Reference, changes: int
 ) -> CounterfactualSet:
-    prepared = ThresholdSearch.prepare(line, rule, Constraints(line.space, FREE, changes), reference)
+    prepared = CounterfactualSearch.prepare(line, rule, Constraints(line.space, FREE, changes), reference)
     return prepared.find(line.space.instance(row), count=3, deadline=Deadline.unlimited(), seed=4)
 
 
@@ -157,12 +157,12 @@ def test_a_range_without_an_end_leads_just_across() -> None:
     rule = OutcomeRule("margin", 0.0, "decline", "approve", "high_is_adverse")
     reference = Reference.of("given", np.random.default_rng(1).normal(size=(60, 2)))
     free = {"x": FeatureConstraint(mutable=True, direction="increase"), "y": FeatureConstraint(mutable=True)}
-    prepared = ThresholdSearch.prepare(line, rule, Constraints(space, free, 2), reference)
+    prepared = CounterfactualSearch.prepare(line, rule, Constraints(space, free, 2), reference)
     found = prepared.find(space.read({"x": 5.0, "y": 0.0}), count=2, deadline=Deadline.unlimited(), seed=1)
     assert [[change.feature for change in item.changes] for item in found.items] == [["y"]]
     assert found.items[0].changes[0].after == pytest.approx(17.5, abs=0.02)
     blocked = {"x": FeatureConstraint(mutable=True, direction="increase")}
-    prepared = ThresholdSearch.prepare(line, rule, Constraints(space, blocked, 2), reference)
+    prepared = CounterfactualSearch.prepare(line, rule, Constraints(space, blocked, 2), reference)
     found = prepared.find(space.read({"x": 5.0, "y": 0.0}), count=2, deadline=Deadline.unlimited(), seed=1)
     assert (found.status, found.proof) == ("no_recourse", "bounded")
 
@@ -174,7 +174,7 @@ def test_nothing_is_claimed_where_rounding_could_decide() -> None:
     rule = OutcomeRule("margin", 0.0, "decline", "approve", "high_is_adverse")
     reference = Reference.of("given", np.column_stack([np.linspace(0, 1, 40), np.linspace(0, 9, 40)]))
     free = Constraints(space, {"x": FeatureConstraint(mutable=True)}, 1)
-    prepared = ThresholdSearch.prepare(line, rule, free, reference)
+    prepared = CounterfactualSearch.prepare(line, rule, free, reference)
     instance = space.read({"x": 1.0, "y": -3e7 + 2})
     assert line.margins(instance.row[None])[0] > 0
     found = prepared.find(instance, count=2, deadline=Deadline.unlimited(), seed=1)
@@ -188,7 +188,7 @@ def test_many_features_and_changes_stay_quick_and_replay() -> None:
     rule = OutcomeRule("margin", -30.0, "decline", "approve", "high_is_adverse")
     free = {name: FeatureConstraint(mutable=True, step=0.01) for name in space.names}
     reference = Reference.of("given", rng.uniform(-3, 3, size=(60, 40)))
-    prepared = ThresholdSearch.prepare(line, rule, Constraints(space, free, 8), reference)
+    prepared = CounterfactualSearch.prepare(line, rule, Constraints(space, free, 8), reference)
     instance = space.instance(np.round(rng.uniform(-3, 3, 40), 2))
     found = prepared.find(instance, count=3, deadline=Deadline.unlimited(), seed=1)
     assert found.status == "found"
@@ -205,6 +205,6 @@ def test_several_outputs_are_refused_by_name() -> None:
     line = Line((1.0,), 0.0, FeatureSpace((Feature("x", "number"),)), outputs=3)
     rule = OutcomeRule("margin", 0.0, "decline", "approve", "high_is_adverse")
     with pytest.raises(ModelUnsupported, match="3 outputs"):
-        ThresholdSearch.prepare(
+        CounterfactualSearch.prepare(
             line, rule, Constraints(line.space, {}, 1), Reference.of("given", np.ones((3, 1)))
         )

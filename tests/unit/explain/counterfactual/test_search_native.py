@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.search import ThresholdSearch, find_counterfactuals
+from explain.counterfactual.search import CounterfactualSearch
 from explain.counterfactual.tables import SplitTables
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace, Instance
@@ -72,7 +72,7 @@ def test_every_item_is_favourable_and_permitted(
     max_changes: int, model: Model, rows: FloatArray, reference: Reference
 ) -> None:
     permitted = constraints(max_changes)
-    search = ThresholdSearch.prepare(model, RULE, permitted, reference)
+    search = CounterfactualSearch.prepare(model, RULE, permitted, reference)
     statuses = set()
     for row in declined(model, rows)[:60]:
         instance = SPACE.instance(row)
@@ -95,7 +95,7 @@ def test_every_item_is_favourable_and_permitted(
 def test_one_change_is_the_optimum_of_the_native_model_on_the_grid(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
-    search = ThresholdSearch.prepare(model, RULE, constraints(1), reference)
+    search = CounterfactualSearch.prepare(model, RULE, constraints(1), reference)
     spread = [np.nanmedian(np.abs(c - np.nanmedian(c))) for c in reference.rows.T]
     for row in declined(model, rows)[:40]:
         offers = {0: np.arange(-40, 200) / 20, 1: np.arange(-10, 11) / 10}
@@ -120,7 +120,7 @@ def test_no_recourse_is_never_claimed_where_the_native_model_has_some(
         "x1": FeatureConstraint(mutable=True, minimum=-2.0, maximum=2.0, step=0.1),
         "x3": FeatureConstraint(mutable=True, direction="increase"),
     }
-    search = ThresholdSearch.prepare(model, RULE, Constraints(SPACE, narrow, 2), reference)
+    search = CounterfactualSearch.prepare(model, RULE, Constraints(SPACE, narrow, 2), reference)
     rng = np.random.default_rng(2)
     proofs = set()
     for row in declined(model, rows):
@@ -162,21 +162,20 @@ def test_equal_inputs_give_equal_answers_prepared_or_not(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
     instance = SPACE.instance(declined(model, rows)[0])
-    search = ThresholdSearch.prepare(model, RULE, constraints(3), reference)
+    search = CounterfactualSearch.prepare(model, RULE, constraints(3), reference)
     first = search.find(instance, count=4, deadline=Deadline.unlimited(), seed=5)
     again = search.find(instance, count=4, deadline=Deadline.unlimited(), seed=5)
-    unprepared = find_counterfactuals(
-        model, RULE, constraints(3), instance, reference, count=4, deadline=Deadline.unlimited(), seed=5
-    )
+    anew = CounterfactualSearch.prepare(model, RULE, constraints(3), reference)
+    unprepared = anew.find(instance, count=4, deadline=Deadline.unlimited(), seed=5)
     assert first == again == unprepared
     assert first.seed == 5
-    assert first.effort == (("threshold_search", "finished"),)
+    assert first.effort == (("threshold_search", "finished", first.evaluations),)
 
 
 def test_a_stopped_search_repeats_from_its_effort(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
-    search = ThresholdSearch.prepare(model, RULE, constraints(3), reference)
+    search = CounterfactualSearch.prepare(model, RULE, constraints(3), reference)
     statuses = set()
     for row in declined(model, rows)[:30]:
         instance = SPACE.instance(row)
@@ -188,7 +187,7 @@ def test_a_stopped_search_repeats_from_its_effort(
             if stopped.complete:
                 continue
             assert stopped.status in ("partial", "unresolved")
-            assert stopped.effort == (("threshold_search", "stopped"),)
+            assert stopped.effort == (("threshold_search", "stopped", stopped.evaluations),)
             if stopped.items:
                 assert (model.predict(applied(stopped, instance)).scores < RULE.threshold).all()
             again = search.find(
@@ -206,7 +205,7 @@ def test_an_expired_deadline_leaves_it_unresolved(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
     instance = SPACE.instance(declined(model, rows)[0])
-    search = ThresholdSearch.prepare(model, RULE, constraints(3), reference)
+    search = CounterfactualSearch.prepare(model, RULE, constraints(3), reference)
     answer = search.find(instance, count=3, deadline=Deadline(0, 0.0), seed=1)
     assert (answer.status, answer.complete, answer.items) == ("unresolved", False, ())
 
@@ -214,7 +213,7 @@ def test_an_expired_deadline_leaves_it_unresolved(
 def test_nothing_is_searched_for_the_approved_or_when_not_asked(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
-    search = ThresholdSearch.prepare(model, RULE, constraints(3), reference)
+    search = CounterfactualSearch.prepare(model, RULE, constraints(3), reference)
     approved = rows[model.predict(rows).scores < RULE.threshold][0]
     answer = search.find(SPACE.instance(approved), count=3, deadline=Deadline.unlimited(), seed=1)
     assert (answer.status, answer.items, answer.evaluations) == ("not_needed", (), 1)
@@ -226,7 +225,7 @@ def test_nothing_is_searched_for_the_approved_or_when_not_asked(
 def test_without_a_mutable_feature_there_is_no_recourse(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
-    search = ThresholdSearch.prepare(model, RULE, Constraints(SPACE, {}, 3), reference)
+    search = CounterfactualSearch.prepare(model, RULE, Constraints(SPACE, {}, 3), reference)
     row = declined(model, rows)[0]
     answer = search.find(SPACE.instance(row), count=3, deadline=Deadline.unlimited(), seed=1)
     assert (answer.status, answer.proof) == ("no_recourse", "exhaustive")

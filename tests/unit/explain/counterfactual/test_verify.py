@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from explain.counterfactual.base import Change
-from explain.counterfactual.choosing import Proposal, choose
+from explain.counterfactual.choosing import choose
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.search import ThresholdSearch
-from explain.counterfactual.target import Target
+from explain.counterfactual.problem import Problem, Proposal
+from explain.counterfactual.search import CounterfactualSearch
+from explain.counterfactual.target import Target, link_of
 from explain.counterfactual.verify import verify
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace
@@ -40,8 +41,7 @@ def model(make_forest: type[Forest], split: type[Split]) -> Forest:
 
 def test_each_failing_proposal_is_dropped_and_counted(model: Forest) -> None:
     instance = SPACE.read({"x": 1.0, "n": 3})
-    target = Target.of(model, RULE, model.predict(instance.row[None]))
-    assert target is not None
+    target = Target.of(RULE, "identity", 32)
     rows = [
         np.array([2.5, 3.0]),  # holds
         np.array([2.4, 3.0]),  # still adverse
@@ -54,9 +54,8 @@ def test_each_failing_proposal_is_dropped_and_counted(model: Forest) -> None:
         np.array([2.54, 3.0]),  # holds as 2.5
         np.array([1.04, 3.0]),  # rounds back to where it was
     ]
-    items, dropped = verify(
-        model, target, CONSTRAINTS, instance, rows, scales=np.array([0.5, 1.0]), method="by_hand"
-    )
+    problem = Problem(model, target, CONSTRAINTS, instance, np.array([0.5, 1.0]), 3, 0)
+    items, dropped = verify(problem, [Proposal((0,), row, 1.0, "by_hand") for row in rows])
     assert [item.changes for item in items] == [(Change("x", 1.0, 2.5),)] * 3
     assert dropped == 7
     assert items[0].cost == pytest.approx(1.5 / 0.5 + 1)
@@ -65,7 +64,7 @@ def test_each_failing_proposal_is_dropped_and_counted(model: Forest) -> None:
 
 def test_the_nearest_grid_value_across_the_threshold_is_offered(model: Forest) -> None:
     reference = Reference.of("given", np.column_stack([np.arange(40) / 10, np.arange(40)]))
-    search = ThresholdSearch.prepare(model, RULE, CONSTRAINTS, reference)
+    search = CounterfactualSearch.prepare(model, RULE, CONSTRAINTS, reference)
     answer = search.find(SPACE.read({"x": 1.03, "n": 3}), count=3, deadline=Deadline.unlimited(), seed=0)
     assert [item.changes for item in answer.items] == [(Change("x", 1.03, 2.5),)]
     missing = search.find(SPACE.read({"x": None, "n": 3}), count=3, deadline=Deadline.unlimited(), seed=0)
@@ -79,7 +78,7 @@ def test_a_hair_beyond_the_threshold_is_not_enough_and_proves_nothing(
     tree = split(feature=0, threshold=2.5, left=split(value=1.0), right=split(value=-nudge))
     model = make_forest(SPACE, [tree])
     reference = Reference.of("given", np.zeros((5, 2)))
-    search = ThresholdSearch.prepare(model, RULE, CONSTRAINTS, reference)
+    search = CounterfactualSearch.prepare(model, RULE, CONSTRAINTS, reference)
     answer = search.find(SPACE.read({"x": 1.0, "n": 3}), count=3, deadline=Deadline.unlimited(), seed=0)
     assert answer.status == ("unresolved" if nudge else "no_recourse")
 
@@ -99,14 +98,15 @@ def test_a_hair_beyond_the_threshold_is_not_enough_and_proves_nothing(
 def test_the_threshold_as_a_margin(
     rule: OutcomeRule, margin: float, score: float, threshold: float, model: Forest
 ) -> None:
-    target = Target.of(model, rule, Prediction(np.array([margin]), np.array([score])))
-    assert target is not None
-    assert target.threshold == pytest.approx(threshold)
+    link = link_of(rule, Prediction(np.array([margin]), np.array([score])))
+    assert link is not None
+    assert Target.of(rule, link, 32).threshold == pytest.approx(threshold)
 
 
 def test_an_unknown_link_is_left_alone(model: Forest) -> None:
     rule = OutcomeRule("value", 1.5, "n", "y", "low_is_adverse")
-    assert Target.of(model, rule, Prediction(np.array([1.0]), np.array([17.0]))) is None
+    assert link_of(rule, Prediction(np.array([1.0]), np.array([17.0]))) is None
+    assert Target.of(rule, None, 32).threshold is None
 
 
 def test_where_two_links_cross_one_row_does_not_tell_them_apart(model: Forest) -> None:
@@ -114,11 +114,11 @@ def test_where_two_links_cross_one_row_does_not_tell_them_apart(model: Forest) -
     rule = OutcomeRule("probability_of_adverse", 0.3, "n", "y")
     crossing = 0.6590460684
     alone = Prediction(np.array([crossing]), np.array([crossing]))
-    assert Target.of(model, rule, alone) is None
+    assert link_of(rule, alone) is None
     for other, score, threshold in ((0.2, 0.2, 0.3), (0.2, 1 / (1 + np.exp(-0.2)), np.log(0.3 / 0.7))):
-        target = Target.of(model, rule, Prediction(np.array([crossing, other]), np.array([crossing, score])))
-        assert target is not None
-        assert target.threshold == pytest.approx(threshold)
+        link = link_of(rule, Prediction(np.array([crossing, other]), np.array([crossing, score])))
+        assert link is not None
+        assert Target.of(rule, link, 32).threshold == pytest.approx(threshold)
 
 
 def test_longer_versions_of_a_shown_way_are_left_out() -> None:
@@ -128,7 +128,7 @@ def test_longer_versions_of_a_shown_way_are_left_out() -> None:
         row = origin.copy()
         at = sorted("abc".index(name) for name in changes)
         row[at] = [changes["abc"[i]] for i in at]
-        return Proposal(tuple(at), row, cost)
+        return Proposal(tuple(at), row, cost, "by_hand")
 
     cheap, longer = proposal(2.0, a=1.0), proposal(3.0, a=2.0)
     contained, other = proposal(4.0, a=1.0, b=1.0), proposal(5.0, b=-1.0, c=1.0)
