@@ -129,6 +129,35 @@ class EffortRow(TypedDict):
     evaluations: NotRequired[int]
 
 
+class PermittedRow(TypedDict):
+    """How far a request lets one feature go: least and greatest, or the categories it may become."""
+
+    feature: str
+    least: float | None
+    greatest: float | None
+    categories: list[str] | None
+
+
+class AimPart(TypedDict):
+    """The goal that a request named: a score and the side of it, or a class."""
+
+    score: float | None
+    direction: str | None
+    wanted_class: str | None
+
+
+class AskedPart(TypedDict):
+    """What a request asked of the counterfactuals; whoever repeats the search reads it from here."""
+
+    count: int
+    required: bool
+    features_to_vary: list[str] | None
+    permitted_range: list[PermittedRow]
+    max_changes: int | None
+    methods: list[str] | None
+    target: AimPart | None
+
+
 class CounterfactualPart(TypedDict):
     """The set of counterfactuals as it was answered; the seed is a digit string because it may pass 2^53."""
 
@@ -141,6 +170,8 @@ class CounterfactualPart(TypedDict):
     effort: NotRequired[list[EffortRow]]
     proof: NotRequired[str | None]
     dropped: NotRequired[int]
+    least_cost: NotRequired[float | None]
+    asked: NotRequired[AskedPart]
 
 
 class WarningRow(TypedDict):
