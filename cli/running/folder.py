@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.embedded.state import socket_folder
 from runtime.errors import AlreadyRunning, OperationError
 
 _LOG_LIMIT_BYTES = 20 << 20
@@ -63,6 +64,10 @@ class DataFolder:
         if path.is_file() and path.stat().st_size > _LOG_LIMIT_BYTES:
             path.replace(path.with_suffix(".log.1"))
         return path
+
+    def socket(self, process: str) -> Path:
+        """Where one child listens, in a folder that only we may enter and whose path is short enough."""
+        return socket_folder(self.root) / f"{process}.sock"
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -62,12 +62,7 @@ class Place:
 
     def socket_folder(self) -> Path:
         """Return a private folder whose path is short enough for a socket."""
-        inside = self.home / "run"
-        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_FOLDER:
-            return self.folder("run")
-        name = f"ofrecord-{os.getuid()}-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]}"
-        runtime = Path(f"/run/user/{os.getuid()}")
-        return _private(runtime / name if os.access(runtime, os.W_OK) else Path("/tmp") / name)  # noqa: S108
+        return self.folder("run") if _short(self.home / "run") else _elsewhere(self.home)
 
 
 def locate(data_dir: Path, *, system_root: Path = SYSTEM_ROOT) -> Place:
@@ -82,6 +77,16 @@ def locate(data_dir: Path, *, system_root: Path = SYSTEM_ROOT) -> Place:
         place.own(place.home)
         return place
     return Place(_system_home(data_dir, system_root), unused_account())
+
+
+def socket_folder(home: Path) -> Path:
+    """Return a folder for sockets of our own, below `home` unless that path is too long for one."""
+    inside = home / "run"
+    if not _short(inside):
+        return _elsewhere(home)
+    inside.mkdir(mode=0o700, exist_ok=True)
+    inside.chmod(0o700)
+    return inside
 
 
 def abandoned(system_root: Path = SYSTEM_ROOT) -> list[Path]:
@@ -127,6 +132,18 @@ def _check_reachable(home: Path) -> None:
         raise EmbeddedServerError(
             f"PostgreSQL does not run as root, and no other account can enter {', '.join(closed)}"
         )
+
+
+def _short(folder: Path) -> bool:
+    """Tell whether a socket in this folder has a path that the system accepts."""
+    return len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER
+
+
+def _elsewhere(home: Path) -> Path:
+    """Return a private folder with a short path that stands for this one."""
+    name = f"ofrecord-{os.getuid()}-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"
+    runtime = Path(f"/run/user/{os.getuid()}")
+    return _private(runtime / name if os.access(runtime, os.W_OK) else Path("/tmp") / name)  # noqa: S108
 
 
 def _made(path: Path, mode: int) -> Path:

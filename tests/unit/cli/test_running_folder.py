@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -29,6 +30,25 @@ def test_folder_is_private_whatever_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert {mode(path) for path in (folder.root, *folder.root.iterdir())} == {0o700}
+
+
+def test_sockets_lie_where_only_we_may_enter(tmp_path: Path) -> None:
+    folder = DataFolder.open(tmp_path / "data")
+    deep = DataFolder.open(tmp_path / ("d" * 100))
+    before = os.umask(0)
+    try:
+        near, far = folder.socket("propose"), deep.socket("propose")
+    finally:
+        os.umask(before)
+    assert near.parent.parent == folder.root
+    assert far.parent != near.parent
+    for path in (near, far):
+        assert mode(path.parent) == 0o700
+        assert len(os.fsencode(path)) <= 107
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+        path.unlink()
+    far.parent.rmdir()
 
 
 def test_second_holder_is_refused_by_name(tmp_path: Path) -> None:
