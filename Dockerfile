@@ -52,6 +52,7 @@ ENV PATH=/opt/ofrecord/bin:$PATH \
     OFRECORD_CACHE_DIR=/var/cache/ofrecord
 COPY --from=build /opt/ofrecord /opt/ofrecord
 COPY deploy/connected.py /opt/ofrecord/connected.py
+COPY deploy/accepting.py /opt/ofrecord/accepting.py
 # A named volume starts as a copy of this folder; the chart copies the kernels into its empty one.
 COPY --from=build --chown=10001:10001 /opt/ofrecord/kernels /var/cache/ofrecord
 # Numeric, so that a cluster can see without a lookup that it is not root.

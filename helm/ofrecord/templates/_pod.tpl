@@ -1,9 +1,11 @@
 {{/*
 One Deployment of a long-running role. Arguments (dict): root, role, command, args, replicas, resources, env (list of {name,
-value}), secretItems (list of {key, path}), keys (whether it speaks to the keys database), probes (text).
+value}), secretItems (list of {key, path}), keys (whether it speaks to the keys database), asks (whether it has a counterfactual
+server of its own beside it), probes (text).
 */}}
 {{- define "ofrecord.deployment" -}}
 {{- $v := .root.Values -}}
+{{- $asks := and .asks $v.propose.enabled -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -59,6 +61,9 @@ spec:
           volumeMounts:
             - {name: cache, mountPath: /var/cache/ofrecord}
       {{- end }}
+      {{- if $asks }}
+        {{- include "ofrecord.propose" . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .role }}
           image: {{ include "ofrecord.image" .root }}
@@ -84,6 +89,10 @@ spec:
             - name: OFRECORD_BROKER_PASSWORD_FILE
               value: /run/secrets/ofrecord/broker-password
             {{- end }}
+            {{- if $asks }}
+            - name: OFRECORD_COUNTERFACTUAL_SOCKET
+              value: /run/ofrecord/propose.sock
+            {{- end }}
             {{- with .env }}{{ toYaml . | nindent 12 }}{{ end }}
           {{- with .ports }}
           ports: {{- toYaml . | nindent 12 }}
@@ -97,6 +106,9 @@ spec:
             - {name: secrets, mountPath: /run/secrets/ofrecord, readOnly: true}
             - {name: cache, mountPath: /var/cache/ofrecord}
             - {name: tmp, mountPath: /tmp}
+            {{- if $asks }}
+            - {name: proposals, mountPath: /run/ofrecord}
+            {{- end }}
             {{- include "ofrecord.caMounts" .root | nindent 12 }}
       volumes:
         - name: secrets
@@ -109,5 +121,40 @@ spec:
           emptyDir: {sizeLimit: {{ $v.cache.sizeLimit }}}
         - name: tmp
           emptyDir: {medium: Memory, sizeLimit: 64Mi}
+        {{- if $asks }}
+        - name: proposals
+          emptyDir: {medium: Memory, sizeLimit: 1Mi}
+        - name: propose-tmp
+          emptyDir: {medium: Memory, sizeLimit: 64Mi}
+        {{- end }}
         {{- include "ofrecord.caVolumes" .root | nindent 8 }}
+{{- end -}}
+
+{{/*
+The counterfactual server: a sidecar, so that it is there before who asks it and until after. It shares the socket and the
+cache with that container, and holds no secret. It has no readiness probe: without it, explanations go on.
+*/}}
+{{- define "ofrecord.propose" -}}
+{{- $v := .root.Values -}}
+- name: propose
+  image: {{ include "ofrecord.image" .root }}
+  imagePullPolicy: {{ $v.image.pullPolicy }}
+  restartPolicy: Always
+  args: [propose, --socket, /run/ofrecord/propose.sock]
+  securityContext: {{- include "ofrecord.containerSecurity" . | nindent 4 }}
+  env:
+    - {name: OFRECORD_CACHE_DIR, value: /var/cache/ofrecord}
+    - {name: OFRECORD_LOG_LEVEL, value: {{ $v.log.level | quote }}}
+    - {name: OFRECORD_THREADS, value: {{ $v.propose.threads | quote }}}
+  livenessProbe:
+    exec: {command: [python, -S, -E, /opt/ofrecord/accepting.py, /run/ofrecord/propose.sock]}
+    initialDelaySeconds: 60
+    periodSeconds: 15
+    timeoutSeconds: 5
+    failureThreshold: 4
+  resources: {{- toYaml $v.propose.resources | nindent 4 }}
+  volumeMounts:
+    - {name: cache, mountPath: /var/cache/ofrecord}
+    - {name: proposals, mountPath: /run/ofrecord}
+    - {name: propose-tmp, mountPath: /tmp}
 {{- end -}}

@@ -4,69 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import helm_python
 import kubernetes_validate
 import pytest
-import yaml
 
 from runtime.settings import INTEGRATOR_NEEDS, SCHEDULER_NEEDS, SERVICE_NEEDS, WORKER_NEEDS, Settings
+from tests.oracles.chart import CHART, ROOT, Object, containers, only, pods, rendered, values
 
-ROOT = Path(__file__).resolve().parents[3]
-CHART = ROOT / "helm" / "ofrecord"
-EXAMPLE: dict[str, Any] = yaml.safe_load((CHART / "ci" / "example-values.yaml").read_text(encoding="utf-8"))
 ROLES = ("service", "worker", "scheduler", "integrator")
 SECRETS = "/run/secrets/ofrecord"
-Object = dict[str, Any]
-
-
-def _values(**changes: Any) -> dict[str, Any]:
-    """The example's values with `path__to__value=…` changed."""
-    values = copy.deepcopy(EXAMPLE)
-    for path, value in changes.items():
-        *folders, last = path.split("__")
-        place = values
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[last] = value
-    return values
-
-
-def _render(values: dict[str, Any]) -> list[Object]:
-    with helm_python.Chart.load(CHART) as chart:
-        files = chart.render(values, name="demo", namespace="prod")
-    return [
-        found
-        for name, text in files.items()
-        if not name.endswith("NOTES.txt")
-        for found in yaml.safe_load_all(text)
-        if found
-    ]
 
 
 @pytest.fixture(scope="module")
 def objects() -> list[Object]:
-    return _render(_values(networkPolicy__enabled=True))
-
-
-def _only(objects: list[Object], kind: str, name: str) -> Object:
-    (found,) = [o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name]
-    return found
-
-
-def _pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
-    for found in objects:
-        if found["kind"] in {"Deployment", "Job"}:
-            yield found["metadata"]["name"], found["spec"]["template"]["spec"]
-
-
-def _containers(objects: list[Object]) -> Iterator[tuple[str, Object]]:
-    for name, pod in _pods(objects):
-        for container in [*pod.get("initContainers", []), *pod["containers"]]:
-            yield f"{name}/{container['name']}", container
+    return rendered(values(networkPolicy__enabled=True))
 
 
 def test_what_is_rendered(objects: list[Object]) -> None:
@@ -92,19 +46,19 @@ def test_kubernetes_accepts_every_object(objects: list[Object], version: str) ->
 
 
 def test_the_validator_is_awake(objects: list[Object]) -> None:
-    wrong = copy.deepcopy(_only(objects, "Deployment", "demo-service"))
+    wrong = copy.deepcopy(only(objects, "Deployment", "demo-service"))
     wrong["spec"]["template"]["spec"]["containers"][0]["readonlyRoot"] = True
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, "1.33", strict=True)
 
 
 def test_helm_lint_has_nothing_to_say() -> None:
-    found = helm_python.lint(CHART, _values(), strict=True)
+    found = helm_python.lint(CHART, values(), strict=True)
     assert [m for m in found.get("messages", []) if m.get("severity") not in {"INFO", 1, "info"}] == []
 
 
 def test_every_container_is_confined(objects: list[Object]) -> None:
-    for name, container in _containers(objects):
+    for name, container in containers(objects):
         security = container["securityContext"]
         assert security["readOnlyRootFilesystem"] is True, name
         assert security["allowPrivilegeEscalation"] is False, name
@@ -112,7 +66,7 @@ def test_every_container_is_confined(objects: list[Object]) -> None:
         assert security["capabilities"] == {"drop": ["ALL"]}, name
         assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
         assert container["resources"]["limits"]["memory"], name
-    for name, pod in _pods(objects):
+    for name, pod in pods(objects):
         assert pod["automountServiceAccountToken"] is False, name
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["runAsUser"] == 10001, name
@@ -121,17 +75,19 @@ def test_every_container_is_confined(objects: list[Object]) -> None:
 
 
 def test_what_is_written_goes_to_the_cache_or_to_tmp(objects: list[Object]) -> None:
-    for name, pod in _pods(objects):
+    for name, pod in pods(objects):
         empty = {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume}
-        assert empty == {"cache", "tmp"}, name
+        asks = name in {"demo-service", "demo-worker"}
+        assert empty == {"cache", "tmp"} | ({"proposals", "propose-tmp"} if asks else set()), name
         for container in pod["containers"]:
             writable = {m["mountPath"] for m in container["volumeMounts"] if not m.get("readOnly")}
-            assert writable == {"/var/cache/ofrecord", "/tmp"}, name  # noqa: S108 - inside the container
+            shared = {"/run/ofrecord"} if asks else set()
+            assert writable == {"/var/cache/ofrecord", "/tmp"} | shared, name  # noqa: S108 - inside the container
 
 
 def test_probes(objects: list[Object]) -> None:
     for role in ROLES:
-        pod = _only(objects, "Deployment", f"demo-{role}")["spec"]["template"]["spec"]
+        pod = only(objects, "Deployment", f"demo-{role}")["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         assert container["startupProbe"], role
         assert container["readinessProbe"], role
@@ -146,7 +102,7 @@ def test_probes(objects: list[Object]) -> None:
 
 
 def test_replicas_spread_and_grace(objects: list[Object]) -> None:
-    counts = {role: _only(objects, "Deployment", f"demo-{role}")["spec"] for role in ROLES}
+    counts = {role: only(objects, "Deployment", f"demo-{role}")["spec"] for role in ROLES}
     assert {role: spec["replicas"] for role, spec in counts.items()} == {
         "service": 2,
         "worker": 1,
@@ -164,7 +120,7 @@ def test_replicas_spread_and_grace(objects: list[Object]) -> None:
 
 
 def test_the_migration_runs_before_the_release_and_needs_nothing_of_it(objects: list[Object]) -> None:
-    job = _only(objects, "Job", "demo-migrate")
+    job = only(objects, "Job", "demo-migrate")
     hooks = job["metadata"]["annotations"]
     assert hooks["helm.sh/hook"] == "pre-install,pre-upgrade"
     assert "before-hook-creation" in hooks["helm.sh/hook-delete-policy"]
@@ -182,7 +138,7 @@ def test_no_secret_is_rendered_and_none_is_in_a_value(objects: list[Object]) -> 
     text = json.dumps(objects)
     assert "PRIVATE+KEY" not in text
     assert "secretKeyRef" not in text  # files, not environment variables
-    for name, container in _containers(objects):
+    for name, container in containers(objects):
         for variable in container.get("env", []):
             if "PASSWORD" in variable["name"] or variable["name"].endswith(("KEY", "KEY_FILE")):
                 assert variable["value"].startswith(SECRETS + "/"), name
@@ -191,7 +147,7 @@ def test_no_secret_is_rendered_and_none_is_in_a_value(objects: list[Object]) -> 
 def _secret_keys(objects: list[Object]) -> dict[str, tuple[str, set[str]]]:
     """For each pod: the Secret it mounts and the keys it takes from it."""
     found = {}
-    for name, pod in _pods(objects):
+    for name, pod in pods(objects):
         (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
         assert secret["defaultMode"] == 0o440
         found[name] = (secret["secretName"], {item["key"] for item in secret["items"]})
@@ -230,8 +186,8 @@ def test_each_role_is_told_what_its_settings_need(
     objects: list[Object], tmp_path: Path, role: str, needs: tuple[str, ...]
 ) -> None:
     """The real reader of settings accepts the environment of the container."""
-    (container,) = _only(objects, "Deployment", f"demo-{role}")["spec"]["template"]["spec"]["containers"]
-    env: dict[str, str] = dict(_only(objects, "ConfigMap", "demo")["data"])
+    (container,) = only(objects, "Deployment", f"demo-{role}")["spec"]["template"]["spec"]["containers"]
+    env: dict[str, str] = dict(only(objects, "ConfigMap", "demo")["data"])
     env |= {v["name"]: v["value"].replace(SECRETS, str(tmp_path)) for v in container["env"]}
     forms = {"master-key": "ab" * 32, "receipt-key": "PRIVATE+KEY+r", "checkpoint-key": "PRIVATE+KEY+c"}
     for key in _secret_keys(objects)[f"demo-{role}"][1]:
@@ -247,16 +203,16 @@ def test_each_role_is_told_what_its_settings_need(
 
 def test_the_disruption_budget_and_the_policy_match_their_pods(objects: list[Object]) -> None:
     for role in ("service", "integrator"):
-        budget = _only(objects, "PodDisruptionBudget", f"demo-{role}")["spec"]
+        budget = only(objects, "PodDisruptionBudget", f"demo-{role}")["spec"]
         assert budget["maxUnavailable"] == 1
         assert budget["selector"]["matchLabels"]["app.kubernetes.io/component"] == role
     for role in ROLES:
-        policy = _only(objects, "NetworkPolicy", f"demo-{role}")["spec"]
+        policy = only(objects, "NetworkPolicy", f"demo-{role}")["spec"]
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert bool(policy["ingress"]) == (role == "service")
         ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
         assert ports == ({53, 5432} if role == "integrator" else {53, 5432, 6379})
-    plain = _render(_values(podDisruptionBudget__enabled=False))
+    plain = rendered(values(podDisruptionBudget__enabled=False))
     assert not {o["kind"] for o in plain} & {"NetworkPolicy", "PodDisruptionBudget"}
 
 
@@ -276,24 +232,27 @@ def test_the_disruption_budget_and_the_policy_match_their_pods(objects: list[Obj
         {"image__digest": "sha256:abc"},
         {"service__resources__limits__memory": None},
         {"service__resources__limits__memory": "lots"},
+        {"propose__threads": 0},
+        {"propose__enabled": "no"},
+        {"propose__resources__limits__memory": None},
         {"servcie": {"replicas": 3}},
     ],
     ids=str,
 )
 def test_bad_values_are_refused(changes: dict[str, Any]) -> None:
     with helm_python.Chart.load(CHART) as chart, pytest.raises(helm_python.HelmError):
-        chart.validate_schema(_values(**changes))
+        chart.validate_schema(values(**changes))
 
 
 def test_good_values_are_accepted_and_defaults_alone_are_not() -> None:
     with helm_python.Chart.load(CHART) as chart:
-        chart.validate_schema(_values(image__digest="sha256:" + "0" * 64, database__sslmode="verify-ca"))
+        chart.validate_schema(values(image__digest="sha256:" + "0" * 64, database__sslmode="verify-ca"))
         with pytest.raises(helm_python.HelmError, match=r"origin|host"):
             chart.validate_schema({})
 
 
 def test_an_image_digest_decides(objects: list[Object]) -> None:
     digest = "sha256:" + "0" * 64
-    for name, container in _containers(_render(_values(image__digest=digest))):
+    for name, container in containers(rendered(values(image__digest=digest))):
         assert container["image"] == f"ofrecord:0.1.0@{digest}", name
-    assert all(container["image"] == "ofrecord:0.1.0" for _, container in _containers(objects))
+    assert all(container["image"] == "ofrecord:0.1.0" for _, container in containers(objects))
