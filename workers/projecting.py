@@ -1,18 +1,22 @@
-"""Reading notices out of the log, a stretch at a time, and telling how far behind the table is."""
+"""Reading the log for what follows from it, a stretch at a time: notices, and promised evaluations."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from records.projecting import behind, project_notices
+from records.promises import project_promises
 from records.reaching import RecordsUnavailable, transaction
 from runtime.clock import Clock
 from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS
-from runtime.postgres import Pool
+from runtime.postgres import Connection, Pool
 from workers.policy import Policy
 
 _LOG = logging.getLogger(__name__)
 _LATE_SECONDS = 60.0
+
+Read = Callable[[Connection, int], int | None]
 
 
 class Projector:
@@ -22,40 +26,38 @@ class Projector:
         self._pool = pool
         self._policy = policy
         self._clock = clock
-        self._failing = False
+        self._failing: set[str] = set()
 
     def step(self) -> int:
-        """Read what is new, up to a bound, and return how many entries that were.
+        """Read what is new, up to a bound, and return how many entries the notices were read on.
 
-        An entry that cannot be read stops the table and not the scheduler: it is told of once, and the table
-        falls behind visibly. An absent database raises RecordsUnavailable.
+        An entry that cannot be read stops the one reading it and not the scheduler: it is told of once, and
+        the table of notices falls behind visibly. An absent database raises RecordsUnavailable.
         """
-        read = 0
-        try:
-            read = self._read()
-        except RecordsUnavailable:
-            raise
-        except Exception:  # noqa: BLE001 - the scheduler has other work, which must go on
-            if not self._failing:
-                _LOG.exception("the notices cannot be read out of the log")
-            self._failing = True
-        else:
-            self._failing = False
+        self._follow("promises", project_promises)
+        read = self._follow("notices", _notices)
         self._report()
         return read
 
-    def _read(self) -> int:
+    def _follow(self, what: str, project: Read) -> int:
         read = 0
-        for _ in range(self._policy.project_at_most):
-            with transaction(self._pool) as conn:
-                stretch = project_notices(conn, self._policy.project_entries)
-            if stretch is None or not stretch.entries:
-                break
-            read += stretch.entries
-            if stretch.entries < self._policy.project_entries:
-                break
+        try:
+            for _ in range(self._policy.project_at_most):
+                with transaction(self._pool) as conn:
+                    entries = project(conn, self._policy.project_entries)
+                read += entries or 0
+                if entries is None or entries < self._policy.project_entries:
+                    break
+        except RecordsUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - the scheduler has other work, which must go on
+            if what not in self._failing:
+                _LOG.exception("the %s cannot be read out of the log", what)
+            self._failing.add(what)
+            return 0
+        self._failing.discard(what)
         if read:
-            _LOG.debug("notices projected", extra={"count": read})
+            _LOG.debug("%s projected", what, extra={"count": read})
         return read
 
     def _report(self) -> None:
@@ -66,3 +68,8 @@ class Projector:
         NOTICES_BEHIND_SECONDS.set(seconds)
         if entries and seconds > _LATE_SECONDS:
             _LOG.warning("the table of notices is behind the log", extra={"pending": entries})
+
+
+def _notices(conn: Connection, limit: int) -> int | None:
+    stretch = project_notices(conn, limit)
+    return None if stretch is None else stretch.entries
