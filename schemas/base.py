@@ -50,7 +50,7 @@ class Wire(BaseModel):
     )
 
 
-def _number(given: object) -> int | float:
+def number(given: object) -> int | float:
     """Accept a finite number and keep whole numbers whole; `true` and "12" are no numbers."""
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise PydanticCustomError("number", "must be a number")
@@ -98,7 +98,7 @@ def format_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-Number = Annotated[int | float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
+Number = Annotated[int | float, PlainValidator(number), WithJsonSchema({"type": "number"})]
 JsonScalar = Annotated[
     Scalar,
     PlainValidator(_scalar),

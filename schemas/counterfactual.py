@@ -4,15 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
-from schemas.base import Identifier, JsonScalar, Many, Moment, Number, Pair, Wire
+from schemas.base import Identifier, JsonScalar, Many, Moment, Number, Wire, number
 from schemas.log import Receipt
 from schemas.manifest_counterfactuals import CounterfactualMethod, FeatureName, Label
 from schemas.problem import refusal
 
 CounterfactualStatus = Literal[
     "found", "partial", "deferred", "no_recourse", "unresolved", "not_needed", "not_requested"
+]
+
+_LONGEST_LABEL, _MOST_LABELS = 128, 10_000
+
+
+def _permitted(given: object) -> tuple[int | float, int | float] | tuple[str, ...]:
+    """Accept two numbers or any number of texts; one branch, so that a fault has one place."""
+    if isinstance(given, list | tuple) and len(given) <= _MOST_LABELS:
+        if all(isinstance(one, str) and 0 < len(one) <= _LONGEST_LABEL for one in given):
+            return tuple(given)
+        if len(given) == 2 and not any(isinstance(one, str) for one in given):
+            return number(given[0]), number(given[1])
+    raise PydanticCustomError("permitted_range", "must be least and greatest, or a list of categories")
+
+
+PermittedRange = Annotated[
+    tuple[int | float, int | float] | tuple[str, ...],
+    PlainValidator(_permitted),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+                {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": _LONGEST_LABEL}},
+            ]
+        }
+    ),
 ]
 
 
@@ -47,7 +74,7 @@ class CounterfactualRequest(Wire):
     features_to_vary: Annotated[Many[FeatureName], Field(min_length=1, max_length=4096)] | None = Field(
         default=None, description="of the mutable features only these; all when left out"
     )
-    permitted_range: dict[FeatureName, Pair[Number] | Many[Label]] = Field(
+    permitted_range: dict[FeatureName, PermittedRange] = Field(
         default_factory=dict,
         max_length=4096,
         description="per feature, within the manifest's: least and greatest, or the categories it may become",
