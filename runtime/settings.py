@@ -34,6 +34,7 @@ _MEBIBYTE = 1 << 20
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _ORIGIN = re.compile(r"[^\s+]{1,200}")
 _NOTE_KEY = "PRIVATE+KEY+"
+_LONGEST_SOCKET = 107  # what the kernel takes as the address of a Unix socket
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -49,6 +50,7 @@ class Settings:
     log_verifier_keys: tuple[str, ...] = ()
     log_origin: str = ""
     cache_dir: Path = Path()
+    counterfactual_socket: Path | None = None  # where the counterfactual server listens; None: no DiCE
     body_limit_bytes: int = _MEBIBYTE
     artifact_limit_bytes: int = 512 * _MEBIBYTE
     table_memory_bytes: int = 256 * _MEBIBYTE
@@ -76,6 +78,7 @@ class Settings:
             log_verifier_keys=tuple(re.findall(r"[^\s,]+", read.secret("LOG_VERIFIER_KEYS"))),
             log_origin=read.origin("LOG_ORIGIN"),
             cache_dir=read.folder("CACHE_DIR"),
+            counterfactual_socket=read.socket("COUNTERFACTUAL_SOCKET"),
             body_limit_bytes=read.number("BODY_LIMIT_BYTES", _MEBIBYTE, 1024),
             artifact_limit_bytes=read.number("ARTIFACT_LIMIT_BYTES", 512 * _MEBIBYTE, 1024),
             table_memory_bytes=read.number("TABLE_MEMORY_BYTES", 256 * _MEBIBYTE, 0),
@@ -181,6 +184,15 @@ class _Reader:
             if text
             else Path(self._env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ofrecord"
         )
+
+    def socket(self, name: str) -> Path | None:
+        """Return the path of a Unix socket; None when not set."""
+        text = self._env.get(_PREFIX + name, "")
+        if text and (not text.startswith("/") or len(os.fsencode(text)) > _LONGEST_SOCKET):
+            raise SettingsError(
+                _PREFIX + name, f"must be an absolute path of at most {_LONGEST_SOCKET} bytes"
+            )
+        return Path(text) if text else None
 
     def number(self, name: str, default: int, least: int) -> int:
         """Return a whole number."""

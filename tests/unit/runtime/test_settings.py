@@ -118,3 +118,15 @@ def test_no_language_model_is_asked_unless_somebody_says_so() -> None:
     assert "hidden5" not in repr(settings)
     with pytest.raises(SettingsError, match="LANGUAGE_MODEL_NAME: is not set"):
         Settings.from_env({**GOOD, **LANGUAGE_MODEL, "OFRECORD_LANGUAGE_MODEL_NAME": ""})
+
+
+def test_there_is_no_counterfactual_server_unless_somebody_says_where() -> None:
+    assert Settings.from_env(GOOD).counterfactual_socket is None
+    told = GOOD | {"OFRECORD_COUNTERFACTUAL_SOCKET": "/run/ofrecord/propose.sock"}
+    assert Settings.from_env(told).counterfactual_socket == Path("/run/ofrecord/propose.sock")
+
+
+@pytest.mark.parametrize("path", ["propose.sock", "/run/" + "x" * 103])
+def test_the_counterfactual_server_has_an_address_that_a_socket_can_have(path: str) -> None:
+    with pytest.raises(SettingsError, match="OFRECORD_COUNTERFACTUAL_SOCKET.*107 bytes"):
+        Settings.from_env(GOOD | {"OFRECORD_COUNTERFACTUAL_SOCKET": path})
