@@ -11,6 +11,7 @@ from reports.letters.consumer_reports import own_score
 from reports.letters.draft import Draft
 from reports.letters.influence import influences
 from reports.letters.inputs import inputs
+from reports.letters.recourse import status_told
 from reports.requirements.citing import CitedRule
 from reports.requirements.register import requirement
 from schemas.base import format_moment
@@ -80,7 +81,7 @@ def explanation_content(draft: Draft, citations: Sequence[CitedRule]) -> JsonObj
             "rows": reference["rows"],
             "digest": reference["digest"],
         },
-        "counterfactual_status": part["counterfactuals"]["status"],
+        "counterfactual_status": status_told(draft.source, draft.counterfactuals()),
         "counterfactuals": counterfactual_content(draft),
         "disclosures": {
             "role_stated": role is not None,
@@ -95,7 +96,7 @@ def counterfactual_content(draft: Draft) -> list[JsonObject]:
     return [
         {
             "changes": [dict(change) for change in item["changes"]],
-            "outcome": item["outcome"],
+            "outcome": draft.source.manifest.outcome.favourable,
             "score": item["score"],
             "text": draft.changes(item),
         }

@@ -15,6 +15,7 @@ from records.private_parts import ApplicationPart, ChangeRow, CounterfactualItem
 from reports.letters.errors import LanguageUnknown
 from reports.letters.phrases import Phrases
 from reports.letters.plain import one_line
+from reports.letters.recourse import tellable
 from reports.letters.source import LetterSource
 from reports.requirements.citing import CitedRule, cite, status_words
 from schemas.manifest_sections import ManifestFeature
@@ -163,8 +164,14 @@ class Draft:
         )
 
     def changes(self, item: CounterfactualItem) -> str:
-        """Write one counterfactual in words."""
-        return "; ".join(self.change(change) for change in item["changes"])
+        """Write one counterfactual in words, and after it what follows from it by the manifest's links."""
+        chosen = [change for change in item["changes"] if not change.get("derived", False)]
+        following = [change for change in item["changes"] if change.get("derived", False)]
+        text = "; ".join(self.change(change) for change in chosen)
+        if not following:
+            return text
+        derived = "; ".join(self.change(change) for change in following)
+        return self.say("change_with_derived", changes=text, derived=derived)
 
     def reason_text(self, reason: ReasonPart) -> str:
         """Return a reason's words: those of the answer, or the same wording in the letter's language."""
@@ -197,8 +204,8 @@ class Draft:
         ]
 
     def counterfactuals(self) -> list[CounterfactualItem]:
-        """Return the counterfactuals that the model itself has confirmed."""
-        return [item for item in self.part["counterfactuals"]["items"] if item["verified"]]
+        """Return the counterfactuals that may be told: with each the model's own answer is favourable."""
+        return tellable(self.source)
 
     def _words_of(self, feature: str) -> FeatureWords:
         """The catalogue's words for a feature; the manifest's where the catalogue does not speak of it."""

@@ -15,6 +15,7 @@ from reports.letters.influence import Direction, Influence, influences, main_of
 from reports.letters.inputs import input_blocks
 from reports.letters.letter import Block, Facts, Listing, Paragraph, Section
 from reports.letters.plain import lines, one_line
+from reports.letters.recourse import status_told
 
 CITED = ("gdpr-15", "gdpr-16", "gdpr-22", "gdpr-77", "gdpr-79", "cjeu-c-203-22", "ai-act-86")
 RIGHTS = ("right_contest", "right_review", "right_correction", "right_access", "right_complaint")
@@ -162,8 +163,9 @@ def _group(draft: Draft) -> Paragraph:
 
 
 def _variation(draft: Draft) -> Iterable[Block]:
-    items, status = draft.counterfactuals(), draft.part["counterfactuals"]["status"]
+    items = draft.counterfactuals()
     if not items:
+        status = status_told(draft.source, items)
         known = status if status not in ("found", "partial") else "unresolved"
         yield Paragraph(draft.say(f"variation_{known}"))
         return

@@ -103,7 +103,7 @@ class NarrativeFacts:
     flagged: tuple[FeatureFact, ...]  # missing or out of range, in the model's order
     changes: tuple[ChangeFact, ...]
     changed_outcome: str | None
-    counterfactuals: str  # status on record
+    counterfactuals: str  # status on record, as it may be told
     components: tuple[ComponentFact, ...]
     elsewhere: tuple[str, ...]
     decimal_mark: str

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from explain.catalogue import Language
 from explain.errors import ReasonUnmapped
 from explain.reasons import NEAR_TIE, NEGLIGIBLE
 from explain.wording import component_text, format_number, format_value, text_of
-from records.private_parts import ReasonPart, Value
+from records.private_parts import CounterfactualItem, ReasonPart, Value
 from registry.conversions import rule_of
+from reports.letters.recourse import status_told, tellable
 from reports.letters.source import LetterSource
 from reports.narratives.errors import NarrativeLanguageUnknown
 from reports.narratives.facts import (
@@ -69,8 +70,8 @@ class _Gathering:
         if combined:
             outcome, favourable = combined["outcome"], combined["favourable"]
         declared = self.source.manifest.outcome
-        reference, found = self.part["attribution"]["reference"], self.part["counterfactuals"]
-        changes, changed = self._changes()
+        reference, told = self.part["attribution"]["reference"], tellable(self.source)
+        changes, changed = self._changes(told)
         reasons = tuple(self._reason(at) for at in range(len(self.part["reasons"])))
         in_favour, flagged = self._in_favour(favourable), tuple(self._flagged())
         features = list(flagged)
@@ -93,7 +94,7 @@ class _Gathering:
             flagged=flagged,
             changes=changes,
             changed_outcome=changed,
-            counterfactuals=found["status"],
+            counterfactuals=status_told(self.source, told),
             components=tuple(
                 ComponentFact(one["kind"], one["result"])
                 for one in (combined["components"] if combined else ())
@@ -160,14 +161,14 @@ class _Gathering:
         found = (self._feature(name, None) for name in self.values)
         return [one for one in found if one.missing or one.out_of_range]
 
-    def _changes(self) -> tuple[tuple[ChangeFact, ...], str | None]:
-        """The first verified change that can be told: to values, and not of an input that is not to be."""
-        for item in self.part["counterfactuals"]["items"]:
-            tellable = all(
-                change["to"] is not None and change["feature"] not in self.hidden
-                for change in item["changes"]
-            )
-            if item["verified"] and tellable:
+    def _changes(self, items: Sequence[CounterfactualItem]) -> tuple[tuple[ChangeFact, ...], str | None]:
+        """The first change that can be told: to values, and not of an input that is not to be.
+
+        What only follows from it by a link is left out: whoever makes the change need do nothing for it.
+        """
+        for item in items:
+            chosen = [change for change in item["changes"] if not change.get("derived", False)]
+            if all(change["to"] is not None and change["feature"] not in self.hidden for change in chosen):
                 changes = tuple(
                     ChangeFact(
                         change["feature"],
@@ -175,9 +176,9 @@ class _Gathering:
                         self._shown(change["feature"], change["from"]),
                         self._present(change["feature"], change["to"]),
                     )
-                    for change in item["changes"]
+                    for change in chosen
                 )
-                return changes, item["outcome"]
+                return changes, self.source.manifest.outcome.favourable
         return (), None
 
     def _feature(self, name: str, mean: float | None) -> FeatureFact:

@@ -8,7 +8,8 @@ from reports.narratives.facts import ChangeFact, FactorFact, FeatureFact, GivenF
 from reports.narratives.narrator import Sentence, Stated
 from reports.narratives.words import NarrativeWords, words_of
 
-_NOTHING_FOUND = ("unresolved", "partial", "deferred")
+_NOTHING_FOUND = ("unresolved", "partial")
+_PROVED = ("no_recourse", "no_recourse_narrowed")
 
 
 class TemplateNarrator:
@@ -114,8 +115,8 @@ class _Telling:
                 outcome=facts.changed_outcome,
                 changes=changes,
             )
-        elif facts.counterfactuals == "no_recourse":
-            yield self._say("no_recourse", (Stated("change", "no_recourse"),))
+        elif facts.counterfactuals in (*_PROVED, "deferred"):
+            yield self._say(facts.counterfactuals, (Stated("change", facts.counterfactuals),))
         elif facts.counterfactuals in _NOTHING_FOUND:
             yield self._say("unresolved", (Stated("change", facts.counterfactuals),))
         else:
