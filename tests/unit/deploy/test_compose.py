@@ -15,7 +15,7 @@ from runtime.settings import INTEGRATOR_NEEDS, SCHEDULER_NEEDS, SERVICE_NEEDS, W
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 GIVEN = {"OFRECORD_LOG_ORIGIN": "bank.example/log"}
-OURS = ("migrate", "service", "worker", "scheduler", "integrator")
+OURS = ("migrate", "service", "worker", "scheduler", "integrator", "propose")
 THEIRS = ("postgres", "postgres-keys", "valkey")
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
 
@@ -127,7 +127,34 @@ def test_the_networks_separate_what_need_not_meet(services: dict[str, dict[str, 
     assert networks["queue"]["internal"] is True
     assert services["valkey"]["networks"] == ["queue"]
     assert services["integrator"]["networks"] == ["data"]
-    assert [name for name, service in services.items() if "edge" in service["networks"]] == ["service"]
+    on_the_edge = [name for name, service in services.items() if "edge" in service.get("networks", [])]
+    assert on_the_edge == ["service"]
+
+
+def test_the_counterfactual_server_reaches_nobody_and_is_reached_by_who_asks_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    server = services["propose"]
+    assert server["network_mode"] == "none"
+    assert not server.get("networks")
+    assert not _secrets(server)
+    assert set(server["environment"]) == {"OFRECORD_CACHE_DIR", "OFRECORD_THREADS"}
+    mounts = {
+        name: {str(volume) for volume in service.get("volumes", [])} for name, service in services.items()
+    }
+    sharing = {name for name, volumes in mounts.items() if "proposals:/run/ofrecord" in volumes}
+    asking = {
+        name
+        for name, service in services.items()
+        if "OFRECORD_COUNTERFACTUAL_SOCKET" in (service.get("environment") or {})
+    }
+    assert sharing == {"service", "worker", "propose"}
+    assert asking == {"service", "worker"}
+    assert all("cache:/var/cache/ofrecord" in mounts[name] for name in sharing)
+    assert not any("propose" in (service.get("depends_on") or {}) for service in services.values())
+    options = _parse().to_dict()["volumes"]["proposals"]["driver_opts"]
+    assert options["type"] == "tmpfs"
+    assert {"mode=0700", "uid=10001", "gid=10001"} <= set(options["o"].split(","))
 
 
 @pytest.mark.parametrize(
@@ -196,6 +223,7 @@ def test_each_role_is_told_what_its_settings_need(
     assert bool(settings.checkpoint_key) == (name == "integrator")
     assert bool(settings.receipt_key) == (name == "service")
     assert bool(settings.master_key) == bool(settings.keys_database_url) == (name in {"service", "worker"})
+    assert bool(settings.counterfactual_socket) == (name in {"service", "worker"})
 
 
 def test_the_secrets_are_those_that_ofrecord_makes() -> None:
