@@ -23,7 +23,7 @@ _NO_CHANGE = {
     "no_recourse": "no permitted change would, and that is proved",
     "unresolved": "nothing was found in the time given, which proves nothing",
     "partial": "nothing was found in the time given, which proves nothing",
-    "deferred": "still being searched",
+    "deferred": "still being searched by a worker",
     "not_requested": "not asked for",
     "not_needed": "nothing needs to",
 }
@@ -91,9 +91,8 @@ def _tell_counterfactual(screen: Screen, found: Json, units: Mapping[str, str]) 
     best = found["items"][0]
     for change in best["changes"]:
         name = change["feature"]
-        screen.say(
-            f"    {name} {in_words(change['to'])} instead of {in_words(change['from'])}{_unit(name, units)}"
-        )
+        told = f"{name} {in_words(change['to'])} instead of {in_words(change['from'])}{_unit(name, units)}"
+        screen.say(f"      from which follows: {told}" if change.get("derived") else f"    {told}")
     verified = ", verified by the model itself" if best["verified"] else ""
     screen.say(f"    then: {best['outcome']}, score {best['score']:.6g}{verified}")
 

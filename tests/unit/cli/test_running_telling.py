@@ -28,7 +28,8 @@ ANSWER = {
          "observed": {"assets": None}},
     ],
     "counterfactuals": {"status": "found", "items": [
-        {"changes": [{"feature": "loan_amount", "from": 89, "to": 74.25}], "score": 0.1499767,
+        {"changes": [{"feature": "loan_amount", "from": 89, "to": 74.25, "derived": False},
+                     {"feature": "loan_ratio", "from": 95.5, "to": 80.0, "derived": True}], "score": 0.1499767,
          "outcome": "approve", "verified": True}]},
     "timings_ms": {"attribution": 0.41, "total": 44.9},
 }  # fmt: skip
@@ -53,6 +54,7 @@ def test_explanation() -> None:
         "bankruptcy yes",
         "assets missing\n",
         "loan_amount 74.25 instead of 89 (thousand USD)",
+        "from which follows: loan_ratio 80 instead of 95.5",
         "then: approve, score 0.149977, verified by the model itself",
         "attribution 0.4 · total 44.9",
     ):
