@@ -29,8 +29,8 @@ ANSWER = {
     ],
     "counterfactuals": {"status": "found", "items": [
         {"changes": [{"feature": "loan_amount", "from": 89, "to": 74.25, "derived": False},
-                     {"feature": "loan_ratio", "from": 95.5, "to": 80.0, "derived": True}], "score": 0.1499767,
-         "outcome": "approve", "verified": True}]},
+                     {"feature": "loan_ratio", "from": 95.5, "to": 80.0, "derived": True}],
+         "score": 0.1499767, "outcome": "approve", "verified": True}]},
     "timings_ms": {"attribution": 0.41, "total": 44.9},
 }  # fmt: skip
 
