@@ -2,6 +2,8 @@
 
 ExplainError
 ├── InvalidFeatures           the caller's features, each fault with its JSON pointer
+├── InvalidNarrowing          the limits or the goal a caller sets for counterfactuals, each with its pointer
+├── TargetReached             the goal that a caller sets is reached already
 ├── ModelUnsupported          a construct that cannot be explained exactly
 ├── ModelCorrupt              the artifact's structure is broken
 ├── ManifestContradiction     the artifact says otherwise than the manifest
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of one input field; `pointer` is a JSON pointer relative to the features object."""
+    """One fault of one input field; `pointer` is a JSON pointer relative to its part of the input."""
 
     pointer: str
     detail: str
@@ -43,6 +45,22 @@ class InvalidFeatures(ExplainError):
         super().__init__(
             "; ".join(f"{error.pointer or '(features)'}: {error.detail}" for error in self.errors)
         )
+
+
+class InvalidNarrowing(ExplainError):
+    """What is asked of the counterfactuals does not fit the manifest.
+
+    The limits that a caller sets are wider than the manifest's, or leave nothing, or the goal is none of this
+    model. Pointers are relative to the request's `counterfactuals`.
+    """
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in self.errors))
+
+
+class TargetReached(ExplainError):
+    """The decision already reaches the goal that is asked for."""
 
 
 class ModelUnsupported(ExplainError):
@@ -99,4 +117,11 @@ class ReasonUnmapped(ExplainError):
 
 
 class ConstraintError(ExplainError):
-    """The counterfactual constraints contradict each other."""
+    """The counterfactual constraints contradict each other.
+
+    `errors` says where, with pointers relative to the manifest's `counterfactuals`; it may be empty.
+    """
+
+    def __init__(self, message: str | None = None, errors: Iterable[FieldError] = ()) -> None:
+        self.errors = tuple(errors)
+        super().__init__(message or "; ".join(error.detail for error in self.errors) or None)

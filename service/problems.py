@@ -83,6 +83,8 @@ TABLE: Mapping[type[Exception], Kind] = {
     explain.InvalidFeatures: replace(
         INVALID_INPUT, detail="Features are not valid; `errors` says which and why."
     ),
+    explain.InvalidNarrowing: INVALID_INPUT,
+    explain.TargetReached: Kind("target-reached", 422, "The decision already reaches this goal"),
     explain.ModelUnsupported: Kind("model-unsupported", 422, "The model cannot be explained exactly"),
     explain.ModelCorrupt: Kind("model-corrupt", 422, "The artifact is damaged"),
     explain.ManifestContradiction: Kind(
@@ -156,6 +158,7 @@ _POINTERS: Mapping[type[Exception], str] = {
     **report_problems.POINTERS,
     registry.CatalogueUnfit: "/name",
     notices.CursorMalformed: "/cursor",
+    explain.TargetReached: "/counterfactuals/target",
     evaluations.EvaluationKindUnknown: "/kind",
 }
 _HTTP_KINDS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
@@ -198,6 +201,8 @@ def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
             found = error.flaws
         case explain.InvalidFeatures():
             found = tuple(Flaw("/features" + fault.pointer, fault.detail) for fault in error.errors)
+        case explain.InvalidNarrowing():
+            found = tuple(Flaw("/counterfactuals" + fault.pointer, fault.detail) for fault in error.errors)
         case components.InvalidComponents():
             found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
         case components.ComponentsContradict():

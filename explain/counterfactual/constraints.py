@@ -3,38 +3,32 @@
 A feature that is not declared mutable never changes, nor does a sensitive or protected one. Changed numbers
 are whole multiples of the declared step (integers: of 1), counted from zero, so that every applicant is shown
 values of the same grid. The unchanged values of an applicant need not lie on it, nor inside the range.
-A missing value stays missing, and none becomes missing.
+A missing value stays missing unless it may be filled, and none becomes missing. Of a one-hot group exactly
+one member is 1. A derived feature follows from its parts: nobody chooses it, and it is no change of its own.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.counterfactual.contradictions import contradictions
+from explain.counterfactual.freedoms import ChangeDirection, FeatureConstraint, Freedom
 from explain.counterfactual.grid import Grid
-from explain.errors import ConstraintError
-from explain.features import Feature, FeatureSpace
+from explain.counterfactual.inequalities import Inequality
+from explain.counterfactual.links import Link, chained
+from explain.counterfactual.narrowing import Narrowing
+from explain.errors import ConstraintError, FieldError, InvalidFeatures, InvalidNarrowing
+from explain.features import FeatureSpace, pointer_to
+
+__all__ = ["IMMUTABLE", "ChangeDirection", "Constraints", "FeatureConstraint", "differing"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-ChangeDirection = Literal["increase", "decrease"]
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureConstraint:
-    """How one feature may change; without any word it may not."""
-
-    mutable: bool = False
-    direction: ChangeDirection | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    step: float | None = None
-
 
 IMMUTABLE = FeatureConstraint()
 
@@ -43,14 +37,24 @@ IMMUTABLE = FeatureConstraint()
 class Constraints:
     """The constraints of a model version; ConstraintError if they contradict the features or themselves.
 
-    The permitted range of a feature is its declared range and the constraint's, both together.
+    `protected` are features that never change: protected ones and those that stand in for them. Of the
+    members of each of the `groups` exactly one is 1 and all others are 0; moving the 1 is one change.
+    `tightened` marks a narrowing of constraints that were checked: it may leave nothing possible.
     """
 
     space: FeatureSpace
     by_feature: Mapping[str, FeatureConstraint]
     max_changes: int
     protected: frozenset[str] = frozenset()
-    _grids: tuple[Grid | None, ...] = field(init=False, repr=False, compare=False)
+    groups: tuple[tuple[str, ...], ...] = ()
+    inequalities: tuple[Inequality, ...] = ()
+    links: tuple[Link, ...] = ()
+    tightened: bool = False
+    _freedoms: tuple[Freedom, ...] = field(init=False, repr=False, compare=False)
+    _members: tuple[IntArray, ...] = field(init=False, repr=False, compare=False)
+    _alone: IntArray = field(init=False, repr=False, compare=False)
+    _chain: tuple[Link, ...] = field(init=False, repr=False, compare=False)
+    _entangled: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.max_changes < 1:
@@ -58,40 +62,105 @@ class Constraints:
         unknown = sorted(set(self.by_feature) - set(self.space.names))
         if unknown:
             raise ConstraintError(f"constrained but no feature: {', '.join(unknown)}")
-        grids = []
-        for at, feature in enumerate(self.space.features):
-            constraint = self.of(at)
-            if constraint.mutable:
-                _require_sense(feature, constraint, feature.name in self.protected)
-            grids.append(_grid(feature, constraint))
-            low, high = self.limits(at)
-            if constraint.mutable and low > high:
-                raise ConstraintError(f"{feature.name}: the permitted range is empty")
-        object.__setattr__(self, "_grids", tuple(grids))
+        derived = {link.feature for link in self.links}
+        freedoms = tuple(
+            Freedom.of(feature, self.by_feature.get(feature.name, IMMUTABLE), derived=feature.name in derived)
+            for feature in self.space.features
+        )
+        if not self.tightened:
+            faults = contradictions(freedoms, self.protected, self.groups, self.inequalities, self.links)
+            if faults:
+                raise ConstraintError(errors=faults)
+        members = tuple(np.array([self.space.index(name) for name in group]) for group in self.groups)
+        shared = {at for group in members for at in group.tolist()} | {self.space.index(n) for n in derived}
+        alone = np.array([at for at in range(len(freedoms)) if at not in shared], dtype=np.int64)
+        object.__setattr__(self, "_freedoms", freedoms)
+        object.__setattr__(self, "_members", members)
+        object.__setattr__(self, "_alone", alone)
+        object.__setattr__(self, "_chain", chained(self.links))
+        object.__setattr__(self, "_entangled", self._positions_in_relations())
+
+    def _positions_in_relations(self) -> frozenset[int]:
+        names = [name for group in self.groups for name in group]
+        names += [name for inequality in self.inequalities for name, _ in inequality.terms]
+        names += [name for link in self.links for name in (link.feature, *link.parts)]
+        return frozenset(self.space.index(name) for name in names)
 
     def of(self, at: int) -> FeatureConstraint:
         """Return the constraint of the feature at this position."""
-        return self.by_feature.get(self.space.features[at].name, IMMUTABLE)
+        return self._freedoms[at].constraint
 
     def grid(self, at: int) -> Grid | None:
         """Return the grid that changed values of this feature must lie on, if there is one."""
-        return self._grids[at]
+        return self._freedoms[at].grid
 
     def limits(self, at: int) -> tuple[float, float]:
         """Return the permitted range of the feature at this position."""
-        feature, constraint = self.space.features[at], self.of(at)
-        lows = [limit for limit in (feature.minimum, constraint.minimum) if limit is not None]
-        highs = [limit for limit in (feature.maximum, constraint.maximum) if limit is not None]
-        return max(lows, default=-math.inf), min(highs, default=math.inf)
+        return self._freedoms[at].low, self._freedoms[at].high
+
+    def derived(self, at: int) -> bool:
+        """Tell whether the feature at this position follows from others."""
+        return self._freedoms[at].derived
+
+    def grouped(self, at: int) -> bool:
+        """Tell whether the feature at this position is a member of a group."""
+        return not self._freedoms[at].derived and at not in self._alone
+
+    @property
+    def members(self) -> tuple[IntArray, ...]:
+        """The positions of each group's members."""
+        return self._members
+
+    @property
+    def chain(self) -> tuple[Link, ...]:
+        """The links, each after those that it builds on."""
+        return self._chain
 
     def changeable(self, row: FloatArray) -> list[int]:
-        """Return the features that may change in this row: the mutable ones that are not missing."""
-        return [at for at in range(len(row)) if self.of(at).mutable and not math.isnan(row[at])]
+        """Return the features that may be changed in this row; a missing one only if it may be filled."""
+        return [at for at in range(len(row)) if self._freedoms[at].changeable(float(row[at]))]
+
+    def simple(self, row: FloatArray) -> bool:
+        """Tell whether each feature may be changed by itself: no group, link or inequality has a say."""
+        if not self._entangled:
+            return True
+        if any(at in self._entangled for at in self.changeable(row)):
+            return False
+        columns = self._columns(row[None, :])
+        return all(bool(inequality.holds(columns)[0]) for inequality in self.inequalities)
 
     def allowed(self, at: int, before: float, after: FloatArray) -> Mask:
-        """Tell which of these values the feature may change to."""
+        """Tell which of these values the feature may change to, as far as it alone is concerned."""
         mask = np.ones(len(after), dtype=np.bool_)
-        for _, broken in self._broken(at, before, after):
+        for _, broken in self._freedoms[at].broken(before, after):
+            mask &= ~broken
+        return mask & self.of(at).mutable
+
+    def complete(self, before: FloatArray, rows: FloatArray) -> FloatArray:
+        """Return rows (n, features) with their derived features: recomputed where one of their parts changes.
+
+        Where none does, they are the row's own before. Missing where a part is missing; not a number, too,
+        where the formula has no value, which `permitted` then refuses.
+        """
+        if not self._chain:
+            return rows
+        rows = rows.copy()
+        changed = differing(before, rows)
+        for link in self._chain:
+            at = self.space.index(link.feature)
+            touched = changed[:, [self.space.index(part) for part in link.parts]].any(axis=1)
+            rows[:, at] = np.where(touched, link.values(self._columns(rows)), before[at])
+            changed[:, at] = differing(before[at : at + 1], rows[:, at : at + 1])[:, 0]
+        return rows
+
+    def changes(self, before: FloatArray, after: FloatArray) -> int:
+        """Count the changes from one row to the other: the move of a group is one, a derived one is none."""
+        return int(self._counted(differing(before, after[None, :]))[0])
+
+    def permitted(self, before: FloatArray, rows: FloatArray) -> Mask:
+        """Tell which of the rows (n, features) no constraint refuses: `check` of many rows at once."""
+        mask = np.ones(len(rows), dtype=np.bool_)
+        for _, broken in self._violations(before, rows):
             mask &= ~broken
         return mask
 
@@ -99,59 +168,80 @@ class Constraints:
         """Return every constraint that the step from one model-order row to the other violates."""
         if before.shape != after.shape or before.shape != (len(self.space.features),):
             raise ValueError("both rows need one value per feature")
-        changed = np.flatnonzero((before != after) & ~(np.isnan(before) & np.isnan(after)))
-        violations = [
-            f"{self.space.features[at].name} {message}"
-            for at in changed.tolist()
-            for message, broken in self._broken(at, float(before[at]), after[at : at + 1])
-            if broken[0]
-        ]
-        if len(changed) > self.max_changes:
-            violations.append(f"{len(changed)} features change, at most {self.max_changes} may")
-        return tuple(violations)
+        return tuple(message for message, broken in self._violations(before, after[None, :]) if broken[0])
 
-    def _broken(self, at: int, before: float, after: FloatArray) -> Iterator[tuple[str, Mask]]:
-        """Yield each rule of this feature with a mask of the changed values that break it."""
-        feature, constraint = self.space.features[at], self.of(at)
-        every = np.ones(len(after), dtype=np.bool_)
-        if not constraint.mutable:
-            yield "must not change", every
-        if math.isnan(before):
-            yield "is missing and must stay so", every
-        yield "must not become missing or infinite", ~np.isfinite(after)
-        if constraint.direction == "increase":
-            yield "may only increase", after < before
-        if constraint.direction == "decrease":
-            yield "may only decrease", after > before
-        low, high = self.limits(at)
-        yield f"must lie in [{low:g}, {high:g}]", (after < low) | (after > high)
-        if feature.type == "boolean":
-            yield "must be true or false", (after != 0.0) & (after != 1.0)
-        if feature.type == "category":
-            known = (after == np.rint(after)) & (after >= 0) & (after < len(feature.categories))
-            yield "must be one of its categories", ~known
-        grid = self._grids[at]
-        if grid is not None:
-            yield f"must be a multiple of {grid.step:g}", ~grid.holds(after)
+    def check_factual(self, row: FloatArray) -> None:
+        """Raise InvalidFeatures for a row whose groups or derived features are not what they should be."""
+        faults = [fault for group in self._members if (fault := self._fault_of_group(group, row))]
+        columns = self._columns(row[None, :])
+        for link in self._chain:
+            if not link.agrees(float(row[self.space.index(link.feature)]), columns):
+                detail = f"is not what the manifest derives it from: {link.expression.text}"
+                faults.append(FieldError(pointer_to(link.feature), detail))
+        if faults:
+            raise InvalidFeatures(faults)
+
+    def narrowed(self, narrowing: Narrowing) -> Constraints:
+        """Return the constraints within a request's tighter limits; InvalidNarrowing if they are not."""
+        faults = narrowing.faults(self._freedoms, self.max_changes)
+        if faults:
+            raise InvalidNarrowing(faults)
+        return replace(
+            self,
+            by_feature={freedom.name: narrowing.applied(freedom) for freedom in self._freedoms},
+            max_changes=narrowing.max_changes or self.max_changes,
+            tightened=True,
+        )
+
+    def _violations(self, before: FloatArray, rows: FloatArray) -> Iterator[tuple[str, Mask]]:
+        """Yield each rule with a mask of the rows that break it."""
+        changed = differing(before, rows)
+        for at in np.flatnonzero(changed.any(axis=0)).tolist():
+            for message, broken in self._freedoms[at].broken(float(before[at]), rows[:, at]):
+                yield f"{self._freedoms[at].name} {message}", broken & changed[:, at]
+        for names, group in zip(self.groups, self._members, strict=True):
+            valid = ((rows[:, group] == 1.0).sum(axis=1) == 1) & np.isin(rows[:, group], (0.0, 1.0)).all(1)
+            yield f"exactly one of {', '.join(names)} must be 1", changed[:, group].any(axis=1) & ~valid
+        yield from self._broken_links(before, rows, changed)
+        columns = self._columns(rows)
+        for inequality in self.inequalities:
+            yield f"{inequality} must hold", ~inequality.holds(columns)
+        count = self._counted(changed)
+        most = int(count.max(initial=0))
+        yield f"{most} features change, at most {self.max_changes} may", count > self.max_changes
+
+    def _broken_links(
+        self, before: FloatArray, rows: FloatArray, changed: Mask
+    ) -> Iterator[tuple[str, Mask]]:
+        expected = self.complete(before, rows)
+        for link in self._chain:
+            at = self.space.index(link.feature)
+            parts = [self.space.index(part) for part in link.parts]
+            wrong = (rows[:, at] != expected[:, at]) & ~(np.isnan(rows[:, at]) & np.isnan(expected[:, at]))
+            yield f"{link.feature} must be {link.expression.text}", wrong
+            undefined = np.isnan(expected[:, at]) & ~np.isnan(rows[:, parts]).any(axis=1)
+            yield f"{link.feature} cannot be computed", undefined & changed[:, parts].any(axis=1)
+
+    def _counted(self, changed: Mask) -> IntArray:
+        """Count the changes of each row, from what differs (n, features)."""
+        count = changed[:, self._alone].sum(axis=1)
+        for group in self._members:
+            count = count + changed[:, group].any(axis=1)
+        return np.asarray(count, dtype=np.int64)
+
+    def _columns(self, rows: FloatArray) -> Mapping[str, FloatArray]:
+        return {self.space.features[at].name: rows[:, at] for at in self._entangled}
+
+    def _fault_of_group(self, group: IntArray, row: FloatArray) -> FieldError | None:
+        names = [self.space.features[at].name for at in group.tolist()]
+        detail = f"exactly one of {', '.join(names)} must be 1, and all others 0"
+        other = [name for name, value in zip(names, row[group], strict=True) if value not in (0.0, 1.0)]
+        ones = [name for name, value in zip(names, row[group], strict=True) if value == 1.0]
+        if not other and len(ones) == 1:
+            return None
+        return FieldError(pointer_to((other or ones[1:] or names)[0]), detail)
 
 
-def _require_sense(feature: Feature, constraint: FeatureConstraint, protected: bool) -> None:
-    """Refuse a mutable feature that must never be, or a constraint that its type cannot have."""
-    if protected or feature.sensitive:
-        raise ConstraintError(f"{feature.name}: a sensitive or protected feature cannot be mutable")
-    if feature.type in ("boolean", "category"):
-        if constraint.step is not None or constraint.minimum is not None or constraint.maximum is not None:
-            raise ConstraintError(f"{feature.name}: a {feature.type} has neither range nor step")
-        if feature.type == "category" and constraint.direction is not None:
-            raise ConstraintError(f"{feature.name}: a category has no direction")
-
-
-def _grid(feature: Feature, constraint: FeatureConstraint) -> Grid | None:
-    if feature.type in ("boolean", "category"):
-        return None
-    if feature.type == "number":
-        return None if constraint.step is None else Grid.of(constraint.step)
-    grid = Grid.of(1.0 if constraint.step is None else constraint.step)
-    if grid.numerator % grid.denominator:
-        raise ConstraintError(f"{feature.name}: the step of an integer must be an integer")
-    return grid
+def differing(before: FloatArray, rows: FloatArray) -> Mask:
+    """Tell where rows (n, features) differ from one row (features,); missing equals missing."""
+    return np.asarray((rows != before) & ~(np.isnan(rows) & np.isnan(before)))

@@ -40,6 +40,13 @@ class Grid:
             raise ConstraintError(f"the step {step!r} is too fine or too coarse for float64")
         return cls(numerator, denominator)
 
+    @classmethod
+    def decimals(cls, places: int) -> Grid:
+        """Return the grid of all numbers with so many decimals; ConstraintError beyond 15."""
+        if not 0 <= places <= 15:
+            raise ConstraintError(f"{places} decimals are too many or too few for float64")
+        return cls(1, 10**places)
+
     @property
     def step(self) -> float:
         """The step as a float64."""
@@ -56,6 +63,13 @@ class Grid:
     def holds(self, values: FloatArray) -> NDArray[np.bool_]:
         """Tell which values lie on the grid exactly."""
         return np.asarray(self.values(self.nearest(values)) == values)
+
+    def meets(self, low: float, high: float) -> bool:
+        """Tell whether some value of the grid lies in [low, high], ends included or infinite."""
+        if math.isinf(low) or math.isinf(high):
+            return low < high
+        values = self.values(self.nearest(np.array([low])) + np.array([-1.0, 0.0, 1.0]))
+        return bool(((values >= low) & (values <= high)).any())
 
 
 def display_grids(spread: float) -> tuple[Grid, ...]:

@@ -6,13 +6,14 @@ stands for the whole cell: nothing is lost by looking at no other.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.cells import offered_values
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints import Constraints, differing
 from explain.counterfactual.tables import IntArray, SplitTables
 from explain.reference import Reference
 
@@ -51,13 +52,55 @@ def scales_of(reference: Reference) -> FloatArray:
     return scales
 
 
+def medians_of(reference: Reference) -> FloatArray:
+    """Return each feature's median in the reference, where it is not missing; 0 where it nowhere is known."""
+    medians = np.zeros(reference.rows.shape[1])
+    for at in range(len(medians)):
+        column = reference.rows[:, at]
+        present = column[~np.isnan(column)]
+        if len(present):
+            medians[at] = float(np.median(present))
+    return medians
+
+
 def cost_of(constraints: Constraints, scales: FloatArray, before: FloatArray, after: FloatArray) -> float:
-    """Return the cost of a whole set of changes: scaled distances, 1 for a category, 1 per feature."""
-    changed = np.flatnonzero((before != after) & ~(np.isnan(before) & np.isnan(after)))
-    return sum(
-        float(_costs(constraints, scales, at, float(before[at]), after[at : at + 1])[0])
-        for at in changed.tolist()
-    )
+    """Return the cost of a whole set of changes, as `row_costs` does of many."""
+    return float(row_costs(constraints, scales, before, after[None, :])[0])
+
+
+def row_costs(
+    constraints: Constraints, scales: FloatArray, before: FloatArray, rows: FloatArray
+) -> FloatArray:
+    """Return the costs of rows (n, features): their changes' costs summed, 1 a change beside its distance.
+
+    The move of a group costs as much as one of a category. What is derived costs nothing.
+    """
+    changed = differing(before, rows)
+    total = np.zeros(len(rows))
+    moved = np.zeros(len(before), dtype=np.bool_)
+    for group in constraints.members:
+        moved[group] = True
+        total += changed[:, group].any(axis=1) * (1.0 + SPARSITY)
+    for at in np.flatnonzero(changed.any(axis=0) & ~moved).tolist():
+        costs = costs_of(constraints, scales, at, float(before[at]), rows[:, at])
+        total += np.where(changed[:, at], costs, 0.0)
+    return total
+
+
+def costs_of(
+    constraints: Constraints, scales: FloatArray, at: int, before: float, after: FloatArray
+) -> FloatArray:
+    """Return what it costs to change one feature to each of these values.
+
+    A number costs its distance in units of the scale, a category and a missing value that is filled 1, and
+    each of them SPARSITY beside. Of a group's member it is the whole move.
+    """
+    if constraints.derived(at):
+        return np.zeros(len(after))
+    kind = constraints.space.features[at].type
+    if kind in ("boolean", "category") or math.isnan(before) or constraints.grouped(at):
+        return np.full(len(after), 1.0 + SPARSITY)
+    return np.asarray(np.abs(after - before) / scales[at] + SPARSITY)
 
 
 def options_of(tables: SplitTables, constraints: Constraints, scales: FloatArray, row: FloatArray) -> Options:
@@ -70,18 +113,10 @@ def options_of(tables: SplitTables, constraints: Constraints, scales: FloatArray
         features.append(np.full(len(offered), at, dtype=np.int64))
         values.append(offered)
         cells.append(tables.cell(at, offered))
-        costs.append(_costs(constraints, scales, at, before, offered))
+        costs.append(costs_of(constraints, scales, at, before, offered))
     if not features:
         nothing = np.empty(0, dtype=np.int64)
         return Options(nothing, np.empty(0), nothing, np.empty(0))
     return Options(
         np.concatenate(features), np.concatenate(values), np.concatenate(cells), np.concatenate(costs)
     )
-
-
-def _costs(
-    constraints: Constraints, scales: FloatArray, at: int, before: float, after: FloatArray
-) -> FloatArray:
-    if constraints.space.features[at].type in ("boolean", "category"):
-        return np.full(len(after), 1.0 + SPARSITY)
-    return np.asarray(np.abs(after - before) / scales[at] + SPARSITY)

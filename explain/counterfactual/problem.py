@@ -15,6 +15,7 @@ from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.target import Target
 from explain.features import Instance
 from explain.models.base import Model
+from explain.outcome import OutcomeRule
 
 FloatArray = NDArray[np.float64]
 
@@ -33,8 +34,10 @@ class Proposal:
 class Problem:
     """One decision, the goal, and what may change on the way; everything a method needs.
 
-    `scales` (features,) are the reference's spreads, the units of costs. Whoever draws random numbers draws
-    them from `seed`.
+    `scales` (features,) are the reference's spreads, the units of costs, and `medians` (features,) its middle
+    values, near which a missing value is filled (nothing known: 0). `decides` is the configured rule, by
+    which an answer's outcome is named; None: the goal's own. Whoever draws random numbers draws them from
+    `seed`.
     """
 
     model: Model
@@ -44,6 +47,8 @@ class Problem:
     scales: FloatArray
     count: int
     seed: int
+    medians: FloatArray | None = None
+    decides: OutcomeRule | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.counterfactual.aim import Aim, aimed
 from explain.counterfactual.base import CounterfactualSet, Effort
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import Found, conclude
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.linear import LinearSearch, LinearTables
-from explain.counterfactual.options import scales_of
+from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.options import medians_of, scales_of
 from explain.counterfactual.problem import Method, Problem
 from explain.counterfactual.tables import SplitTables
 from explain.counterfactual.target import Link, Target, link_of
 from explain.counterfactual.thresholds import ThresholdSearch
 from explain.deadline import Deadline
+from explain.errors import TargetReached
 from explain.features import Instance
 from explain.models.base import Model
 from explain.models.linear import LinearForm
@@ -34,46 +37,74 @@ _SHOWING_ROWS = 256  # rows of the reference that show how a score comes from it
 class CounterfactualSearch:
     """Everything that looking for counterfactuals of one model version needs; immutable.
 
-    Trees are searched over their split thresholds, a linear model from its closed form. `link` is None where
-    the score is no known function of the margin.
+    Trees are searched over their split thresholds, a linear model from its closed form; a model with several
+    outputs has no `tables`. `link` is None where the score is no known function of the margin.
     """
 
     model: Model
     rule: OutcomeRule
     constraints: Constraints
-    tables: SplitTables | LinearTables
+    tables: SplitTables | LinearTables | None
     link: Link | None
     scales: FloatArray
+    medians: FloatArray
 
     @classmethod
     def prepare(
         cls, model: Model, rule: OutcomeRule, constraints: Constraints, reference: Reference
     ) -> CounterfactualSearch:
-        """Read the model and the reference's spreads; tens of milliseconds on hundreds of trees.
-
-        Raises ModelUnsupported for a model with several outputs.
-        """
-        form = model.form()
-        tables = (
-            LinearTables.prepare(form)
-            if isinstance(form, LinearForm)
-            else SplitTables.prepare(form, model.space)
-        )
+        """Read the model and the reference's spreads; tens of milliseconds on hundreds of trees."""
         link = link_of(rule, model.predict(reference.rows[:_SHOWING_ROWS]))
-        return cls(model, rule, constraints, tables, link, scales_of(reference))
+        return cls(
+            model, rule, constraints, _tables_of(model), link, scales_of(reference), medians_of(reference)
+        )
 
-    def problem(self, instance: Instance, *, count: int, seed: int) -> Problem:
-        """Say what is looked for: at most `count` ways to the favourable side of the configured threshold."""
-        target = Target.of(self.rule, self.link, self.model.float_width)
-        return Problem(self.model, target, self.constraints, instance, self.scales, count, seed)
+    def problem(
+        self,
+        instance: Instance,
+        *,
+        count: int,
+        seed: int,
+        narrowing: Narrowing | None = None,
+        aim: Aim | None = None,
+    ) -> Problem:
+        """Say what is looked for: at most `count` ways to the favourable side of the configured threshold.
+
+        `narrowing` only tightens the constraints, and `aim` is another goal. Raises InvalidNarrowing for
+        either that does not fit the model version, InvalidFeatures for a decision that contradicts the
+        constraints' groups or links, and TargetReached for an aim where it already is.
+        """
+        constraints = self.constraints if narrowing is None else self.constraints.narrowed(narrowing)
+        rule = self.rule if aim is None else aimed(self.rule, aim)
+        constraints.check_factual(instance.row)
+        target = Target.of(rule, self.link, self.model.float_width)
+        if aim is not None and target.favourable(self.model.predict(instance.row[None, :]))[0]:
+            raise TargetReached
+        return Problem(
+            model=self.model,
+            target=target,
+            constraints=constraints,
+            instance=instance,
+            scales=self.scales,
+            count=count,
+            seed=seed,
+            medians=self.medians,
+            decides=self.rule,
+        )
 
     def direct(self, problem: Problem) -> Method | None:
-        """Return our own search that fits the problem; None if the goal's threshold is no known margin."""
-        if problem.target.threshold is None:
+        """Return our own search that fits the problem; None if there is none.
+
+        The tables know single features, one output, and a goal whose threshold is a known margin; the closed
+        form knows no missing value that may be filled.
+        """
+        constraints, row = problem.constraints, problem.instance.row
+        if problem.target.threshold is None or not constraints.simple(row):
             return None
         if isinstance(self.tables, LinearTables):
-            return LinearSearch(self.tables)
-        return ThresholdSearch(self.tables)
+            filled = any(np.isnan(row[at]) for at in constraints.changeable(row))
+            return None if filled else LinearSearch(self.tables)
+        return None if self.tables is None else ThresholdSearch(self.tables)
 
     def find(
         self,
@@ -98,6 +129,15 @@ class CounterfactualSearch:
             return CounterfactualSet("not_needed", True, (), 1, seed, ())
         budget = Budget(deadline, max_evaluations)
         return conclude(problem, [run(self.direct(problem), problem, budget)])
+
+
+def _tables_of(model: Model) -> SplitTables | LinearTables | None:
+    form = model.form()
+    if form.outputs != 1:
+        return None
+    if isinstance(form, LinearForm):
+        return LinearTables.prepare(form)
+    return SplitTables.prepare(form, model.space)
 
 
 def run(method: Method | None, problem: Problem, budget: Budget) -> Found:

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.base import Change, Counterfactual
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints import Constraints, differing
 from explain.counterfactual.options import cost_of
 from explain.counterfactual.problem import Problem, Proposal
 from explain.errors import InvalidFeatures
 from explain.features import Instance
-from explain.outcome import decide
+from explain.models.base import Prediction
+from explain.outcome import Decision, decide, decide_class
 
 FloatArray = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ def verify(problem: Problem, proposals: Sequence[Proposal]) -> tuple[tuple[Count
     items = []
     for at in held:
         changed, method = permitted[at]
-        decision = decide(problem.target.rule, float(prediction.margins[at]), float(prediction.scores[at]))
+        decision = _decision(problem, prediction, at)
         items.append(
             Counterfactual(
                 changes=_changes(constraints, instance, changed),
@@ -56,22 +57,35 @@ def verify(problem: Problem, proposals: Sequence[Proposal]) -> tuple[tuple[Count
     return tuple(items), len(proposals) - len(items)
 
 
+def _decision(problem: Problem, prediction: Prediction, at: int) -> Decision:
+    """Apply the configured rule to one row's native answer."""
+    rule = problem.decides or problem.target.rule
+    if rule.contrast is not None:
+        return decide_class(rule, rule.contrast, prediction.margins[at])[0]
+    return decide(rule, float(prediction.margins[at]), float(prediction.scores[at]))
+
+
 def _read_back(constraints: Constraints, instance: Instance, row: FloatArray) -> Instance | None:
-    """Round the changed values to their grid and read the row as a caller's; None if it cannot be read."""
+    """Round the changed values to their grid and read the row as a caller's; None if it cannot be read.
+
+    Derived features are recomputed from what was rounded, whatever the proposal says of them.
+    """
     rounded = np.array(row, dtype=np.float64)
     for at in np.flatnonzero(rounded != instance.row).tolist():
         grid = constraints.grid(at)
         if grid is not None and np.isfinite(rounded[at]):
             rounded[at] = grid.values(grid.nearest(rounded[at : at + 1]))[0]
     try:
-        return constraints.space.instance(rounded)
+        return constraints.space.instance(constraints.complete(instance.row, rounded[None, :])[0])
     except InvalidFeatures:
         return None
 
 
 def _changes(constraints: Constraints, before: Instance, after: Instance) -> tuple[Change, ...]:
-    changed = (before.row != after.row) & ~(np.isnan(before.row) & np.isnan(after.row))
+    changed = differing(before.row, after.row[None, :])[0]
     return tuple(
-        Change(constraints.space.features[at].name, before.values[at], after.values[at])
+        Change(
+            constraints.space.features[at].name, before.values[at], after.values[at], constraints.derived(at)
+        )
         for at in np.flatnonzero(changed).tolist()
     )

@@ -16,12 +16,14 @@ from explain.errors import (
     ConstraintError,
     ExplainError,
     InvalidFeatures,
+    InvalidNarrowing,
     ManifestContradiction,
     ModelCorrupt,
     ModelUnsupported,
     ReasonUnmapped,
     ReferenceTooSmall,
     TablesChanged,
+    TargetReached,
 )
 from registry.errors import ReferenceInvalid
 from registry.frames import TRAVELLING, Garbled, pack, read_error, read_head, unpack, write_error
@@ -70,8 +72,9 @@ def test_every_refusal_of_a_registration_can_travel() -> None:
         for _, kind in inspect.getmembers(explain.errors, inspect.isclass)
         if issubclass(kind, ExplainError)
     }
-    # Two are about one decision, one about the files of a process that serves; the base class nobody raises.
-    assert named - set(TRAVELLING) == {ExplainError, InvalidFeatures, ReasonUnmapped, TablesChanged}
+    # Four are about one decision, one about the files of a process that serves; the base class nobody raises.
+    of_decisions = {InvalidFeatures, InvalidNarrowing, TargetReached, ReasonUnmapped}
+    assert named - set(TRAVELLING) == {ExplainError, *of_decisions, TablesChanged}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.linear import LinearTables
 from explain.counterfactual.options import scales_of
 from explain.counterfactual.search import CounterfactualSearch
 from explain.deadline import Deadline
@@ -201,10 +202,11 @@ def test_many_features_and_changes_stay_quick_and_replay() -> None:
     assert again == stopped
 
 
-def test_several_outputs_are_refused_by_name() -> None:
+def test_the_closed_form_knows_one_output() -> None:
     line = Line((1.0,), 0.0, FeatureSpace((Feature("x", "number"),)), outputs=3)
     rule = OutcomeRule("margin", 0.0, "decline", "approve", "high_is_adverse")
+    constraints = Constraints(line.space, {}, 1)
+    reference = Reference.of("given", np.ones((3, 1)))
+    assert CounterfactualSearch.prepare(line, rule, constraints, reference).tables is None
     with pytest.raises(ModelUnsupported, match="3 outputs"):
-        CounterfactualSearch.prepare(
-            line, rule, Constraints(line.space, {}, 1), Reference.of("given", np.ones((3, 1)))
-        )
+        LinearTables.prepare(line.form())

@@ -1,0 +1,102 @@
+"""What a caller may ask for beyond the manifest: less. What would allow more is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from explain.counterfactual.freedoms import FeatureConstraint, Freedom
+from explain.errors import FieldError
+from explain.features import pointer_to
+
+PermittedRange = tuple[float, float] | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Tighter limits for one request.
+
+    `features_to_vary`: of the mutable features only these; None for all. `permitted_range`: least and
+    greatest of a number, or the categories that a category may become. `max_changes`: fewer than the
+    manifest's.
+    """
+
+    features_to_vary: tuple[str, ...] | None = None
+    permitted_range: Mapping[str, PermittedRange] = field(default_factory=dict)
+    max_changes: int | None = None
+
+    def faults(self, freedoms: Sequence[Freedom], max_changes: int) -> list[FieldError]:
+        """List everything in which it is not narrower, with pointers relative to the request's own part."""
+        by_name = {freedom.name: freedom for freedom in freedoms}
+        found = list(self._faults_of_features(by_name))
+        for name, given in self.permitted_range.items():
+            at = "/permitted_range" + pointer_to(name)
+            freedom = by_name.get(name)
+            if freedom is None:
+                found.append(FieldError(at, "is not a feature of this model"))
+            elif detail := _fault_of_range(freedom, given):
+                found.append(FieldError(at, detail))
+        if self.max_changes is not None and not 1 <= self.max_changes <= max_changes:
+            found.append(FieldError("/max_changes", f"must be between 1 and the manifest's {max_changes}"))
+        return found
+
+    def _faults_of_features(self, by_name: Mapping[str, Freedom]) -> Iterator[FieldError]:
+        for index, name in enumerate(self.features_to_vary or ()):
+            at = f"/features_to_vary/{index}"
+            if name not in by_name:
+                yield FieldError(at, "is not a feature of this model")
+            elif not by_name[name].mutable:
+                yield FieldError(at, "may not change")
+        if self.features_to_vary is not None and not self.features_to_vary:
+            yield FieldError("/features_to_vary", "leaves nothing that may change")
+
+    def applied(self, freedom: Freedom) -> FeatureConstraint:
+        """Return the feature's constraint within these limits; only for a narrowing without faults."""
+        constraint = freedom.constraint
+        if self.features_to_vary is not None and freedom.name not in self.features_to_vary:
+            constraint = replace(constraint, mutable=False)
+        given = self.permitted_range.get(freedom.name)
+        if given is None:
+            return constraint
+        if freedom.feature.type == "category":
+            return replace(constraint, allowed=frozenset(map(str, given)))
+        low, high = map(float, given)
+        return replace(constraint, minimum=low, maximum=high)
+
+
+def _fault_of_range(freedom: Freedom, given: PermittedRange) -> str | None:
+    """Say what is wrong with one permitted range; None if it is narrower."""
+    labels = tuple(one for one in given if isinstance(one, str))
+    if not (freedom.mutable or freedom.derived):
+        return "may not change"
+    if freedom.feature.type == "category":
+        return _fault_of_categories(freedom, given, labels)
+    if freedom.feature.type == "boolean":
+        return "is for numbers, integers and categories, not for true and false"
+    if labels or len(given) != 2:
+        return "must be least and greatest"
+    return _fault_of_numbers(freedom, *map(float, given))
+
+
+def _fault_of_numbers(freedom: Freedom, low: float, high: float) -> str | None:
+    if not low <= high:
+        return "is empty: it must be ordered, least and greatest"
+    if low < freedom.low or high > freedom.high:
+        return f"must lie within the manifest's [{freedom.low:g}, {freedom.high:g}]"
+    if freedom.grid is not None and not freedom.grid.meets(low, high):
+        return f"is empty: no multiple of {freedom.grid.step:g} lies in it"
+    return None
+
+
+def _fault_of_categories(freedom: Freedom, given: PermittedRange, labels: tuple[str, ...]) -> str | None:
+    if len(labels) != len(given):
+        return "must be categories"
+    if not labels:
+        return "is empty"
+    codes = {name: code for code, name in enumerate(freedom.feature.categories)}
+    for label in labels:
+        if label not in codes:
+            return f"{label!r} is not a category known to the model"
+        if freedom.becomes is not None and not freedom.becomes[:-1, codes[label]].any():
+            return f"{label!r} is a category that nothing may become"
+    return None
