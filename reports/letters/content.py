@@ -96,7 +96,7 @@ def counterfactual_content(draft: Draft) -> list[JsonObject]:
     return [
         {
             "changes": [dict(change) for change in item["changes"]],
-            "outcome": draft.source.manifest.outcome.favourable,
+            "outcome": item["outcome"],
             "score": item["score"],
             "text": draft.changes(item),
         }

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from records.private_parts import AskedPart, CounterfactualItem
-from registry.conversions import rule_of
 from reports.letters.source import LetterSource
-from schemas.manifest import Manifest
 
 OTHER_GOAL = "other_goal"
 NARROWED = "no_recourse_narrowed"
@@ -19,15 +17,11 @@ def tellable(source: LetterSource) -> list[CounterfactualItem]:
     A request may have named another goal: a change that reaches only that one is nothing to tell a person.
     Neither is any change of an answer that was favourable already.
     """
-    part = source.part
-    if part["decision"]["favourable"]:
+    if source.part["decision"]["favourable"]:
         return []
-    asked = part["counterfactuals"].get("asked")
-    return [
-        item
-        for item in part["counterfactuals"]["items"]
-        if item["verified"] and _favourable(source.manifest, asked, item)
-    ]
+    favourable = source.manifest.outcome.favourable
+    items = source.part["counterfactuals"]["items"]
+    return [item for item in items if item["verified"] and item["outcome"] == favourable]
 
 
 def status_told(source: LetterSource, items: Sequence[CounterfactualItem]) -> str:
@@ -43,15 +37,6 @@ def status_told(source: LetterSource, items: Sequence[CounterfactualItem]) -> st
     if asked["target"] is not None:
         return OTHER_GOAL
     return NARROWED if found["status"] == "no_recourse" and _narrower(asked) else found["status"]
-
-
-def _favourable(manifest: Manifest, asked: AskedPart | None, item: CounterfactualItem) -> bool:
-    target = None if asked is None else asked["target"]
-    if target is None:
-        return item["outcome"] == manifest.outcome.favourable
-    if target["wanted_class"] is not None:
-        return target["wanted_class"] not in (manifest.outcome.adverse_classes or ())
-    return rule_of(manifest).is_favourable(item["score"])
 
 
 def _narrower(asked: AskedPart) -> bool:

@@ -178,7 +178,7 @@ class _Gathering:
                     )
                     for change in chosen
                 )
-                return changes, self.source.manifest.outcome.favourable
+                return changes, item["outcome"]
         return (), None
 
     def _feature(self, name: str, mean: float | None) -> FeatureFact:
