@@ -7,6 +7,7 @@ OperationError
 ├── MigrationRefused         an applied file was edited, or a name is not a migration's
 ├── AlreadyRunning           another process holds the same data folder
 ├── PortTaken                somebody else listens there
+├── SocketTaken              another server answers at that path, or nothing can listen there
 └── EmbeddedServerError      PostgreSQL or Valkey did not start, or cannot here
 """
 
@@ -81,6 +82,15 @@ class PortTaken(OperationError):
         self.host = host
         self.port = port
         super().__init__(f"cannot listen on {host}:{port} ({detail}); choose another with --port")
+
+
+class SocketTaken(OperationError):
+    """The path of the socket is taken."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        """Name the path."""
+        self.path = path
+        super().__init__(f"cannot listen on {path} ({detail})")
 
 
 class EmbeddedServerError(OperationError):
