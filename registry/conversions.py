@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from explain.contrast import Contrast
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.errors import ModelUnsupported
+from explain.counterfactual.expressions import Expression
+from explain.counterfactual.inequalities import Inequality
+from explain.counterfactual.links import Link
+from explain.errors import ConstraintError, FieldError
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.outcome import OutcomeRule
 from explain.reasons import Factor
 from schemas.manifest import Manifest
 from schemas.manifest_checks import PROBABILITIES
-from schemas.manifest_counterfactuals import FeatureFreedom
+from schemas.manifest_counterfactuals import DerivedLink, FeatureFreedom, LinearInequality
 from schemas.manifest_sections import ManifestFeature
 
 DEFAULT_BAND = 0.05  # of a probability, either side of the threshold
@@ -80,24 +85,52 @@ def factors_of(manifest: Manifest) -> tuple[Factor, ...]:
 
 
 def constraints_of(manifest: Manifest, space: FeatureSpace) -> Constraints:
-    """Return what a counterfactual may change; ModelUnsupported for links between features."""
+    """Return what a counterfactual may change; ConstraintError for what cannot be kept, each at its place."""
     declared = manifest.counterfactuals
-    if declared.links:
-        raise ModelUnsupported("derived features in counterfactuals (links)")
+    proxies = {feature.name for feature in manifest.features if feature.proxy_for}
     return Constraints(
         space=space,
         by_feature={name: _constraint(freedom) for name, freedom in declared.features.items()},
         max_changes=declared.max_changes,
-        protected=frozenset(manifest.protected),
+        protected=frozenset({*manifest.protected, *proxies}),
+        groups=declared.one_hot,
+        inequalities=tuple(_inequality(inequality) for inequality in declared.inequalities),
+        links=_links(declared.links),
     )
 
 
 def _constraint(freedom: FeatureFreedom) -> FeatureConstraint:
     minimum, maximum = (None, None) if freedom.range is None else map(float, freedom.range)
+    transitions = freedom.transitions
     return FeatureConstraint(
         mutable=freedom.mutable,
         direction=freedom.direction,
         minimum=minimum,
         maximum=maximum,
         step=None if freedom.step is None else float(freedom.step),
+        fill=freedom.missing == "fill",
+        transitions=None
+        if transitions is None
+        else {name: frozenset(targets) for name, targets in transitions.items()},
     )
+
+
+def _inequality(declared: LinearInequality) -> Inequality:
+    """Write a lower bound as the upper bound of the negated sum."""
+    sign, bound = (1.0, declared.at_most) if declared.at_most is not None else (-1.0, declared.at_least)
+    assert bound is not None  # noqa: S101  the schema asks for one of the two
+    return Inequality(
+        tuple((name, sign * float(weight)) for name, weight in declared.terms.items()), sign * float(bound)
+    )
+
+
+def _links(declared: Sequence[DerivedLink]) -> tuple[Link, ...]:
+    links, faults = [], []
+    for index, link in enumerate(declared):
+        try:
+            links.append(Link(link.feature, Expression.parse(link.equals), link.decimals))
+        except ConstraintError as fault:
+            faults.append(FieldError(f"/links/{index}/equals", str(fault)))
+    if faults:
+        raise ConstraintError(errors=faults)
+    return tuple(links)

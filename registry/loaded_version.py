@@ -49,7 +49,7 @@ def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
     model = load_model(manifest.family, artifact, space_of(manifest))
     space = model.space  # the declared features, with the width in which this model reads numbers
     constraints = constraints_of(manifest, space)
-    _check_outputs(model.form().outputs, rule, constraints)
+    _check_outputs(model.form().outputs, rule)
     return Understood(
         parsed=parsed,
         space=space,
@@ -60,7 +60,7 @@ def understand(parsed: ParsedManifest, artifact: bytes) -> Understood:
     )
 
 
-def _check_outputs(outputs: int, rule: OutcomeRule, constraints: Constraints) -> None:
+def _check_outputs(outputs: int, rule: OutcomeRule) -> None:
     """The manifest names one class for each output, or no classes for the only one."""
     if rule.contrast is None:
         if outputs > 1:
@@ -70,8 +70,6 @@ def _check_outputs(outputs: int, rule: OutcomeRule, constraints: Constraints) ->
         raise ManifestContradiction(
             f"the artifact has {outputs} outputs, the manifest {len(rule.contrast.classes)} classes"
         )
-    if any(freedom.mutable for freedom in constraints.by_feature.values()):
-        raise ModelUnsupported("counterfactuals between several classes")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -94,7 +92,7 @@ class LoadedVersion:
     rule: OutcomeRule
     factors: tuple[Factor, ...]
     constraints: Constraints
-    search: CounterfactualSearch | None  # None for several classes: nothing may change there
+    search: CounterfactualSearch
 
 
 def assemble(
@@ -129,12 +127,7 @@ def assemble(
         rule=understood.rule,
         factors=understood.factors,
         constraints=understood.constraints,
-        search=_search(understood, reference),
+        search=CounterfactualSearch.prepare(
+            understood.model, understood.rule, understood.constraints, reference
+        ),
     )
-
-
-def _search(understood: Understood, reference: Reference) -> CounterfactualSearch | None:
-    rule = understood.rule
-    if rule.contrast is not None:
-        return None
-    return CounterfactualSearch.prepare(understood.model, rule, understood.constraints, reference)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from explain.errors import ConstraintError, FieldError
+from registry.conversions import constraints_of, space_of
 from registry.digests import canonical_json, digest_of
 from registry.documents import DocumentError, read_document, read_json
 from registry.errors import ManifestInvalid
 from registry.lints import lint_reasons
 from schemas.manifest import Manifest
-from schemas.problem import pointed_errors
+from schemas.problem import PointedError, pointed_errors
 
 SIZE_LIMIT = 2 * 1024 * 1024
+SECTION = "/counterfactuals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,18 @@ def parse_manifest(data: bytes, content_type: str | None = None) -> ParsedManife
         raise ManifestInvalid(pointed_errors(error)) from error
     if insufficient := tuple(lint_reasons(manifest)):
         raise ManifestInvalid(insufficient)
+    try:
+        constraints_of(manifest, space_of(manifest))
+    except ConstraintError as error:
+        raise ManifestInvalid(_pointed(error)) from error
     canonical = canonical_json(manifest.model_dump(exclude_defaults=True))
     return ParsedManifest(manifest, canonical, digest_of(canonical))
+
+
+def _pointed(error: ConstraintError) -> tuple[PointedError, ...]:
+    """Say where in the manifest the constraints contradict."""
+    faults = error.errors or (FieldError("", str(error)),)
+    return tuple(PointedError(pointer=SECTION + fault.pointer, detail=fault.detail) for fault in faults)
 
 
 def read_stored_manifest(canonical: bytes) -> ParsedManifest:

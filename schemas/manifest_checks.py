@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from schemas.manifest_counterfactuals import FeatureFreedom
+from schemas.counterfactual_checks import counterfactual_findings
+from schemas.findings import Finding, Location, repeated
 from schemas.manifest_sections import ManifestFeature, ManifestSections, Outcome
-
-Location = tuple[str | int, ...]
-Finding = tuple[Location, str]
 
 PROBABILITIES = ("probability_of_adverse", "probability_of_favourable")
 
@@ -21,21 +18,12 @@ def contradictions(manifest: ManifestSections) -> tuple[Finding, ...]:
         *_features(manifest),
         *_factors(manifest),
         *_reference(manifest),
-        *_counterfactuals(manifest),
+        *counterfactual_findings(manifest),
         *_protected(manifest),
         *_proxies(manifest),
         *_words(manifest),
         *_disclosed_score(manifest),
     )
-
-
-def _repeated(names: Iterable[str], at: Location) -> Iterator[Finding]:
-    """Find the second and later places of a name."""
-    seen: Counter[str] = Counter()
-    for index, name in enumerate(names):
-        seen[name] += 1
-        if seen[name] > 1:
-            yield (*at, index), f'"{name}" is named twice'
 
 
 def _outcome(outcome: Outcome) -> Iterator[Finding]:
@@ -85,8 +73,8 @@ def _multiclass(outcome: Outcome) -> Iterator[Finding]:
             "is required for a multiclass outcome",
         )
         return
-    yield from _repeated(classes, ("outcome", "classes"))
-    yield from _repeated(adverse, ("outcome", "adverse_classes"))
+    yield from repeated(classes, ("outcome", "classes"))
+    yield from repeated(adverse, ("outcome", "adverse_classes"))
     for index, name in enumerate(adverse):
         if name not in classes:
             yield ("outcome", "adverse_classes", index), f'"{name}" is not one of the classes'
@@ -95,7 +83,7 @@ def _multiclass(outcome: Outcome) -> Iterator[Finding]:
 
 
 def _features(manifest: ManifestSections) -> Iterator[Finding]:
-    for (_, index), detail in _repeated((feature.name for feature in manifest.features), ("features",)):
+    for (_, index), detail in repeated((feature.name for feature in manifest.features), ("features",)):
         yield ("features", index, "name"), detail
     for index, feature in enumerate(manifest.features):
         yield from _feature(feature, ("features", index))
@@ -113,12 +101,12 @@ def _feature(feature: ManifestFeature, at: Location) -> Iterator[Finding]:
         yield (*at, "categories"), f"is for the type category, not for {feature.type}"
     if feature.decimals is not None and not numeric:
         yield (*at, "decimals"), f"is for numbers and integers, not for the type {feature.type}"
-    yield from _repeated(feature.categories or (), (*at, "categories"))
-    yield from _repeated(feature.proxy_for, (*at, "proxy_for"))
+    yield from repeated(feature.categories or (), (*at, "categories"))
+    yield from repeated(feature.proxy_for, (*at, "proxy_for"))
 
 
 def _factors(manifest: ManifestSections) -> Iterator[Finding]:
-    for (_, index), detail in _repeated((factor.name for factor in manifest.factors), ("factors",)):
+    for (_, index), detail in repeated((factor.name for factor in manifest.factors), ("factors",)):
         yield ("factors", index, "name"), detail
     known = {feature.name for feature in manifest.features}
     owner: dict[str, str] = {}
@@ -144,35 +132,8 @@ def _reference(manifest: ManifestSections) -> Iterator[Finding]:
         yield ("reference", "band"), f"is required for near_cutoff_approved with the score {score}"
 
 
-def _counterfactuals(manifest: ManifestSections) -> Iterator[Finding]:
-    by_name = {feature.name: feature for feature in manifest.features}
-    for name, freedom in manifest.counterfactuals.features.items():
-        at = ("counterfactuals", "features", name)
-        if name not in by_name:
-            yield at, f'"{name}" is not a feature'
-        else:
-            yield from _freedom(by_name[name], freedom, at)
-    for index, link in enumerate(manifest.counterfactuals.links):
-        if link.feature not in by_name:
-            yield ("counterfactuals", "links", index, "feature"), f'"{link.feature}" is not a feature'
-
-
-def _freedom(feature: ManifestFeature, freedom: FeatureFreedom, at: Location) -> Iterator[Finding]:
-    if freedom.mutable and feature.sensitive:
-        yield (*at, "mutable"), "must be false: a sensitive feature is never changed"
-    if freedom.range is not None and freedom.range[0] > freedom.range[1]:
-        yield (*at, "range"), "must be ordered: least, greatest"
-    if feature.type in {"boolean", "category"}:
-        fields = ("range", "step") if feature.type == "boolean" else ("direction", "range", "step")
-        for field in fields:
-            if getattr(freedom, field) is not None:
-                yield (*at, field), f"is for numbers and integers, not for the type {feature.type}"
-    if feature.type == "integer" and freedom.step is not None and freedom.step != int(freedom.step):
-        yield (*at, "step"), "must be a whole number for an integer"
-
-
 def _protected(manifest: ManifestSections) -> Iterator[Finding]:
-    yield from _repeated(manifest.protected, ("protected",))
+    yield from repeated(manifest.protected, ("protected",))
     folded = {feature.name.casefold() for feature in manifest.features}
     for index, name in enumerate(manifest.protected):
         if name.casefold() in folded:

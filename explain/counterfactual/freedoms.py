@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.grid import Grid
-from explain.errors import ConstraintError
-from explain.features import Feature
+from explain.errors import ConstraintError, FieldError
+from explain.features import Feature, pointer_to
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -64,7 +64,7 @@ class Freedom:
             constraint=constraint,
             low=max(lows, default=-math.inf),
             high=min(highs, default=math.inf),
-            grid=None if derived else _grid(feature, constraint),
+            grid=None if derived else _checked_grid(feature, constraint),
             becomes=_becomes(feature, constraint),
             derived=derived,
         )
@@ -114,6 +114,14 @@ class Freedom:
             yield f"must be a multiple of {self.grid.step:g}", ~self.grid.holds(after)
 
 
+def _checked_grid(feature: Feature, constraint: FeatureConstraint) -> Grid | None:
+    try:
+        return _grid(feature, constraint)
+    except ConstraintError as fault:
+        at = f"/features{pointer_to(feature.name)}/step"
+        raise ConstraintError(errors=[FieldError(at, f"{feature.name}: {fault}")]) from fault
+
+
 def _grid(feature: Feature, constraint: FeatureConstraint) -> Grid | None:
     if feature.type in ("boolean", "category"):
         return None
@@ -121,7 +129,7 @@ def _grid(feature: Feature, constraint: FeatureConstraint) -> Grid | None:
         return None if constraint.step is None else Grid.of(constraint.step)
     grid = Grid.of(1.0 if constraint.step is None else constraint.step)
     if grid.numerator % grid.denominator:
-        raise ConstraintError(f"{feature.name}: the step of an integer must be an integer")
+        raise ConstraintError("the step of an integer must be an integer")
     return grid
 
 

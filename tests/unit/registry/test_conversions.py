@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from explain.contrast import Contrast
-from explain.errors import ConstraintError, ModelUnsupported
+from explain.errors import ConstraintError
 from explain.features import FeatureSpace
 from registry.conversions import band_of, constraints_of, factors_of, rule_of, space_of
 from schemas.manifest import Manifest
@@ -72,10 +72,39 @@ def test_constraints_are_the_manifests() -> None:
     assert [constraints.of(at).mutable for at in range(4)] == [True, False, False, False]
 
 
-def test_links_are_refused_by_name_until_they_can_be_kept() -> None:
-    manifest = changed(counterfactuals={"links": [{"feature": "debt_ratio", "equals": "debt / income"}]})
-    with pytest.raises(ModelUnsupported, match="links"):
-        constraints_of(manifest, space_of(manifest))
+def test_what_ties_features_together_is_the_manifests() -> None:
+    sums = [{"terms": {"income": 2, "debt_ratio": 1}, "at_most": 9}, {"terms": {"age": 3}, "at_least": 1}]
+    manifest = changed(
+        counterfactuals={
+            "inequalities": sums,
+            "links": [{"feature": "debt_ratio", "equals": "900 / income", "decimals": 2}],
+        }
+    )
+    constraints = constraints_of(manifest, space_of(manifest))
+    assert [(one.terms, one.at_most) for one in constraints.inequalities] == [
+        ((("income", 2.0), ("debt_ratio", 1.0)), 9.0),
+        ((("age", -3.0),), -1.0),
+    ]
+    assert [(link.feature, link.parts, link.decimals) for link in constraints.links] == [
+        ("debt_ratio", ("income",), 2)
+    ]
+    assert not constraints.simple(np.array([5.0, 180.0, 0.0, 40.0]))
+
+
+def test_categories_and_missing_values_are_the_manifests() -> None:
+    freedom = {"mutable": True, "missing": "fill", "transitions": {"single": ["condo"]}}
+    manifest = changed(counterfactuals={"features": {"property_type": freedom}})
+    constraints = constraints_of(manifest, space_of(manifest))
+    assert constraints.of(2).fill
+    assert constraints.of(2).transitions == {"single": frozenset({"condo"})}
+    assert constraints.changeable(np.array([5.0, 180.0, np.nan, 40.0])) == [2]
+
+
+def test_a_proxy_never_changes() -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    document["features"][1]["proxy_for"] = ["race"]
+    manifest = Manifest.model_validate(document)
+    assert constraints_of(manifest, space_of(manifest)).protected == {"race", "sex", "debt_ratio"}
 
 
 def test_a_range_that_leaves_nothing_is_refused() -> None:

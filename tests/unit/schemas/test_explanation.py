@@ -76,7 +76,7 @@ def test_the_answer_of_the_specification_round_trips() -> None:
     answer = schemas.Explanation.model_validate(ANSWER)
     written = json.loads(answer.model_dump_json())
     assert written["counterfactuals"]["items"][0]["changes"] == [
-        {"feature": "loan_amount", "from": 89, "to": 74}
+        {"feature": "loan_amount", "from": 89, "to": 74, "derived": False}
     ]
     assert written["receipt"]["time"] == "2026-11-20T10:15:00.500000Z"
     assert schemas.Explanation.model_validate(written) == answer
