@@ -1,4 +1,4 @@
-"""The private part of an `explanation.created` entry: the first answer, as canonical bytes and back.
+"""The private parts of an explanation and of its supplements: what was answered, as canonical bytes and back.
 
 The bytes obey the log's rules: ASCII keys, caller-supplied names only as values, every real a shortest
 decimal string that reads back to the very same float (negative zero as zero). What is real, whole, true or
@@ -18,9 +18,17 @@ import orjson
 
 from audit.canonical import JsonValue, canonical, decimal
 from audit.errors import NotCanonical
-from records.private_parts import PrivatePart, Value
+from records.private_parts import PrivatePart, SupplementPart, Value
 
-__all__ = ["PrivatePart", "PrivatePartMalformed", "build_private", "parse_private"]
+__all__ = [
+    "PrivatePart",
+    "PrivatePartMalformed",
+    "SupplementPart",
+    "build_private",
+    "build_supplement",
+    "parse_private",
+    "parse_supplement",
+]
 
 
 class PrivatePartMalformed(ValueError):
@@ -42,16 +50,34 @@ _Step = Callable[[Any, _Types], object]  # a value, to or from its written form
 
 def build_private(part: PrivatePart) -> bytes:
     """Canonical bytes of the private part; a value of the wrong kind or an unknown key is refused."""
-    return canonical(cast("JsonValue", _record(PrivatePart, _write_real)(part, _declared(part))))
+    return _build(PrivatePart, part)
 
 
 def parse_private(data: bytes) -> PrivatePart:
     """The private part from its canonical bytes; floats come back bit for bit."""
+    return cast("PrivatePart", _parse(PrivatePart, data))
+
+
+def build_supplement(part: SupplementPart) -> bytes:
+    """The same for the private part of an `explanation.supplemented` entry."""
+    return _build(SupplementPart, part)
+
+
+def parse_supplement(data: bytes) -> SupplementPart:
+    """The private part of an `explanation.supplemented` entry from its canonical bytes."""
+    return cast("SupplementPart", _parse(SupplementPart, data))
+
+
+def _build(record: type, part: object) -> bytes:
+    return canonical(cast("JsonValue", _record(record, _write_real)(part, _declared(part))))
+
+
+def _parse(record: type, data: bytes) -> object:
     try:
         raw = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise PrivatePartMalformed("not JSON") from error
-    return cast("PrivatePart", _record(PrivatePart, _read_real)(raw, _declared(raw)))
+    return _record(record, _read_real)(raw, _declared(raw))
 
 
 def _declared(part: Any) -> _Types:

@@ -122,10 +122,10 @@ class CounterfactualItem(TypedDict):
 
 
 class EffortRow(TypedDict):
-    """Whether one search method finished or was stopped by the deadline."""
+    """How far one search method went."""
 
     method: str
-    state: str
+    state: Literal["finished", "stopped", "unavailable"]
     evaluations: NotRequired[int]
 
 
@@ -142,7 +142,7 @@ class AimPart(TypedDict):
     """The goal that a request named: a score and the side of it, or a class."""
 
     score: float | None
-    direction: str | None
+    direction: Literal["below", "above"] | None
     wanted_class: str | None
 
 
@@ -298,3 +298,12 @@ class PrivatePart(TypedDict):
     notice: NotRequired[NoticePart | None]
     key_factors: NotRequired[list[KeyFactorPart]]
     crowded_out: NotRequired[list[CrowdedOutPart]]
+
+
+class SupplementPart(TypedDict):
+    """What was found after the answer to one decision, readable alone: `features` are those that change."""
+
+    decision_id: str
+    subject_ref: str | None
+    features: list[FeatureRow]
+    counterfactuals: CounterfactualPart

@@ -25,6 +25,7 @@ from records.evaluations import Evaluation, outcome_body, outcome_idempotency
 from records.leases import Outcome
 from records.private import PrivatePart, PrivatePartMalformed, parse_private
 from records.reaching import reaching
+from records.subjects import subject_named
 from registry.errors import RegistryError
 from registry.loading import LoadedVersion
 from workers.errors import EvaluationImpossible
@@ -48,6 +49,12 @@ class Recorded:
     row: FloatArray  # (features,) in model order
     phi: FloatArray  # (features,) in model order
 
+    @property
+    def subject(self) -> str:
+        """Whose key encrypts what is said about this decision: the explanation's own subject."""
+        decision_id, subject_ref = self.private["decision_id"], self.private["subject_ref"]
+        return subject_named(str(self.body["model"]), decision_id, subject_ref)
+
 
 def cross_check_explanation(resources: Resources, evaluation: Evaluation, lease: HeldLease) -> Outcome:
     """Estimate the Shapley values anew by KernelSHAP and say whether they agree with the record."""
@@ -70,11 +77,11 @@ def cross_check_explanation(resources: Resources, evaluation: Evaluation, lease:
 
 
 def read_recorded(
-    resources: Resources, evaluation: Evaluation, methods: tuple[str, ...] = COMPARABLE
+    resources: Resources, evaluation: Evaluation, methods: tuple[str, ...] | None = COMPARABLE
 ) -> Recorded:
     """Open the explanation and load what it was made with; EvaluationImpossible names what is not there.
 
-    It must be by one of these methods.
+    It must be by one of these methods; None: by any.
     """
     explanation_id = _explanation_id(evaluation.parameters)
     try:
@@ -112,12 +119,15 @@ def _explanation_id(parameters: Mapping[str, str]) -> UUID:
 
 
 def _load(
-    resources: Resources, evaluation: Evaluation, body: Mapping[str, JsonValue], methods: tuple[str, ...]
+    resources: Resources,
+    evaluation: Evaluation,
+    body: Mapping[str, JsonValue],
+    methods: tuple[str, ...] | None,
 ) -> LoadedVersion:
     """The very version the explanation was made with, checked by digest."""
     if (body.get("model"), body.get("version")) != (evaluation.model, evaluation.version):
         raise EvaluationImpossible("explanation-of-another-version")
-    if body.get("method") not in methods:
+    if methods is not None and body.get("method") not in methods:
         raise EvaluationImpossible("method-not-comparable")
     try:
         with reaching():
@@ -207,7 +217,7 @@ def _completed(
         actor=ACTOR,
         body={**outcome_body(evaluation), "result": without_reals(result)},
         private=private,
-        subject=recorded.private["subject_ref"],
+        subject=recorded.subject,
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
         idempotency=outcome_idempotency(evaluation.evaluation_id),
@@ -227,7 +237,7 @@ def _incident(evaluation: Evaluation, recorded: Recorded) -> Draft:
             "version": evaluation.version,
         },
         private=canonical({"decision_id": recorded.private["decision_id"]}),
-        subject=recorded.private["subject_ref"],
+        subject=recorded.subject,
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
     )

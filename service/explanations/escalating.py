@@ -12,10 +12,10 @@ from uuid import UUID
 from audit.canonical import JsonValue, canonical
 from audit.entry import Appended, Draft, Entry, Idempotency
 from records.private_parts import PrivatePart
+from records.subjects import subject_named
 from runtime.metrics import INCIDENTS
 from service.committing import commit
 from service.context import Services
-from service.explanations.incidents import subject_named
 
 _FORM = "incident/v1"
 _OF_VERSION = ("model", "version", "model_digest", "reference_digest", "code_version")

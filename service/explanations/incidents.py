@@ -6,6 +6,7 @@ from audit.canonical import JsonValue, canonical, decimal
 from audit.entry import Draft
 from explain.components import ComponentsContradict
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
+from records.subjects import subject_named
 from registry.loading import LoadedVersion
 from runtime.metrics import INCIDENTS, UNRECONCILED
 from schemas.explanation import ExplanationRequest
@@ -85,11 +86,6 @@ def subject_of(question: Question) -> str:
     """Whose key encrypts: the person's, or the decision's own where the caller names nobody."""
     request = question.request
     return subject_named(question.model, request.decision_id, request.subject_ref)
-
-
-def subject_named(model: str, decision_id: str, subject_ref: str | None) -> str:
-    """The name under which the log keeps this person's key, or this decision's."""
-    return f"decision/{model}/{decision_id}" if subject_ref is None else f"subject/{subject_ref}"
 
 
 def retention_of(loaded: LoadedVersion) -> str:

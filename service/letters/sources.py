@@ -12,13 +12,13 @@ from audit.entry import Entry
 from records.private import parse_private
 from records.private_parts import PrivatePart
 from records.reaching import transaction
+from records.subjects import subject_named
 from registry import store
 from registry.catalogues import read_catalogue
 from registry.manifests import read_stored_manifest
 from reports.letters.source import LetterSource
 from service.context import Services
 from service.errors import NotFound
-from service.explanations.incidents import subject_named
 from service.explanations.recalling import EXPLANATION
 
 
