@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explain.counterfactual.base import CounterfactualSet, Effort, Status
+from explain.counterfactual.base import Change, Counterfactual, CounterfactualSet, Effort, Status
 from explain.counterfactual.choosing import choose
 from explain.counterfactual.problem import Problem, Proposed
-from explain.counterfactual.verify import verify
+from explain.counterfactual.verify import verified
 
 NOTHING = Proposed()
+
+_FURTHER = 4  # times as many of the next best are verified with the replacement of one that failed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,13 +24,11 @@ class Found:
 
 
 def conclude(problem: Problem, found: Sequence[Found]) -> CounterfactualSet:
-    """Choose among all proposals, verify what was chosen, and say what that amounts to.
+    """Choose among all proposals that hold when they are verified, and say what that amounts to.
 
     No recourse is claimed only where a method proved it and nothing was found after all.
     """
-    proposals = [proposal for one in found for proposal in one.proposed.proposals]
-    chosen = choose(proposals, problem.instance.row, problem.count)
-    items, dropped = verify(problem, chosen)
+    items, dropped = chosen(problem, [one.proposed for one in found])
     proof = next((one.proposed.proof for one in found if one.proposed.proof), None)
     stopped = any(one.effort.state != "finished" for one in found)
     status: Status = "unresolved"
@@ -48,3 +48,34 @@ def conclude(problem: Problem, found: Sequence[Found]) -> CounterfactualSet:
         dropped=dropped,
         least_cost=max(bounds, default=None),
     )
+
+
+def chosen(problem: Problem, proposed: Sequence[Proposed]) -> tuple[tuple[Counterfactual, ...], int]:
+    """Return the choice among what holds, by cost, and how many proposals were dropped because they did not.
+
+    Proposals are verified as far as the choice asks for: those chosen, in one native batch; where some fail,
+    those that take their places, and more of the next best at a time, until all that are chosen hold. A row
+    that several methods propose counts once, as the first one's.
+    """
+    every = [proposal for one in reversed(proposed) for proposal in one.proposals]
+    left = list({proposal.row.tobytes(): proposal for proposal in every}.values())
+    held: dict[int, Counterfactual] = {}
+    known: set[tuple[Change, ...]] = set()
+    dropped, ahead = 0, problem.count
+    while True:
+        best = choose(problem, left, ahead)
+        wanted = [proposal for proposal in best if id(proposal) not in held]
+        refused: set[int] = set()
+        for proposal, item in zip(wanted, verified(problem, wanted), strict=True):
+            if item is None or item.changes in known:  # two rows may be one once they are rounded
+                refused.add(id(proposal))
+                dropped += item is None
+            else:
+                held[id(proposal)] = item
+                known.add(item.changes)
+        if not refused:
+            break
+        left = [proposal for proposal in left if id(proposal) not in refused]
+        ahead *= _FURTHER
+    items = [held[id(proposal)] for proposal in best[: problem.count]]  # what is chosen first stays so
+    return tuple(sorted(items, key=lambda item: item.cost)), dropped

@@ -20,41 +20,44 @@ FloatArray = NDArray[np.float64]
 
 
 def verify(problem: Problem, proposals: Sequence[Proposal]) -> tuple[tuple[Counterfactual, ...], int]:
-    """Return the proposals that hold, in their order, and how many did not.
+    """Return the proposals that hold, in their order, and how many did not."""
+    items = tuple(item for item in verified(problem, proposals) if item is not None)
+    return items, len(proposals) - len(items)
+
+
+def verified(problem: Problem, proposals: Sequence[Proposal]) -> list[Counterfactual | None]:
+    """Return what each proposal amounts to, None where it does not hold; the native model is asked once.
 
     Each row is rounded to the grid that its changed values are displayed on and read back as if a caller had
     sent it. It holds if something changed, no constraint is violated, and the native model and the goal's
     rule find exactly that row on the right side and clear of the threshold.
     """
     constraints, instance = problem.constraints, problem.instance
-    read = [(_read_back(constraints, instance, proposal.row), proposal.method) for proposal in proposals]
+    items: list[Counterfactual | None] = [None] * len(proposals)
+    read = [_read_back(constraints, instance, proposal.row) for proposal in proposals]
     permitted = [
-        (changed, method)
-        for changed, method in read
+        (at, changed)
+        for at, changed in enumerate(read)
         if changed is not None
         and not np.array_equal(changed.row, instance.row, equal_nan=True)
         and not constraints.check(instance.row, changed.row)
     ]
     if not permitted:
-        return (), len(proposals)
-    prediction = problem.model.predict(np.stack([changed.row for changed, _ in permitted]))
-    held = np.flatnonzero(problem.target.reached(prediction)).tolist()
-    items = []
-    for at in held:
-        changed, method = permitted[at]
-        decision = _decision(problem, prediction, at)
-        items.append(
-            Counterfactual(
-                changes=_changes(constraints, instance, changed),
-                score=decision.score,
-                margin=decision.margin,
-                outcome=decision.outcome,
-                cost=cost_of(constraints, problem.scales, instance.row, changed.row),
-                method=method,
-                verified=True,
-            )
+        return items
+    prediction = problem.model.predict(np.stack([changed.row for _, changed in permitted]))
+    for place in np.flatnonzero(problem.target.reached(prediction)).tolist():
+        at, changed = permitted[place]
+        decision = _decision(problem, prediction, place)
+        items[at] = Counterfactual(
+            changes=_changes(constraints, instance, changed),
+            score=decision.score,
+            margin=decision.margin,
+            outcome=decision.outcome,
+            cost=cost_of(constraints, problem.scales, instance.row, changed.row),
+            method=proposals[at].method,
+            verified=True,
         )
-    return tuple(items), len(proposals) - len(items)
+    return items
 
 
 def _decision(problem: Problem, prediction: Prediction, at: int) -> Decision:

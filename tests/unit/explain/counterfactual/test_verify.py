@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from explain.counterfactual.base import Change
-from explain.counterfactual.choosing import choose
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
 from explain.counterfactual.problem import Problem, Proposal
 from explain.counterfactual.search import CounterfactualSearch
@@ -119,21 +118,3 @@ def test_where_two_links_cross_one_row_does_not_tell_them_apart(model: Forest) -
         link = link_of(rule, Prediction(np.array([crossing, other]), np.array([crossing, score])))
         assert link is not None
         assert Target.of(rule, link, 32).threshold == pytest.approx(threshold)
-
-
-def test_longer_versions_of_a_shown_way_are_left_out() -> None:
-    origin = np.zeros(3)
-
-    def proposal(cost: float, **changes: float) -> Proposal:
-        row = origin.copy()
-        at = sorted("abc".index(name) for name in changes)
-        row[at] = [changes["abc"[i]] for i in at]
-        return Proposal(tuple(at), row, cost, "by_hand")
-
-    cheap, longer = proposal(2.0, a=1.0), proposal(3.0, a=2.0)
-    contained, other = proposal(4.0, a=1.0, b=1.0), proposal(5.0, b=-1.0, c=1.0)
-    opposite = proposal(2.5, a=-1.0)
-    chosen = choose([other, contained, longer, opposite, cheap], origin, 5)
-    assert chosen == [cheap, other, opposite]
-    assert choose([other, cheap, opposite], origin, 1) == [cheap]
-    assert choose([], origin, 3) == []
