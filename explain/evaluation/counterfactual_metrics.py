@@ -48,7 +48,7 @@ class Population:
         rows, constraints = reference.rows, problem.constraints
         stretches = (rows[at : at + _TOGETHER] for at in range(0, len(rows), _TOGETHER))
         reached = [problem.target.favourable(problem.model.predict(part)) for part in stretches]
-        units = Yardstick.of(constraints.space, scales_of(reference))
+        units = Yardstick.of(constraints, scales_of(reference))
         return cls(rows[np.concatenate(reached)], units)
 
     def nearest(self, row: FloatArray) -> float | None:
@@ -157,16 +157,18 @@ def stability(
     """Return the share of disturbances under which a counterfactual row stays on the goal's side.
 
     Every number of the row that is not missing and that the counterfactual leaves alone moves by an even draw
-    from [-noise, noise] times its spread; changed values, whole numbers, truth values and categories stay.
+    from [-noise, noise] times its spread; changed values, whole numbers, truth values and categories stay,
+    and derived features follow.
     """
-    features, before = problem.constraints.space.features, problem.instance.row
+    constraints, before = problem.constraints, problem.instance.row
     free = [
         at
-        for at, feature in enumerate(features)
-        if feature.type == "number" and row[at] == before[at]  # a missing value equals nothing
-    ]
+        for at, feature in enumerate(constraints.space.features)
+        if feature.type == "number" and row[at] == before[at] and not constraints.derived(at)
+    ]  # a missing value equals nothing
     disturbed = np.tile(row, (draws, 1))
     disturbed[:, free] += generator.uniform(-noise, noise, (draws, len(free))) * problem.scales[free]
+    disturbed = constraints.complete(row, disturbed)
     return float(problem.target.favourable(problem.model.predict(disturbed)).mean())
 
 
@@ -182,15 +184,11 @@ def _of_item(
         cost=cost_of(constraints, problem.scales, before, row),
         numeric=float(numeric[0]),
         named=float(named[0]),
-        changed=_changed(before, row),
+        changed=constraints.changes(before, row),
         nearest=own.nearest(row),
         stays=stability(problem, row, generator),
         beyond=-float(problem.target.distance(prediction)[0]),
     )
-
-
-def _changed(before: FloatArray, after: FloatArray) -> int:
-    return int(np.count_nonzero((before != after) & ~(np.isnan(before) & np.isnan(after))))
 
 
 def _order(costs: Sequence[float]) -> list[int]:

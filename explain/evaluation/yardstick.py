@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.features import FeatureSpace
+from explain.counterfactual.constraints import Constraints
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -23,7 +23,8 @@ class Yardstick:
     Wachter et al. 2018 (Counterfactual Explanations without Opening the Black Box, equation 4): the sum over
     numbers of |a - b| / MAD; categories and truth values count 1 where they differ, and so does a number that
     is missing on one side only. Two missing values do not differ. `weights` (features,) make the members of a
-    one-hot group, of which two differ at a time, count as one feature.
+    one-hot group, of which two differ at a time, count as one feature, and leave out what is derived from
+    other features and says nothing of its own.
     """
 
     scales: FloatArray
@@ -31,14 +32,12 @@ class Yardstick:
     weights: FloatArray
 
     @classmethod
-    def of(
-        cls, space: FeatureSpace, scales: FloatArray, groups: tuple[tuple[str, ...], ...] = ()
-    ) -> Yardstick:
-        """Measure rows of this space; `groups` name the one-hot groups among its features."""
-        named = np.array([feature.type in ("boolean", "category") for feature in space.features])
-        weights = np.ones(len(scales))
-        for group in groups:
-            members = [space.index(name) for name in group]
+    def of(cls, constraints: Constraints, scales: FloatArray) -> Yardstick:
+        """Measure rows of the features that these constraints tie together."""
+        features = constraints.space.features
+        named = np.array([feature.type in ("boolean", "category") for feature in features])
+        weights = np.array([0.0 if constraints.derived(at) else 1.0 for at in range(len(features))])
+        for members in constraints.members:
             named[members], weights[members] = True, 0.5
         return cls(np.asarray(scales, dtype=np.float64), named, weights)
 
@@ -52,7 +51,7 @@ class Yardstick:
                 steps = np.nan_to_num(np.abs(block - row) / self.scales, nan=0.0)
                 differs = ((block != row) & ~np.isnan(block) & ~np.isnan(row)) | one_missing
             # sums row by row: a product with a vector would depend on how many rows stand together
-            numeric[part] = np.where(self.named, 0.0, steps).sum(axis=1)
+            numeric[part] = np.where(self.named, 0.0, steps * self.weights).sum(axis=1)
             named[part] = np.where(differs & (self.named | one_missing), self.weights, 0.0).sum(axis=1)
         return numeric, named
 

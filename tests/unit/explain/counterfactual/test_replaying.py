@@ -28,7 +28,7 @@ from tests.oracles.counterfactual_searches import (
 )
 
 ROOT = Path(__file__).resolve().parents[4]
-ROWS = 40
+ROWS = 30
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.expressions import Expression
+from explain.counterfactual.links import Link
 from explain.counterfactual.options import scales_of
 from explain.counterfactual.problem import Problem
 from explain.counterfactual.target import Target
@@ -76,7 +78,7 @@ def _problem(before: Any = BEFORE) -> Problem:
     return Problem(model, Target.of(RULE, "identity", 64), constraints, instance, scales, 3, 0)
 
 
-UNITS = Yardstick.of(SPACE, np.array([2.0, 1.0, 3.0, 1.0, 1.0]))
+UNITS = Yardstick.of(Constraints(SPACE, {}, 1), np.array([2.0, 1.0, 3.0, 1.0, 1.0]))
 
 
 def test_distances_are_counted_in_spreads_and_in_categories() -> None:
@@ -92,10 +94,15 @@ def test_distances_are_counted_in_spreads_and_in_categories() -> None:
     assert UNITS.nearest(BEFORE, rows[:0]) is None
 
 
-def test_a_move_inside_a_one_hot_group_is_one_difference() -> None:
-    space = FeatureSpace(tuple(Feature(name, "integer") for name in ("x", "a", "b", "c")), 64)
-    units = Yardstick.of(space, np.array([2.0, 7.0, 7.0, 7.0]), (("a", "b", "c"),))
-    before, after = np.array([0.0, 1.0, 0.0, 0.0]), np.array([4.0, 0.0, 0.0, 1.0])
+def test_a_move_inside_a_one_hot_group_is_one_difference_and_a_derived_one_is_none() -> None:
+    numbers = [Feature(name, "number") for name in ("x", "y", "ratio")]
+    members = [Feature(name, "integer") for name in ("a", "b", "c")]
+    space = FeatureSpace((*numbers, *members), 64)
+    free = {name: FeatureConstraint(mutable=True) for name in ("a", "b", "c")}
+    links = (Link("ratio", Expression.parse("x / y")),)
+    constraints = Constraints(space, free, 3, groups=(("a", "b", "c"),), links=links)
+    units = Yardstick.of(constraints, np.array([2.0, 1.0, 0.1, 7.0, 7.0, 7.0]))
+    before, after = np.array([2.0, 2.0, 1.0, 1.0, 0.0, 0.0]), np.array([6.0, 2.0, 3.0, 0.0, 0.0, 1.0])
     numeric, named = units.parts(before, after[None, :])
     assert (numeric.tolist(), named.tolist()) == ([2.0], [1.0])
 
@@ -201,6 +208,25 @@ def test_the_share_that_stays_is_that_of_the_closed_form() -> None:
     assert stability(problem, row, np.random.default_rng(1)) == 1.0  # the usual disturbance is smaller
     again = [stability(problem, row, np.random.default_rng(7), noise=0.02) for _ in range(2)]
     assert again[0] == again[1] < 1.0
+
+
+def test_what_is_derived_follows_a_disturbance() -> None:
+    """The model looks at the ratio alone, which is favourable only while its lower part does not move."""
+
+    class Ratio(Balance):
+        def margins(self, rows: Any) -> Any:
+            return rows[:, 2] - 1.0
+
+    space = FeatureSpace(tuple(Feature(name, "number") for name in ("x", "y", "ratio")), 64)
+    constraints = Constraints(space, {}, 1, links=(Link("ratio", Expression.parse("x / y")),))
+    row, model = np.array([2.0, 2.0, 1.0]), Ratio(space)
+    given: Any = model
+    target = Target.of(RULE, "identity", 64)
+    problem = replace(
+        _problem(), model=given, target=target, constraints=constraints, instance=space.instance(row)
+    )
+    found = stability(problem, row, np.random.default_rng(1), noise=0.01, draws=4_000)
+    assert found == pytest.approx(0.5, abs=0.03)
 
 
 def test_missing_values_and_changed_ones_are_not_disturbed() -> None:
