@@ -142,7 +142,7 @@ class AimPart(TypedDict):
     """The goal that a request named: a score and the side of it, or a class."""
 
     score: float | None
-    direction: Literal["below", "above"] | None
+    direction: str | None
     wanted_class: str | None
 
 

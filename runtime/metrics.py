@@ -28,6 +28,24 @@ STAGE_SECONDS = Histogram(
     buckets=_STAGE_SECONDS,
     registry=REGISTRY,
 )
+COUNTERFACTUALS = Counter(
+    "ofrecord_counterfactuals",
+    "New explanations, by what was found of counterfactuals.",
+    ["status"],
+    registry=REGISTRY,
+)
+SEARCH_SECONDS = Histogram(
+    "ofrecord_search_seconds",
+    "Time that one search for counterfactuals took, by its method.",
+    ["method"],
+    buckets=_STAGE_SECONDS,
+    registry=REGISTRY,
+)
+SEARCHES_WAITING = Gauge(
+    "ofrecord_searches_waiting",
+    "Searches for counterfactuals that wait for a thread.",
+    registry=REGISTRY,
+)
 APPEND_SECONDS = Histogram(
     "ofrecord_append_seconds",
     "Time from handing an entry over to its commit.",

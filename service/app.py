@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +20,7 @@ from records.tokens import Principal, find_token
 from registry.catalogue_documents import SIZE_LIMIT as CATALOGUE_LIMIT
 from registry.examining import Examiner, Limits
 from registry.loading import VersionCache
+from registry.proposing import Proposer
 from runtime.clock import Clock, SystemClock
 from runtime.metrics import EXPLANATIONS, REQUESTS
 from runtime.postgres import Pool, open_pool
@@ -30,6 +32,7 @@ from service.executor import BoundedExecutor
 from service.letters.narrating import Narrators
 from service.middleware import Gateway, pass_on
 from service.renderer import OurRenderer, Renderer
+from service.reserving import Reserve
 from service.routes import (
     catalogues,
     evaluations,
@@ -52,6 +55,11 @@ LETTERS_WAITING = 30
 # How many explanations may be under way at once, for each hot thread: beyond it a budget could not be kept
 # anyway.
 EXPLANATIONS_PER_THREAD = 32
+# Each search that waits counts on a turn inside its budget; beyond so many it would not come.
+SEARCHES_PER_THREAD = 16
+# How long a thread may keep the interpreter while others want it. A search computes without a pause, and each
+# of the many short steps of an attribution or a commit would wait for it that long.
+SWITCH_SECONDS = 0.0005
 # Each registration under examination is a process with its own memory; each that waits is an upload in ours.
 EXAMINATIONS = 1
 EXAMINATIONS_WAITING = 3
@@ -72,6 +80,7 @@ def create_app(settings: Settings, clock: Clock | None = None, renderer: Rendere
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
         services = make_services(settings, told, letters)
         application.state.services = services
         services.warming.start()
@@ -119,11 +128,11 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
     pool = open_pool(
         settings.database_url,
         min_size=2,
-        max_size=threads + DESK_THREADS + PRESS_THREADS + 4,
+        max_size=2 * threads + DESK_THREADS + PRESS_THREADS + 4,
         name="ofrecord-api",
     )
     keys_pool = open_pool(
-        settings.keys_database_url, min_size=1, max_size=threads + 4, name="ofrecord-api-keys"
+        settings.keys_database_url, min_size=1, max_size=2 * threads + 4, name="ofrecord-api-keys"
     )
     audit_log = AuditLog(pool, KeyStore(keys_pool, settings.master_key), origin=settings.log_origin)
     desk = BoundedExecutor("desk", threads=DESK_THREADS, limit=256)
@@ -148,6 +157,9 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         ),
         signer=signer,
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
+        seek=BoundedExecutor("seek", threads=threads, limit=threads * (1 + SEARCHES_PER_THREAD)),
+        reserve=Reserve(),
+        proposer=Proposer(settings.counterfactual_socket),
         desk=desk,
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
         gate=_gate(),
@@ -178,7 +190,7 @@ def stop(services: Services) -> None:
     """
     services.warming.stop()
     services.examiner.close()
-    for executor in (services.gate, services.press, services.hot, services.desk):
+    for executor in (services.gate, services.press, services.hot, services.seek, services.desk):
         executor.close()
     services.committer.close()
     services.pool.close()

@@ -9,6 +9,9 @@ from audit.commit import GroupCommitter
 from audit.entry import Appended, Draft
 from service.errors import StillCommitting
 
+# A stalled disk may make an answer late; longer than this it is no answer any more.
+PATIENCE_SECONDS = 2.0
+
 
 async def commit(committer: GroupCommitter, draft: Draft, patience_seconds: float) -> Appended:
     """Hands the draft to the committer and waits; `StillCommitting` when it takes too long."""

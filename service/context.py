@@ -14,12 +14,14 @@ from audit.note import Signer
 from audit.receipt import Receipt, issue_receipt
 from registry.examining import Examiner
 from registry.loading import VersionCache
+from registry.proposing import Proposer
 from runtime.clock import Clock
 from runtime.postgres import Pool
 from runtime.settings import Settings
 from service.authentication import Authenticator
 from service.executor import BoundedExecutor
 from service.renderer import Renderer
+from service.reserving import Reserve
 from service.tasks import TaskSender
 from service.warming import Warming
 
@@ -28,8 +30,9 @@ from service.warming import Warming
 class Services:
     """The rooms behind the wire, wired.
 
-    `hot` is for explanations alone; `desk` for reads, tokens and other short database work; `press` for
-    letters; `gate` for registrations, which take seconds and must hold up nobody.
+    `hot` is for explanations alone, up to their reasons; `seek` for the search of what would change them;
+    `desk` for reads, tokens and other short database work; `press` for letters; `gate` for registrations,
+    which take seconds and must hold up nobody.
     """
 
     settings: Settings
@@ -42,6 +45,9 @@ class Services:
     examiner: Examiner
     signer: Signer
     hot: BoundedExecutor
+    seek: BoundedExecutor
+    reserve: Reserve
+    proposer: Proposer
     desk: BoundedExecutor
     press: BoundedExecutor
     gate: BoundedExecutor

@@ -29,7 +29,7 @@ class BoundedExecutor:
         """`refusal` and `retry_after_seconds`: what a caller is told who comes beyond the limit."""
         self._refusal, self._retry_after_seconds = refusal, retry_after_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._limit = limit
+        self._threads, self._limit = threads, limit
         self._lock = threading.Lock()
         self.in_flight = 0
 
@@ -39,6 +39,10 @@ class BoundedExecutor:
         A caller that goes away does not free the place: the thread is still busy, and its place is freed
         when it ends.
         """
+        return await self.begin(function, *args, **kwargs)
+
+    def begin(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """The same for a caller that will not wait for ever: cancelled before its turn, it never runs."""
         with self._lock:
             if self.in_flight >= self._limit:
                 raise TooBusy(self._refusal, self._retry_after_seconds)
@@ -49,7 +53,12 @@ class BoundedExecutor:
             self._leave()
             raise TooBusy("The service is shutting down.") from None
         future.add_done_callback(lambda _: self._leave())
-        return await asyncio.wrap_future(future)
+        return asyncio.wrap_future(future)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a thread."""
+        return max(0, self.in_flight - self._threads)
 
     def _leave(self) -> None:
         with self._lock:

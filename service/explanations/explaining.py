@@ -1,52 +1,51 @@
-"""One decision, explained and put on record: commit first, then answer."""
+"""One decision, explained and put on record inside its budget: attribution, reasons, search, commit, answer.
+
+Each stage has threads of its own, and waits for one no longer than what is left: reasons come first, and a
+search whose turn does not come in time is deferred, never late.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from audit.entry import Appended, Draft, Idempotency
+from audit.entry import Idempotency
 from audit.errors import Conflict
 from explain.components import ComponentsContradict
+from explain.counterfactual.base import CounterfactualSet
 from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled, ReasonUnmapped
-from records.private import build_private
-from records.private_parts import PrivatePart
 from records.tokens import Principal
 from registry.loading import LoadedVersion
-from runtime.metrics import STAGE_SECONDS
-from schemas.base import JsonScalar, Wire, format_moment
+from registry.proposing import AskedSearch
+from schemas.base import JsonScalar, Wire
 from schemas.explanation import ExplanationRequest, InputName
 from service.bodies import validated
-from service.committing import commit, outcome
+from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
-from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch
+from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch, TooBusy
 from service.explanations.agreeing import check_times
-from service.explanations.escalating import escalate
-from service.explanations.finding import Durations, Finding, Question, find
+from service.explanations.asking import Sought
+from service.explanations.finding import Finding, Question, find
 from service.explanations.fingerprint import idempotency_of
-from service.explanations.incidents import (
-    ExplanationWithheld,
-    count_incident,
-    incident,
-    retention_of,
-    subject_of,
+from service.explanations.incidents import ExplanationWithheld, count_incident, incident
+from service.explanations.recalling import Recalled, recall
+from service.explanations.searching import Passed, Stand, advance, nothing_sought, recourse_of, settled
+from service.explanations.submitting import (
+    Answered,
+    Prepared,
+    answered,
+    committed,
+    follow,
+    submit,
 )
-from service.explanations.owing import notice_of
-from service.explanations.recalling import EXPLANATION, Recalled, recall
-from service.explanations.record import JsonObject, answer, clear_body, private_part
 from service.strict_json import JsonValue
-
-# A stalled disk may make an answer late; longer than this it is no answer any more.
-PATIENCE_SECONDS = 2.0
-# Kept back from the search, so that the commit falls inside the budget: measured commits take 2 to 5 ms.
-RESERVE_SHARE = 0.2
-LARGEST_RESERVE_MS = 25.0
 
 
 class ProtectedAttributes(Wire):
@@ -57,25 +56,33 @@ class ProtectedAttributes(Wire):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer that is on record, and the milliseconds of the call that made it; None if it was there."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """An explanation of which all but the counterfactuals is there.
 
-    body: JsonObject
-    timings_ms: dict[str, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An explanation on its way to the record; `ended` holds when its commits ended, once they have."""
+    The search ends at `searching`. At `giving_up` nobody waits for it any more, and what there is is put on
+    record.
+    """
 
     finding: Finding
-    part: PrivatePart
-    draft: Draft
+    sought: Sought
+    idempotency: Idempotency
+    actor: str
     deadline: Deadline
-    submitted: float
-    committed: Future[Appended]
-    ended: list[float]
+    searching: Deadline
+    giving_up: Deadline
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who puts an explanation on record: the search that is over, or whoever gave up waiting for it."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> bool:
+        """Whether it is the caller: the first to ask."""
+        return self._lock.acquire(blocking=False)
 
 
 def question_of(model: str, document: dict[str, JsonValue]) -> Question:
@@ -96,7 +103,8 @@ async def explain(services: Services, question: Question, principal: Principal, 
     """
     deadline = Deadline(question.request.budget_ms, started)
     try:
-        prepared = await services.hot.run(_prepare, services, question, principal.name, deadline)
+        begun = await services.hot.run(_begin, services, question, principal.name, deadline)
+        prepared = await _searched(services, begun) if isinstance(begun, Begun) else begun
     except ExplanationWithheld as withheld:
         await record_incident(services, withheld)
         raise withheld.cause from None
@@ -105,21 +113,8 @@ async def explain(services: Services, question: Question, principal: Principal, 
     appended = await committed(services, prepared)
     if appended.duplicate:  # an identical request was faster
         return first_answer(await services.desk.run(recall, services, appended.entry_id), question)
+    await follow(services, prepared, appended)
     return answered(services, prepared, appended)
-
-
-async def committed(services: Services, prepared: Prepared) -> Appended:
-    """Waits for the record, a little longer than the budget lasts; raises `StillCommitting`.
-
-    Where a notice stops at one of the reasons, that is on record too when this returns.
-    """
-    patience = prepared.deadline.remaining_seconds() + PATIENCE_SECONDS
-    appended = await outcome(prepared.committed, patience)
-    if not appended.duplicate and await escalate(
-        services, prepared.draft, prepared.part, appended.entry_id, PATIENCE_SECONDS
-    ):
-        prepared.ended.append(time.monotonic())
-    return appended
 
 
 async def record_incident(services: Services, withheld: ExplanationWithheld) -> None:
@@ -128,8 +123,10 @@ async def record_incident(services: Services, withheld: ExplanationWithheld) -> 
     count_incident(withheld)
 
 
-def _prepare(services: Services, question: Question, actor: str, deadline: Deadline) -> Prepared | Recalled:
-    """Everything between the request and the commit, in one thread."""
+def _begin(
+    services: Services, question: Question, actor: str, deadline: Deadline
+) -> Begun | Prepared | Recalled:
+    """Everything up to the reasons, in one thread; up to the commit, where nothing is looked for."""
     idempotency = idempotency_of(question.model, question.request)
     first = recorded(services, idempotency)
     if first is not None:
@@ -137,8 +134,77 @@ def _prepare(services: Services, question: Question, actor: str, deadline: Deadl
     check_times(question.request, services.clock.now())
     loaded = services.versions.get(question.model, question.request.version)
     with withholding(loaded, question, actor):
-        finding = find(loaded, question, searching(deadline))
-    return submit(services, finding, idempotency, actor, deadline)
+        finding = find(loaded, question)
+    now = time.monotonic()
+    if finding.sought is None:
+        recourse = nothing_sought(finding)
+        return submit(services, finding, recourse, idempotency, actor=actor, deadline=deadline, searched=now)
+    reserve = services.reserve.milliseconds(deadline.budget_ms)
+    return Begun(
+        finding,
+        finding.sought,
+        idempotency,
+        actor,
+        deadline,
+        searching=deadline.keeping(reserve),
+        giving_up=deadline.keeping(reserve / 2),
+        started=now,
+    )
+
+
+async def _searched(services: Services, begun: Begun) -> Prepared:
+    """Asks one method after the other, until it is over; the record follows in the last one's thread."""
+    loaded, sought = begun.finding.loaded, begun.sought
+    stand = Stand(sought.methods)
+    while True:
+        turn = await _turn(services, begun, stand)
+        if isinstance(turn, Prepared):
+            return turn
+        asked = AskedSearch(turn.left[0], sought.narrowing, sought.aim)
+        found = await services.proposer.propose(loaded, sought.problem, asked, begun.searching)
+        stand = turn.told(found, begun.searching)
+
+
+async def _turn(services: Services, begun: Begun, stand: Stand) -> Stand | Prepared:
+    """A search thread's turn, if it comes in time; where it does not, the record goes without it."""
+    claim = Claim()
+    try:
+        turn = services.seek.begin(_advance, services, begun, stand, claim)
+    except TooBusy:
+        return await services.hot.run(_settle, services, begun, stand)
+    await asyncio.wait({turn}, timeout=begun.giving_up.remaining_seconds())
+    if turn.done() or not claim.take():
+        return await turn
+    turn.cancel()  # not begun, it never begins; begun, it ends at its deadline and nobody reads it
+    return await services.hot.run(_settle, services, begun, stand)
+
+
+def _advance(services: Services, begun: Begun, stand: Stand, claim: Claim) -> Stand | Prepared:
+    others: Passed | None = None if services.proposer.configured else "unavailable"
+    stand = advance(begun.finding, begun.sought, stand, begun.searching, others)
+    if stand.concluded is None or not stand.over(begun.sought) or not claim.take():
+        return stand
+    return _submitted(services, begun, stand.concluded, stand.ended)
+
+
+def _settle(services: Services, begun: Begun, stand: Stand) -> Prepared:
+    gave_up = time.monotonic()
+    return _submitted(services, begun, settled(begun.finding, begun.sought, stand), gave_up)
+
+
+def _submitted(services: Services, begun: Begun, found: CounterfactualSet, searched: float) -> Prepared:
+    finding = begun.finding
+    with withholding(finding.loaded, finding.question, begun.actor):
+        recourse = recourse_of(begun.sought, found, begun.started, services.clock.now())
+    return submit(
+        services,
+        finding,
+        recourse,
+        begun.idempotency,
+        actor=begun.actor,
+        deadline=begun.deadline,
+        searched=searched,
+    )
 
 
 def recorded(services: Services, idempotency: Idempotency) -> Recalled | None:
@@ -147,11 +213,6 @@ def recorded(services: Services, idempotency: Idempotency) -> Recalled | None:
     if isinstance(first, Conflict):
         raise first
     return None if first is None else recall(services, first.entry_id)
-
-
-def searching(deadline: Deadline) -> Deadline:
-    """The part of a budget after which nothing is searched any more: the commit takes the rest."""
-    return deadline.keeping(min(LARGEST_RESERVE_MS, RESERVE_SHARE * deadline.budget_ms))
 
 
 @contextmanager
@@ -167,56 +228,6 @@ def withholding(loaded: LoadedVersion, question: Question, actor: str) -> Iterat
         CounterfactualUnavailable,
     ) as cause:
         raise ExplanationWithheld(cause, incident(loaded, question, actor, cause)) from None
-
-
-def submit(
-    services: Services, finding: Finding, idempotency: Idempotency, actor: str, deadline: Deadline
-) -> Prepared:
-    """Hands the entry over; nothing has left yet."""
-    now = services.clock.now()
-    notice = notice_of(finding, now)
-    part = private_part(finding, notice)
-    draft = Draft(
-        type=EXPLANATION,
-        actor=actor,
-        body=clear_body(finding, notice),
-        private=build_private(part),
-        subject=subject_of(finding.question),
-        retention_class=retention_of(finding.loaded),
-        idempotency=idempotency,
-    )
-    submitted, ended = time.monotonic(), list[float]()
-    handed_over = services.committer.submit(draft, now)
-    handed_over.add_done_callback(lambda _: ended.append(time.monotonic()))
-    return Prepared(finding, part, draft, deadline, submitted, handed_over, ended)
-
-
-def answered(services: Services, prepared: Prepared, appended: Appended) -> Answered:
-    """The answer, now that its entry is committed."""
-    body = answer(prepared.part, prepared.draft.body, str(appended.entry_id))
-    deadline, ended = prepared.deadline, prepared.ended[-1]
-    timings = _timings(prepared.finding.durations, ended - prepared.submitted, ended - deadline.started)
-    body["timings_ms"] = timings
-    body["receipt"] = services.receipt(appended).to_json()
-    body["late"] = 1e3 * (ended - deadline.started) >= deadline.budget_ms
-    body["created_at"] = format_moment(appended.time)
-    return Answered(body, timings)
-
-
-def observe_stages(made: Answered) -> None:
-    """Tells the operator's numbers where the time of a new explanation went."""
-    for stage, milliseconds in (made.timings_ms or {}).items():
-        STAGE_SECONDS.labels(stage=stage).observe(milliseconds / 1e3)
-
-
-def _timings(durations: Durations, audit_seconds: float, total_seconds: float) -> dict[str, float]:
-    return {
-        "attribution": round(durations.attribution, 3),
-        "reasons": round(durations.reasons, 3),
-        "counterfactuals": round(durations.counterfactuals, 3),
-        "audit": round(1e3 * audit_seconds, 3),
-        "total": round(1e3 * total_seconds, 3),
-    }
 
 
 def first_answer(first: Recalled, question: Question) -> Answered:

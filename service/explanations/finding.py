@@ -1,4 +1,4 @@
-"""What one explanation found, before it is put on record, and how it is found: in one hot thread."""
+"""What one explanation found before any counterfactual is looked for, and how: in one hot thread."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ import numpy as np
 from explain.attribution.base import Attribution
 from explain.attribution.deciding import attribute_decisions
 from explain.components import Combined
-from explain.counterfactual.base import CounterfactualSet, Status
-from explain.counterfactual.search import METHOD_VERSION
-from explain.deadline import Deadline
 from explain.errors import AttributionUnreconciled
 from explain.features import Instance
 from explain.outcome import Decision
 from explain.reasons import Reason
-from explain.seeding import canonical_row, seed_for
 from records.private_parts import KeyFactorPart, WarningRow
 from registry.loading import LoadedVersion
 from schemas.explanation import ExplanationRequest
-from service.errors import CounterfactualUnavailable
 from service.explanations.agreeing import agree, check_protected
+from service.explanations.asking import Sought, checked, sought_of
 from service.explanations.flagging import (
     component_warnings,
     input_warnings,
@@ -43,21 +39,13 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Durations:
-    """Milliseconds spent in each part of the engine."""
-
-    attribution: float
-    reasons: float
-    counterfactuals: float
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
-    """One decision explained by one model version, reconciled and verified, but not yet on record.
+    """One decision explained by one model version and reconciled; neither searched nor on record yet.
 
     `decision` is the model's, `combined` that of all components; `reasons` are those of the latter.
     `key_factors` are empty unless the model's own score is a consumer-report score; `crowded_out` are the
     model's principal reasons at which a notice stops and for which other components' reasons left no place.
+    `sought` is None where no counterfactual is looked for. Attribution and reasons took milliseconds.
     """
 
     question: Question
@@ -68,9 +56,10 @@ class Finding:
     combined: Combined
     reasons: tuple[Reason, ...]
     key_factors: tuple[KeyFactorPart, ...]
-    counterfactuals: CounterfactualSet
     warnings: tuple[WarningRow, ...]
-    durations: Durations
+    sought: Sought | None
+    attribution_ms: float
+    reasons_ms: float
     crowded_out: tuple[Reason, ...] = ()
 
 
@@ -83,16 +72,17 @@ class Attributed:
     milliseconds: float
 
 
-def find(loaded: LoadedVersion, question: Question, deadline: Deadline) -> Finding:
-    """Explains one decision: attribution, reasons, then counterfactuals in what is left until `deadline`.
+def find(loaded: LoadedVersion, question: Question) -> Finding:
+    """Explains one decision up to its reasons; what is asked of the counterfactuals is checked first.
 
-    Raises `InvalidFeatures`, `InvalidComponents`, `AttributionUnreconciled`, `ReasonUnmapped`,
-    `DecisionMismatch`, `ComponentsContradict` or `CounterfactualUnavailable`; nothing partial is ever
-    returned.
+    Raises `InvalidFeatures`, `InvalidInput`, `InvalidNarrowing`, `TargetReached`, `InvalidComponents`,
+    `AttributionUnreconciled`, `ReasonUnmapped`, `DecisionMismatch` or `ComponentsContradict`; nothing partial
+    is ever returned.
     """
     instance = instance_of(loaded, question)
+    sought = checked(loaded, question.request.counterfactuals, instance)
     (attributed,) = attribute_all(loaded, (instance,))
-    return conclude(loaded, question, instance, attributed, deadline)
+    return explained(loaded, question, instance, attributed, sought)
 
 
 def instance_of(loaded: LoadedVersion, question: Question) -> Instance:
@@ -101,14 +91,14 @@ def instance_of(loaded: LoadedVersion, question: Question) -> Instance:
     return loaded.space.read(question.request.features)
 
 
-def conclude(
+def explained(
     loaded: LoadedVersion,
     question: Question,
     instance: Instance,
     attributed: Attributed | AttributionUnreconciled,
-    deadline: Deadline,
+    sought: Sought | None,
 ) -> Finding:
-    """Everything after the attribution: what was decided compared, reasons, counterfactuals, warnings."""
+    """Everything after the attribution: what was decided compared, reasons, warnings, what is sought."""
     if isinstance(attributed, AttributionUnreconciled):
         raise attributed
     request, decision, attribution = question.request, attributed.decision, attributed.attribution
@@ -116,9 +106,6 @@ def conclude(
     combined = agree(loaded, request, decision)
     whole = reasons_of(loaded, instance, decision, attribution, combined)
     key_factors = key_factors_of(loaded, instance, attribution, combined)
-    reasoned = time.monotonic()
-    counterfactuals = search(loaded, request, instance, decision, deadline)
-    searched = time.monotonic()
     return Finding(
         question=question,
         loaded=loaded,
@@ -128,14 +115,15 @@ def conclude(
         combined=combined,
         reasons=whole.told,
         key_factors=key_factors,
-        counterfactuals=counterfactuals,
         warnings=(
             *input_warnings(loaded, instance),
             *reason_warnings((*whole.told, *whole.crowded_out)),
             *component_warnings(loaded, decision, combined),
             *protected_warnings(question.protected),
         ),
-        durations=Durations(attributed.milliseconds, 1e3 * (reasoned - started), 1e3 * (searched - reasoned)),
+        sought=sought or sought_of(loaded, request.counterfactuals, instance, decision),
+        attribution_ms=attributed.milliseconds,
+        reasons_ms=1e3 * (time.monotonic() - started),
         crowded_out=whole.crowded_out,
     )
 
@@ -156,40 +144,3 @@ def attribute_all(
         else Attributed(decision, attribution, milliseconds)
         for decision, attribution in found
     ]
-
-
-def search(
-    loaded: LoadedVersion,
-    request: ExplanationRequest,
-    instance: Instance,
-    decision: Decision,
-    deadline: Deadline,
-) -> CounterfactualSet:
-    """Counterfactuals as far as they were asked for and as time allows; they concern the model alone.
-
-    Nothing continues after the answer, so a search that the deadline stopped is `partial` or `unresolved` and
-    never `deferred`: that word promises that somebody is still looking.
-    """
-    asked = request.counterfactuals
-    if decision.favourable:
-        return _settled("not_needed")
-    if asked.count == 0:
-        return _settled("not_requested")
-    if loaded.search is None:  # several classes: nothing may change, which is proof enough
-        nothing = CounterfactualSet("no_recourse", True, (), 0, 0, (), "exhaustive")
-        return _required(asked.required, nothing)
-    seed = seed_for(loaded.artifact_digest, canonical_row(instance.row), METHOD_VERSION)
-    found = loaded.search.find(instance, count=asked.count, deadline=deadline, seed=seed)
-    return _required(asked.required, found)
-
-
-def _required(required: bool, found: CounterfactualSet) -> CounterfactualSet:
-    if required and not any(item.verified for item in found.items):
-        raise CounterfactualUnavailable(
-            f"No verified counterfactual was found inside the budget ({found.status})."
-        )
-    return found
-
-
-def _settled(status: Status) -> CounterfactualSet:
-    return CounterfactualSet(status=status, complete=True, items=(), evaluations=0, seed=0, effort=())

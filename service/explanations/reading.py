@@ -7,9 +7,8 @@ from uuid import UUID
 from audit.entry import Draft
 from records.lookups import find_decision
 from records.tokens import Principal
-from service.committing import commit
+from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
-from service.explanations.explaining import PATIENCE_SECONDS
 from service.explanations.recalling import Recalled, recall
 
 

@@ -13,7 +13,7 @@ from records.private_parts import PrivatePart
 from schemas.base import format_moment
 from service.context import Services
 from service.errors import NotFound
-from service.explanations.escalating import make_good
+from service.explanations import deferring, escalating
 from service.explanations.record import JsonObject, answer
 
 EXPLANATION = "explanation.created"
@@ -38,7 +38,8 @@ def recall(services: Services, explanation_id: UUID) -> Recalled:
     if entry.type != EXPLANATION:
         raise NotFound("There is no explanation with this id.")
     part = parse_private(services.log.open(stored))
-    make_good(services, entry, part)
+    escalating.make_good(services, entry, part)
+    deferring.make_good(services, entry)
     body = answer(part, entry.body, str(entry.entry_id))
     body["timings_ms"] = None
     body["receipt"] = receipt_of(services, stored).to_json()

@@ -15,7 +15,9 @@ from records.private_parts import (
     CombinedPart,
     ComponentPart,
     CounterfactualItem,
+    CounterfactualPart,
     DecisionPart,
+    EffortRow,
     NoticePart,
     PrivatePart,
     ReasonPart,
@@ -23,6 +25,7 @@ from records.private_parts import (
     ReferencePart,
     WarningRow,
 )
+from records.promises import PROMISE
 from service.explanations.finding import Finding
 from service.explanations.owing import blocking_factors
 from service.explanations.record_parts import (
@@ -34,17 +37,19 @@ from service.explanations.record_parts import (
     decision_part,
     reason_part,
 )
+from service.explanations.searching import Recourse
 
 CODE_VERSION = "ofrecord " + installed_version("ofrecord")
 
 JsonObject = dict[str, object]
 
 
-def clear_body(finding: Finding, notice: NoticePart | None) -> dict[str, JsonValue]:
+def clear_body(finding: Finding, recourse: Recourse, notice: NoticePart | None) -> dict[str, JsonValue]:
     """What an entry says in clear: digests, outcome, codes and the notice's clock; nothing about the person.
 
     Outcome, favourable and codes are those of the whole decision. What a decision does not have is left out:
-    `model_outcome` without components, `action` where none was sent, the clock where no notice is owed.
+    `model_outcome` without components, `action` where none was sent, the clock where no notice is owed, the
+    evaluation that finishes the search where nothing was deferred.
     """
     loaded, combined, request = finding.loaded, finding.combined, finding.question.request
     catalogue, blocked = loaded.catalogue, blocking_factors(finding)
@@ -59,9 +64,11 @@ def clear_body(finding: Finding, notice: NoticePart | None) -> dict[str, JsonVal
         "outcome": combined.outcome,
         "favourable": combined.favourable,
         "reason_codes": [reason.code for reason in finding.reasons],
-        "counterfactual_status": finding.counterfactuals.status,
+        "counterfactual_status": recourse.found.status,
         "code_version": CODE_VERSION,
     }
+    if recourse.evaluation_id is not None:
+        body[PROMISE] = str(recourse.evaluation_id)
     if request.components:
         body["model_outcome"] = finding.decision.outcome
     if request.application is not None and request.application.action is not None:
@@ -73,7 +80,7 @@ def clear_body(finding: Finding, notice: NoticePart | None) -> dict[str, JsonVal
     return body
 
 
-def private_part(finding: Finding, notice: NoticePart | None) -> PrivatePart:
+def private_part(finding: Finding, recourse: Recourse, notice: NoticePart | None) -> PrivatePart:
     """What an entry keeps encrypted: everything the first answer said that the clear body does not."""
     request, space = finding.question.request, finding.loaded.space
     part: PrivatePart = {
@@ -87,7 +94,7 @@ def private_part(finding: Finding, notice: NoticePart | None) -> PrivatePart:
         "decision": decision_part(finding),
         "attribution": attribution_part(finding),
         "reasons": [reason_part(reason) for reason in finding.reasons],
-        "counterfactuals": counterfactuals_part(finding.counterfactuals),
+        "counterfactuals": counterfactuals_part(recourse, request.counterfactuals),
         "warnings": list(finding.warnings),
         "decided": decided_part(request.decided),
         "application": application_part(request.application),
@@ -109,7 +116,7 @@ def answer(part: PrivatePart, body: Mapping[str, object], explanation_id: str) -
 
     Members stand in one order, whether the part was just made or comes back sorted from its canonical bytes.
     """
-    attribution, found = part["attribution"], part["counterfactuals"]
+    attribution = part["attribution"]
     return {
         "explanation_id": explanation_id,
         "decision_id": part["decision_id"],
@@ -124,19 +131,28 @@ def answer(part: PrivatePart, body: Mapping[str, object], explanation_id: str) -
             "reconciliation": _in_order(attribution["reconciliation"], Reconciliation),
         },
         "reasons": [_reason(reason) for reason in part["reasons"]],
-        "counterfactuals": {
-            "status": found["status"],
-            "complete": found["complete"],
-            "items": [
-                _in_order(item, CounterfactualItem)
-                | {"changes": [_in_order(change, ChangeRow) for change in item["changes"]]}
-                for item in found["items"]
-            ],
-            "evaluation_id": found["evaluation_id"],
-        },
+        "counterfactuals": counterfactual_answers(part["counterfactuals"]),
         **_together(part),
         "warnings": [_in_order(warning, WarningRow) for warning in part["warnings"]],
     }
+
+
+def counterfactual_answers(found: CounterfactualPart) -> JsonObject:
+    """The counterfactuals as they are answered, now or later; an older entry says less of its searches."""
+    told: JsonObject = {
+        "status": found["status"],
+        "complete": found["complete"],
+        "items": [
+            _in_order(item, CounterfactualItem)
+            | {"changes": [_in_order(change, ChangeRow) for change in item["changes"]]}
+            for item in found["items"]
+        ],
+        "evaluation_id": found["evaluation_id"],
+    }
+    if "asked" in found:
+        told["proof"] = found.get("proof")
+        told["searches"] = [_in_order(one, EffortRow) for one in found.get("effort", ())]
+    return told
 
 
 def _reason(reason: ReasonPart) -> JsonObject:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from explain.components import Combined, Component
-from explain.counterfactual.base import CounterfactualSet
 from explain.features import Value
 from explain.reasons import Reason
 from records.private_parts import (
@@ -24,7 +23,10 @@ from records.private_parts import (
 )
 from schemas.application import Application, ConsumerReport, CreditScore, Decided
 from schemas.base import format_moment
+from schemas.counterfactual import CounterfactualRequest
+from service.explanations.asking import asked_part
 from service.explanations.finding import Finding
+from service.explanations.searching import Recourse
 
 
 def _real(number: float) -> float:
@@ -102,8 +104,9 @@ def reason_part(reason: Reason) -> ReasonPart:
     }
 
 
-def counterfactuals_part(found: CounterfactualSet) -> CounterfactualPart:
-    """The set of counterfactuals, with what it took to find it."""
+def counterfactuals_part(recourse: Recourse, asked: CounterfactualRequest) -> CounterfactualPart:
+    """The set of counterfactuals, with what was asked and what it took to find it."""
+    found, evaluation_id = recourse.found, recourse.evaluation_id
     return {
         "status": found.status,
         "complete": found.complete,
@@ -130,7 +133,7 @@ def counterfactuals_part(found: CounterfactualSet) -> CounterfactualPart:
             }
             for item in found.items
         ],
-        "evaluation_id": None,
+        "evaluation_id": None if evaluation_id is None else str(evaluation_id),
         "evaluations": found.evaluations,
         "seed": str(found.seed),
         "effort": [
@@ -138,6 +141,8 @@ def counterfactuals_part(found: CounterfactualSet) -> CounterfactualPart:
         ],
         "proof": found.proof,
         "dropped": found.dropped,
+        "least_cost": None if found.least_cost is None else _real(found.least_cost),
+        "asked": asked_part(asked),
     }
 
 

@@ -26,9 +26,17 @@ from runtime.postgres import Pool
 from schemas.counterfactual import CounterfactualRequest
 from schemas.explanation import ExplanationRequest
 from service.errors import ServiceError
-from service.explanations.finding import Question, find
+from service.explanations.finding import Finding, Question, find
 from service.explanations.owing import notice_of
 from service.explanations.record import answer, clear_body, private_part
+from service.explanations.searching import (
+    Recourse,
+    Stand,
+    advance,
+    nothing_sought,
+    recourse_of,
+    settled,
+)
 
 BUDGET_MS = 100
 CONNECTIONS = 2  # as many as the pool keeps open
@@ -68,8 +76,18 @@ def _draft(loaded: LoadedVersion, now: datetime) -> Draft:
         budget_ms=BUDGET_MS,
         counterfactuals=CounterfactualRequest(count=1),
     )
-    finding = find(loaded, Question(loaded.model_name, request), Deadline(BUDGET_MS, time.monotonic()))
-    notice = notice_of(finding, now)
-    part, body = private_part(finding, notice), clear_body(finding, notice)
+    finding = find(loaded, Question(loaded.model_name, request))
+    recourse, notice = _recourse(finding, now), notice_of(finding, now)
+    part, body = private_part(finding, recourse, notice), clear_body(finding, recourse, notice)
     answer(part, body, NAME)
     return Draft(type="explanation.created", actor=NAME, body=body, private=build_private(part))
+
+
+def _recourse(finding: Finding, now: datetime) -> Recourse:
+    """Search as a request would that no other server is asked for."""
+    started, sought = time.monotonic(), finding.sought
+    if sought is None:
+        return nothing_sought(finding)
+    searching = Deadline(BUDGET_MS, started)
+    stand = advance(finding, sought, Stand(sought.methods), searching, "unavailable")
+    return recourse_of(sought, stand.concluded or settled(finding, sought, stand), started, now)

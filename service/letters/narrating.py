@@ -24,10 +24,9 @@ from reports.narratives.language_model import LanguageModelNarrator
 from reports.narratives.narrating import Narrative, narrate
 from reports.narratives.narrator import Sentence, Stated
 from runtime.settings import Settings
-from service.committing import commit
+from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
 from service.errors import StillCommitting
-from service.explanations.explaining import PATIENCE_SECONDS
 from service.explanations.reading import log_read
 from service.explanations.record import CODE_VERSION, JsonObject
 from service.letters.sources import Decrypted, decrypt, source_of

@@ -22,11 +22,10 @@ from reports.letters.errors import LetterBlocked, LetterNotDue
 from runtime.metrics import NOTICES_BEHIND_ENTRIES, NOTICES_BEHIND_SECONDS, NOTICES_OVERDUE
 from schemas.base import format_moment
 from schemas.notice import NoticeResponse, NoticeSent
-from service.committing import commit
+from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
 from service.errors import InvalidInput, NoticeConflict, NoticeStepRefused
 from service.explanations.agreeing import SKEW
-from service.explanations.explaining import PATIENCE_SECONDS
 from service.explanations.record import JsonObject
 from service.letters.sources import Decrypted, decrypt
 from service.strict_json import Flaw

@@ -27,9 +27,8 @@ from reports.letters.source import LetterSource
 from reports.letters.writing import write_letter
 from reports.rendering.errors import RenderingError
 from runtime.metrics import INCIDENTS
-from service.committing import commit
+from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
-from service.explanations.explaining import PATIENCE_SECONDS
 from service.explanations.record import CODE_VERSION
 from service.letters.sources import Decrypted, decrypt, source_of
 

@@ -12,10 +12,12 @@ from schemas.answer import BatchAnswer, Explanation, ExplanationMatches
 from schemas.explanation import ExplanationBatch, ExplanationRequest
 from service.bodies import answered, read_object, require_json
 from service.context import services_of
-from service.explanations.batching import explain_batch, read_batch
-from service.explanations.explaining import explain, observe_stages, question_of
+from service.explanations.batch import read_batch
+from service.explanations.batching import explain_batch
+from service.explanations.explaining import explain, question_of
 from service.explanations.proving import prove
 from service.explanations.reading import find_by_decision, read_back
+from service.explanations.submitting import observe_stages
 from service.middleware import started_at
 from service.openapi import body_of
 from service.routes.ids import entry_id

@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 
 from records.reaching import RecordsUnavailable
-from runtime.metrics import QUEUE_DEPTH, exposition
+from runtime.metrics import QUEUE_DEPTH, SEARCHES_WAITING, exposition
 from service.bodies import answered
 from service.context import services_of
 from service.errors import TooBusy
@@ -53,6 +53,7 @@ async def metrics(
         await needs("read")(request, credentials)
     services = services_of(request)
     QUEUE_DEPTH.set(services.committer.waiting())
+    SEARCHES_WAITING.set(services.seek.waiting)
     with suppress(RecordsUnavailable, TooBusy):  # the other numbers are worth more than none
         await services.desk.run(measure, services)
     body, content_type = exposition()

@@ -57,6 +57,8 @@ def test_a_favourable_decision_has_no_reasons_and_needs_no_counterfactual(runnin
         "complete": True,
         "items": [],
         "evaluation_id": None,
+        "proof": None,
+        "searches": [],
     }
 
 

@@ -6,6 +6,7 @@ import struct
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -22,10 +23,12 @@ from explain.reasons import Reason
 from records.private import build_private, parse_private
 from schemas.answer import Explanation
 from schemas.application import Application, DecisionComponent
+from schemas.counterfactual import CounterfactualAnswers, CounterfactualRequest
 from schemas.explanation import ExplanationRequest
-from service.explanations.finding import Durations, Finding, Question
+from service.explanations.finding import Finding, Question
 from service.explanations.owing import notice_of
 from service.explanations.record import answer, clear_body, private_part
+from service.explanations.searching import Recourse
 
 DIGEST = "sha256:" + "0" * 64
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -79,6 +82,21 @@ APPLICATION = {
 }
 
 
+ASKED: list[dict[str, Any]] = [
+    {},
+    {
+        "count": 1,
+        "required": True,
+        "features_to_vary": ["b", "a"],
+        "permitted_range": {"a": [1, 2.5], "c": ["x", "y"], "d": []},
+        "max_changes": 2,
+        "methods": ["direct", "dice_random"],
+        "target": {"score": 0.2, "direction": "below"},
+    },
+    {"target": {"class": "green"}},
+]
+
+
 @st.composite
 def findings(draw: st.DrawFn) -> Finding:
     features = draw(st.lists(_features(), min_size=1, max_size=6, unique_by=lambda pair: pair[0].name))
@@ -88,13 +106,6 @@ def findings(draw: st.DrawFn) -> Finding:
     names = st.sampled_from(space.names)
     one = dict(zip(space.names, values, strict=True))
     changes = st.lists(names, min_size=1, max_size=3, unique=True)
-    items = tuple(
-        Counterfactual(
-            tuple(Change(name, one[name], one[name]) for name in draw(changes)),
-            *(draw(reals) for _ in range(2)), draw(texts), abs(draw(reals)), "threshold_search", True,
-        )
-        for _ in range(draw(st.integers(0, 2)))
-    )  # fmt: skip
     reasons = tuple(
         Reason(
             rank + 1, draw(texts), draw(texts), draw(texts), draw(reals), draw(st.floats(0, 1)),
@@ -120,6 +131,7 @@ def findings(draw: st.DrawFn) -> Finding:
         decision_id=draw(lines),
         subject_ref=draw(st.none() | lines),
         features={},
+        counterfactuals=CounterfactualRequest.model_validate(draw(st.sampled_from(ASKED))),
         purpose=draw(st.none() | st.just("x")),
         application=draw(st.none() | st.just(Application.model_validate(APPLICATION))),
         components=tuple(
@@ -141,17 +153,41 @@ def findings(draw: st.DrawFn) -> Finding:
         reasons=reasons,
         key_factors=({"code": "R1", "factor": "f", "text": "t", "contribution": 0.5},)
         * draw(st.integers(0, 1)),
-        counterfactuals=CounterfactualSet(
-            "found",
-            True,
-            items,
-            7,
-            draw(st.integers(0, 2**63 - 1)),
-            (Effort("threshold_search", "finished"),),
-        ),
         warnings=({"code": "missing", "feature": draw(names), "detail": draw(texts)},),
-        durations=Durations(1.0, 1.0, 1.0),
+        sought=None,
+        attribution_ms=1.0,
+        reasons_ms=1.0,
     )
+
+
+@st.composite
+def recourses(draw: st.DrawFn, finding: Finding) -> Recourse:
+    one = dict(zip(finding.loaded.space.names, finding.instance.values, strict=True))
+    changes = st.lists(st.sampled_from(finding.loaded.space.names), min_size=1, max_size=3, unique=True)
+    items = tuple(
+        Counterfactual(
+            tuple(Change(name, one[name], one[name], draw(st.booleans())) for name in draw(changes)),
+            *(draw(reals) for _ in range(2)), draw(texts), abs(draw(reals)), "threshold_search", True,
+        )
+        for _ in range(draw(st.integers(0, 2)))
+    )  # fmt: skip
+    found = CounterfactualSet(
+        "found" if items else "deferred",
+        bool(items),
+        items,
+        7,
+        draw(st.integers(0, 2**63 - 1)),
+        (Effort("threshold_search", "finished", 7), Effort("dice_random", "unavailable")),
+        draw(st.sampled_from([None, "bounded"])),
+        least_cost=draw(st.none() | reals),
+    )
+    return Recourse(found, 1.0, None if items else UUID(ID))
+
+
+@st.composite
+def explanations(draw: st.DrawFn) -> tuple[Finding, Recourse]:
+    finding = draw(findings())
+    return finding, draw(recourses(finding))
 
 
 def _bits(value: object) -> object:
@@ -166,10 +202,11 @@ def _bits(value: object) -> object:
 
 
 @settings(max_examples=60, deadline=None)
-@given(findings())
-def test_the_answer_rebuilt_from_private_bytes_is_the_answer(finding: Finding) -> None:
+@given(explanations())
+def test_the_answer_rebuilt_from_private_bytes_is_the_answer(made: tuple[Finding, Recourse]) -> None:
+    finding, recourse = made
     notice = notice_of(finding, NOW)
-    part, body = private_part(finding, notice), clear_body(finding, notice)
+    part, body = private_part(finding, recourse, notice), clear_body(finding, recourse, notice)
     first = answer(part, body, ID)
     again = answer(parse_private(build_private(part)), body, ID)
     assert _bits(again) == _bits(first)
@@ -181,10 +218,11 @@ def test_the_answer_rebuilt_from_private_bytes_is_the_answer(finding: Finding) -
 
 
 @settings(max_examples=30, deadline=None)
-@given(findings())
-def test_the_answer_is_what_the_schema_publishes(finding: Finding) -> None:
+@given(explanations())
+def test_the_answer_is_what_the_schema_publishes(explained: tuple[Finding, Recourse]) -> None:
+    finding, recourse = explained
     notice = notice_of(finding, NOW)
-    made = answer(private_part(finding, notice), clear_body(finding, notice), ID)
+    made = answer(private_part(finding, recourse, notice), clear_body(finding, recourse, notice), ID)
     receipt = {
         "entry_id": ID, "leaf_hash": "0" * 64, "log_origin": "o", "time": "2026-11-20T10:15:00.000000Z",
         "integrate_by": "2026-11-21T10:15:00.000000Z", "key_id": "k", "signature": "s", "index": None,
@@ -192,13 +230,21 @@ def test_the_answer_is_what_the_schema_publishes(finding: Finding) -> None:
     published = Explanation.model_validate({**made, "receipt": receipt, "late": False})
     # A client that reads the schema must not miss a reason at which a notice has to stop.
     assert [reason.sensitive for reason in published.reasons] == [one.sensitive for one in finding.reasons]
+    told = published.counterfactuals
+    assert list(CounterfactualAnswers.model_fields) == list(made["counterfactuals"])  # type: ignore[call-overload]
+    assert told.evaluation_id == (None if recourse.evaluation_id is None else str(recourse.evaluation_id))
+    assert [one.evaluations for one in told.searches] == [7, 0]
+    assert [[change.derived for change in item.changes] for item in told.items] == [
+        [change.derived for change in item.changes] for item in recourse.found.items
+    ]
 
 
 @settings(max_examples=60, deadline=None)
-@given(findings())
-def test_nothing_personal_is_in_the_clear(finding: Finding) -> None:
+@given(explanations())
+def test_nothing_personal_is_in_the_clear(made: tuple[Finding, Recourse]) -> None:
+    finding, recourse = made
     notice, request = notice_of(finding, NOW), finding.question.request
-    body = clear_body(finding, notice)
+    body = clear_body(finding, recourse, notice)
     always = {
         "model", "version", "model_digest", "manifest_digest", "reference_digest", "method", "catalogue",
         "outcome", "favourable", "reason_codes", "counterfactual_status", "code_version",
@@ -210,6 +256,7 @@ def test_nothing_personal_is_in_the_clear(finding: Finding) -> None:
     expected |= {"model_outcome"} if request.components else set()
     expected |= {"action"} if request.application else set()
     expected |= {"notice_clock", "notice_due_at"} if owed else set()
+    expected |= {"counterfactual_evaluation_id"} if recourse.evaluation_id else set()
     expected |= {"notice_blocked"} if owed or blocked else set()
     assert set(body) == expected
     assert (body["outcome"], body["favourable"]) == (finding.combined.outcome, finding.combined.favourable)

@@ -1,0 +1,144 @@
+"""Looking for counterfactuals inside a budget: what is asked next, when it is over, and what came of it.
+
+Nothing here waits for anything. The direct search runs where `advance` is called; what another server
+proposes comes in from outside, and is verified by the next `advance`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from explain.counterfactual.base import CounterfactualSet, Effort, Status
+from explain.counterfactual.budget import Budget
+from explain.counterfactual.concluding import Found, conclude
+from explain.counterfactual.search import run
+from explain.deadline import Deadline
+from runtime.ids import uuid7
+from runtime.metrics import SEARCH_SECONDS
+from service.errors import CounterfactualUnavailable
+from service.explanations.asking import Sought
+from service.explanations.finding import Finding
+
+DIRECT = "direct"
+Passed = Literal["stopped", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stand:
+    """How far a search is: the methods still to be asked, what the others found, and what that amounts to.
+
+    `unread` is what came in from outside since then. `ended` is when the last method ended or should have, on
+    the monotonic clock.
+    """
+
+    left: tuple[str, ...]
+    found: tuple[Found, ...] = ()
+    concluded: CounterfactualSet | None = None
+    unread: Found | None = None
+    ended: float = 0.0
+
+    def over(self, sought: Sought) -> bool:
+        """Whether nobody else is to be asked."""
+        concluded = self.concluded
+        if concluded is None or self.unread is not None:
+            return False
+        if not self.left or concluded.status == "no_recourse":
+            return True
+        return not sought.each and len(concluded.items) >= sought.problem.count
+
+    def told(self, found: Found, deadline: Deadline) -> Stand:
+        """The same when the method that is next has answered from outside."""
+        return replace(self, left=self.left[1:], unread=found, ended=_by(deadline))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recourse:
+    """What was found of what would change a decision, and for how many milliseconds it was looked for.
+
+    `evaluation_id` names the search of a worker that goes on where this one was deferred.
+    """
+
+    found: CounterfactualSet
+    milliseconds: float = 0.0
+    evaluation_id: UUID | None = None
+
+
+def advance(
+    finding: Finding, sought: Sought, stand: Stand, deadline: Deadline, others: Passed | None = None
+) -> Stand:
+    """Concludes from what has come in and goes on: until it is over, or somebody else is to be asked.
+
+    `others` is what becomes of all methods but the direct one; None where they can be asked.
+    """
+    if stand.unread is not None:
+        stand = _concluded(sought, stand, stand.unread)
+    while stand.left and not stand.over(sought):
+        method = stand.left[0]
+        if method == DIRECT:
+            found = _direct(finding, sought, deadline)
+            stand = replace(stand, ended=_by(deadline))
+        elif others is not None or deadline.expired:
+            found = Found(Effort(method, others or "stopped"))
+        else:
+            break
+        stand = _concluded(sought, replace(stand, left=stand.left[1:]), found)
+    return stand
+
+
+def settled(finding: Finding, sought: Sought, stand: Stand) -> CounterfactualSet:
+    """What there is when no thread was to be had in time: what had been verified, and nothing else.
+
+    What came in and was never looked at counts as stopped, so that a replay leaves it out too.
+    """
+    unread = () if stand.unread is None else (stand.unread.effort.method,)
+    names = (*unread, *(_name(finding, sought, method) for method in stand.left))
+    return conclude(sought.problem, [*stand.found, *(Found(Effort(name, "stopped")) for name in names)])
+
+
+def recourse_of(sought: Sought, found: CounterfactualSet, started: float, now: datetime) -> Recourse:
+    """What is answered; where nothing is verified and nothing proved, a worker goes on.
+
+    Raises `CounterfactualUnavailable` where one was required and none is verified.
+    """
+    if sought.required and not any(item.verified for item in found.items):
+        raise CounterfactualUnavailable(
+            f"No verified counterfactual was found inside the budget ({found.status})."
+        )
+    milliseconds = 1e3 * (time.monotonic() - started)
+    if found.status != "unresolved":
+        return Recourse(found, milliseconds)
+    return Recourse(replace(found, status="deferred", complete=False), milliseconds, uuid7(now))
+
+
+def nothing_sought(finding: Finding) -> Recourse:
+    """The answer where nothing is looked for."""
+    status: Status = "not_needed" if finding.decision.favourable else "not_requested"
+    return Recourse(CounterfactualSet(status, complete=True, items=(), evaluations=0, seed=0, effort=()))
+
+
+def _direct(finding: Finding, sought: Sought, deadline: Deadline) -> Found:
+    """Lets the model's own search look until it ends or the deadline stops it."""
+    started = time.monotonic()
+    problem = sought.problem
+    found = run(finding.loaded.search.direct(problem), problem, Budget(deadline, None))
+    SEARCH_SECONDS.labels(method=found.effort.method).observe(time.monotonic() - started)
+    return found
+
+
+def _by(deadline: Deadline) -> float:
+    """The present moment, or that of the deadline where it has passed."""
+    return min(time.monotonic(), deadline.started + 1e-3 * deadline.budget_ms)
+
+
+def _concluded(sought: Sought, stand: Stand, more: Found) -> Stand:
+    found = (*stand.found, more)
+    return replace(stand, found=found, concluded=conclude(sought.problem, found), unread=None)
+
+
+def _name(finding: Finding, sought: Sought, method: str) -> str:
+    direct = finding.loaded.search.direct(sought.problem) if method == DIRECT else None
+    return method if direct is None else direct.name

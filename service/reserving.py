@@ -1,0 +1,54 @@
+"""What of a budget is kept for the record: the search ends so early that the commit still falls inside."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from explain.deadline import Deadline
+
+# Of a small budget at least this share is kept, up to so much.
+SHARE = 0.2
+SHARE_AT_MOST_MS = 25.0
+# What was measured counts between these limits: a stalled disk must not take the time of every search after
+# it, and of a budget the search always gets half.
+LEAST_MS, GREATEST_MS = 8.0, 100.0
+MOST_OF_BUDGET = 0.5
+
+_REMEMBERED = 512
+_QUANTILE = 0.99
+_FRESH = 16  # measurements after which the quantile is computed anew
+
+
+class Reserve:
+    """Learns how long it takes from the end of a search to the end of its commit.
+
+    The high quantile of the last few hundred counts: what is kept is too much for most and enough for nearly
+    all. It knows nothing at first; then a share of the budget is kept.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._recent: deque[float] = deque(maxlen=_REMEMBERED)
+        self._unread = 0
+        self._measured_ms = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Remembers what it took once more."""
+        with self._lock:
+            self._recent.append(1e3 * seconds)
+            self._unread += 1
+            if self._unread >= _FRESH:
+                self._unread = 0
+                ordered = sorted(self._recent)
+                self._measured_ms = ordered[int(_QUANTILE * (len(ordered) - 1))]
+
+    def milliseconds(self, budget_ms: float) -> float:
+        """How much of such a budget is kept."""
+        share = min(SHARE_AT_MOST_MS, SHARE * budget_ms)
+        measured = min(GREATEST_MS, max(LEAST_MS, self._measured_ms))
+        return min(MOST_OF_BUDGET * budget_ms, max(share, measured))
+
+    def keeping(self, deadline: Deadline) -> Deadline:
+        """The deadline of the search: what follows it takes the rest."""
+        return deadline.keeping(self.milliseconds(deadline.budget_ms))
