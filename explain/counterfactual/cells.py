@@ -10,26 +10,32 @@ from numpy.typing import NDArray
 from explain.counterfactual.axes import Axes
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.grid import Grid, display_grids
+from explain.features import Feature
 
 FloatArray = NDArray[np.float64]
 
 
-def offered_values(axes: Axes, constraints: Constraints, at: int, before: float, scale: float) -> FloatArray:
+def codes_of(feature: Feature, before: float) -> FloatArray:
+    """Return the values of a category or a boolean other than the row's own."""
+    codes = np.arange(len(feature.categories) or 2, dtype=np.float64)
+    return np.asarray(codes[codes != before])
+
+
+def offered_values(
+    axes: Axes, constraints: Constraints, at: int, before: float, scale: float, *, middle: float = 0.0
+) -> FloatArray:
     """Return at most one value per cell other than the row's own, ascending; not yet checked.
 
-    For a missing value there is no own cell: of each cell the value nearest to zero, or to the end of the
-    permitted range that is nearest to zero.
+    For a missing value there is no own cell: of each cell the value nearest to `middle`, or to the end of the
+    permitted range that is nearest to it.
     """
     feature = constraints.space.features[at]
-    if feature.type == "category":
-        codes = np.arange(len(feature.categories), dtype=np.float64)
-        return np.asarray(codes[codes != before])
-    if feature.type == "boolean":
-        return np.array([0.0, 1.0]) if math.isnan(before) else np.array([1.0 - before])
+    if feature.type in ("boolean", "category"):
+        return codes_of(feature, before)
     declared = constraints.grid(at)
     grids = display_grids(scale) if declared is None else (declared,)
     low, high = constraints.limits(at)
-    start = min(max(0.0, low), high) if math.isnan(before) else before
+    start = min(max(middle, low), high) if math.isnan(before) else before
     edges = axes.edges[at]
     own = int(axes.place(at, np.array([start]))[0])
     direction = None if math.isnan(before) else constraints.of(at).direction

@@ -16,6 +16,7 @@ from explain.counterfactual.linear import LinearSearch, LinearTables
 from explain.counterfactual.narrowing import Narrowing
 from explain.counterfactual.options import medians_of, scales_of
 from explain.counterfactual.problem import Method, Problem
+from explain.counterfactual.steps import StepSearch
 from explain.counterfactual.tables import SplitTables
 from explain.counterfactual.target import Link, Target, link_of
 from explain.counterfactual.thresholds import ThresholdSearch
@@ -48,6 +49,7 @@ class CounterfactualSearch:
     link: Link | None
     scales: FloatArray
     medians: FloatArray
+    steps: StepSearch
 
     @classmethod
     def prepare(
@@ -56,7 +58,14 @@ class CounterfactualSearch:
         """Read the model and the reference's spreads; tens of milliseconds on hundreds of trees."""
         link = link_of(rule, model.predict(reference.rows[:_SHOWING_ROWS]))
         return cls(
-            model, rule, constraints, _tables_of(model), link, scales_of(reference), medians_of(reference)
+            model=model,
+            rule=rule,
+            constraints=constraints,
+            tables=_tables_of(model),
+            link=link,
+            scales=scales_of(reference),
+            medians=medians_of(reference),
+            steps=StepSearch.prepare(model),
         )
 
     def problem(
@@ -92,19 +101,19 @@ class CounterfactualSearch:
             decides=self.rule,
         )
 
-    def direct(self, problem: Problem) -> Method | None:
-        """Return our own search that fits the problem; None if there is none.
+    def direct(self, problem: Problem) -> Method:
+        """Return our own search that fits the problem.
 
         The tables know single features, one output, and a goal whose threshold is a known margin; the closed
-        form knows no missing value that may be filled.
+        form knows no missing value that may be filled. For everything else there are steps.
         """
         constraints, row = problem.constraints, problem.instance.row
-        if problem.target.threshold is None or not constraints.simple(row):
-            return None
-        if isinstance(self.tables, LinearTables):
-            filled = any(np.isnan(row[at]) for at in constraints.changeable(row))
-            return None if filled else LinearSearch(self.tables)
-        return None if self.tables is None else ThresholdSearch(self.tables)
+        if problem.target.threshold is None or self.tables is None or not constraints.simple(row):
+            return self.steps
+        if isinstance(self.tables, SplitTables):
+            return ThresholdSearch(self.tables)
+        filled = any(np.isnan(row[at]) for at in constraints.changeable(row))
+        return self.steps if filled else LinearSearch(self.tables)
 
     def find(
         self,

@@ -1,0 +1,265 @@
+"""The beam search of `steps`: states that differ from the applicant's row in ever more variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explain.counterfactual.choices import Choices
+from explain.counterfactual.openings import Openings, State
+from explain.counterfactual.options import SPARSITY, row_costs
+from explain.counterfactual.problem import Problem, Proposal
+from explain.counterfactual.scorer import Scorer
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+BEAMS = (16, 96)  # states kept from one depth to the next; the wide beam only if the first finds nothing
+_ALIKE = 3  # of them, those that change the same variables
+_CHOICES = 32  # choices of a variable that are looked at, unless the variables are few
+_FIRST = 768  # choices looked at from the row itself, all variables together, where they are few
+_BRED = 24  # choices of a state that are looked at, beside the one of each variable that gains most
+_TOGETHER = 8  # states expanded between two looks at the budget
+_REFINED, _REFINEMENTS = 6, 2  # finds that are refined, and how often
+_POINTS, _ZOOMS = 12, 3  # values tried between two, and how often
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A state of the search: its row, the variables that were changed, ascending, and what is known of it."""
+
+    row: FloatArray
+    taken: State
+    cost: float
+    distance: float
+    permitted: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Brood:
+    """What one step beyond some states leads to."""
+
+    rows: FloatArray
+    taken: list[State]
+    cost: FloatArray
+    distance: FloatArray
+    permitted: Mask
+
+    def promising(self, dearest: float) -> IntArray:
+        """Return those from which one more change could still undercut a cost."""
+        return np.flatnonzero((self.cost + SPARSITY < dearest) & np.isfinite(self.distance))
+
+    def node(self, at: int) -> Node:
+        """Return one of them as a state."""
+        return Node(
+            self.rows[at],
+            self.taken[at],
+            float(self.cost[at]),
+            float(self.distance[at]),
+            bool(self.permitted[at]),
+        )
+
+
+class Stepping:
+    """One search from one row; what it finds is in the scorer."""
+
+    def __init__(self, problem: Problem, openings: Openings, scorer: Scorer, changes: int) -> None:
+        self._problem = problem
+        self._openings = openings
+        self._scorer = scorer
+        self._changes = changes
+        self._rate = 1.0
+        self._replaced_from: set[bytes] = set()
+
+    def run(self) -> None:
+        """Look at single changes, then deeper, then closer to what was found."""
+        first = self._begin()
+        for beam in BEAMS:
+            if self._scorer.found or self._scorer.stopped:
+                break
+            self._deepen(first, beam)
+        self._refine()
+
+    def _begin(self) -> Brood:
+        """Score the single changes; learn what each gains and what a unit of cost buys at best."""
+        openings = self._openings
+        most = max(_CHOICES, _FIRST // len(openings))
+        shown = openings.every.thinned(openings.row, most)
+        rows = np.concatenate([openings.row[None, :], shown.applied(openings.row)])
+        brood = self._scored(rows, [(), *((variable,) for variable in shown.variable.tolist())])
+        self._shown = shown
+        with np.errstate(invalid="ignore"):
+            gain = brood.distance[0] - brood.distance[1:]
+        self._gain = np.nan_to_num(gain, nan=0.0, posinf=0.0, neginf=0.0)
+        self._rate = float((self._gain / shown.cost).max(initial=0.0)) or 1.0
+        return brood
+
+    def _deepen(self, first: Brood, beam: int) -> None:
+        """Go from two changes to as many as are permitted, keeping the best states of each depth."""
+        broods = [first]
+        for depth in range(2, self._changes + 1):
+            frontier = self._selected(broods, beam)
+            broods = []
+            for begin in range(0, len(frontier), _TOGETHER):
+                if self._scorer.stopped:
+                    return
+                together = frontier[begin : begin + _TOGETHER]
+                broods.append(self._expanded(together, self._dearest(), last=depth == self._changes))
+
+    def _dearest(self) -> float:
+        return self._scorer.dearest(self._problem.count)
+
+    def _selected(self, broods: list[Brood], beam: int) -> list[Node]:
+        """Keep the most promising states, few that change the same variables."""
+        kept: dict[bytes, Node] = {}
+        alike: dict[State, int] = {}
+        dearest = self._dearest()
+        promising = [(brood, brood.promising(dearest)) for brood in broods]
+        estimates = np.concatenate([np.empty(0), *(self._estimates(brood)[at] for brood, at in promising)])
+        places = [(brood, at) for brood, own in promising for at in own.tolist()]
+        for best in np.argsort(estimates, kind="stable").tolist():
+            brood, at = places[best]
+            node = brood.node(at)
+            key = node.row.tobytes()
+            if key in kept or key in self._scorer.found or alike.get(node.taken, 0) >= _ALIKE:
+                continue
+            alike[node.taken] = alike.get(node.taken, 0) + 1
+            kept[key] = node
+            if len(kept) == beam:
+                break
+        return list(kept.values())
+
+    def _estimates(self, brood: Brood) -> FloatArray:
+        """Estimate what it will have cost to reach the goal; what is not permitted needs one more change."""
+        onward = np.maximum(brood.distance, 0.0) / self._rate
+        return np.asarray(brood.cost + onward + np.where(brood.permitted, 0.0, SPARSITY))
+
+    def _expanded(self, nodes: list[Node], dearest: float, *, last: bool) -> Brood:
+        """Make one more change in each state."""
+        rows, taken = [np.empty((0, len(self._openings.row)))], []
+        for node in nodes:
+            choices = self._promising(node, dearest)
+            rows.append(choices.applied(node.row))
+            taken += [tuple(sorted((*node.taken, variable))) for variable in choices.variable.tolist()]
+        return self._scored(np.concatenate(rows), taken, last=last)
+
+    def _promising(self, node: Node, dearest: float) -> Choices:
+        """Return a state's choices that promise the least cost in the end, and of each variable the best."""
+        closed, fresh = self._openings.open_in(node.row, node.taken)
+        kept = np.flatnonzero(~np.isin(self._shown.variable, closed))
+        thinned = [own.thinned(self._openings.row, _CHOICES) for own in fresh]
+        choices = Choices.joined([self._shown.picked(kept), *thinned])
+        gain = np.concatenate([self._gain[kept], *(self._gain_like(own) for own in thinned)])
+        estimate = node.cost + choices.cost + np.maximum(node.distance - gain, 0.0) / self._rate
+        wanted = node.cost + choices.cost < dearest
+        if not node.permitted:
+            wanted &= np.isin(choices.variable, self._openings.bound)
+            at = np.flatnonzero(wanted)
+            estimate[at] += SPARSITY * ~self._permitted(choices.picked(at).applied(node.row))[1]
+        by_estimate = np.flatnonzero(wanted)[np.argsort(estimate[wanted], kind="stable")]
+        by_gain = np.flatnonzero(wanted)[np.argsort(-gain[wanted], kind="stable")]
+        best = by_gain[np.unique(choices.variable[by_gain], return_index=True)[1]]
+        return choices.picked(np.union1d(by_estimate[:_BRED], best))
+
+    def _gain_like(self, choices: Choices) -> FloatArray:
+        """Guess what choices of one variable gain: as much as the nearest value that was looked at."""
+        own = np.flatnonzero(np.isin(self._shown.variable, choices.variable))
+        if not len(own):
+            return np.zeros(len(choices))
+        apart = np.abs(choices.value[:, :1] - self._shown.value[own, 0][None, :])
+        return np.asarray(self._gain[own[apart.argmin(axis=1)]])
+
+    def _permitted(self, rows: FloatArray) -> tuple[FloatArray, Mask]:
+        constraints, origin = self._problem.constraints, self._openings.row
+        complete = constraints.complete(origin, rows)
+        return complete, constraints.permitted(origin, complete)
+
+    def _scored(self, rows: FloatArray, taken: list[State], *, last: bool = False) -> Brood:
+        """Recompute what follows, check and score rows; of the `last` ones only those that are permitted."""
+        problem = self._problem
+        rows, permitted = self._permitted(rows)
+        if last:
+            taken = [state for state, wanted in zip(taken, permitted.tolist(), strict=True) if wanted]
+            rows, permitted = rows[permitted], permitted[permitted]
+        cost = row_costs(problem.constraints, problem.scales, self._openings.row, rows)
+        distance = self._scorer.distances(rows, taken, cost, permitted)
+        return Brood(rows, taken, cost, distance, permitted)
+
+    def _refine(self) -> None:
+        """Take changes back, look for what could do instead, and move numbers closer to the row's own."""
+        for _ in range(_REFINEMENTS):
+            before = len(self._scorer.found)
+            best = self._scorer.best(_REFINED)
+            self._replaced([one for one in best if len(one[0]) > 1])
+            self._closer(self._scorer.best(_REFINED))
+            if self._scorer.stopped or len(self._scorer.found) == before:
+                break
+
+    def _replaced(self, best: list[tuple[State, Proposal]]) -> None:
+        """Take each change back, and look what could do in its place for less."""
+        rest = [(state, proposal, variable) for state, proposal in best for variable in state]
+        if not rest:
+            return
+        rows = [self._openings.taken_back(proposal.row, variable) for _, proposal, variable in rest]
+        states = [tuple(one for one in state if one != variable) for state, _, variable in rest]
+        brood = self._scored(np.stack(rows), states)
+        for at, (_, proposal, _) in enumerate(rest):
+            if self._scorer.stopped:
+                return
+            key = brood.rows[at].tobytes()
+            if key not in self._replaced_from:
+                self._replaced_from.add(key)
+                if key not in self._scorer.found:
+                    self._expanded([brood.node(at)], proposal.cost, last=True)
+
+    def _closer(self, best: list[tuple[State, Proposal]]) -> None:
+        """Move each number of the best finds towards the row's own, to the nearest value that suffices."""
+        openings = self._openings
+        moves = [
+            Move(state, proposal.row, variable, float(openings.row[column]), float(proposal.row[column]))
+            for state, proposal in best
+            for variable in state
+            if openings.numeric(variable)
+            for column in openings.columns[variable].tolist()
+        ]
+        for _ in range(_ZOOMS):
+            values = [openings.between(move.variable, move.near, move.far, _POINTS) for move in moves]
+            tried = [(move, own) for move, own in zip(moves, values, strict=True) if len(own)]
+            if not tried or self._scorer.stopped:
+                return
+            rows = [move.rows(int(openings.columns[move.variable][0]), own) for move, own in tried]
+            states = [move.taken for move, own in tried for _ in own]
+            brood = self._scored(np.concatenate(rows), states)
+            held = np.array([row.tobytes() in self._scorer.found for row in brood.rows])
+            ends = np.cumsum([len(own) for _, own in tried])[:-1]
+            moves = [
+                move.within(own, suffices)
+                for (move, own), suffices in zip(tried, np.split(held, ends), strict=True)
+            ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """A number of a find on its way back: `near` does not suffice, as far as is known, and `far` does."""
+
+    taken: State
+    row: FloatArray
+    variable: int
+    near: float
+    far: float
+
+    def rows(self, at: int, values: FloatArray) -> FloatArray:
+        """Return the find's row with each of these values."""
+        rows = np.repeat(self.row[None, :], len(values), axis=0)
+        rows[:, at] = values
+        return rows
+
+    def within(self, values: FloatArray, suffices: Mask) -> Move:
+        """Return the narrower move, after values between were asked for, the nearer first."""
+        if not suffices.any():
+            return replace(self, near=float(values[-1]))
+        first = int(suffices.argmax())
+        return replace(self, near=float(values[first - 1]) if first else self.near, far=float(values[first]))
