@@ -37,6 +37,9 @@ class Boxes:
         return len(self.low)
 
 
+_MOST = 1e200  # what a range without an end weighs
+
+
 class Bounds(Protocol):
     """Bounds of one problem's sums."""
 
@@ -152,11 +155,19 @@ class LinearBounds:
                     continue
                 staying = staying + smallest
                 if high - low > 1:
-                    out.weight[b, v] = (inside.max(axis=1) - smallest).max()
+                    out.weight[b, v] = min(float((inside.max(axis=1) - smallest).max()), _MOST)
                     out.place[b, v] = out.weight[b, v] * (low + high) / 2.0
             out.staying[b] = staying
             out.least[b] = -np.inf
         return out
+
+    def rounding(self, form: LinearForm) -> float:
+        """Bound what the native library's own rounding may do to a margin, wherever it is known."""
+        sizes = np.abs(form.base_margins) + np.abs(self.fixed)
+        for terms in self.least:
+            sizes += np.where(np.isfinite(terms), np.abs(terms), 0.0).max(axis=1)
+        unit = 2.0**-23 if form.float_width == 32 else 2.0**-52
+        return float(unit * (form.n_features + 2) * sizes.sum())
 
     def _derived(self, extents: list[Extent]) -> FloatArray:
         """Return the smallest terms of the derived features."""

@@ -19,7 +19,7 @@ from explain.counterfactual.axes import Axes
 from explain.counterfactual.cells import offered_values
 from explain.counterfactual.constraints import Constraints
 from explain.counterfactual.grid import Grid
-from explain.counterfactual.options import SPARSITY
+from explain.counterfactual.options import SPARSITY, costs_of
 from explain.counterfactual.problem import Problem
 
 FloatArray = NDArray[np.float64]
@@ -129,16 +129,18 @@ def _nearest_ends(
     return np.asarray(nearest)
 
 
-def tied_variable(problem: Problem, at: int) -> Variable | None:
-    """Return the variable of a feature that is tied to others: all values it may take."""
+def tied_variable(problem: Problem, at: int, *, tied: bool = True) -> Variable | None:
+    """Return the variable of a feature with all values it may take, as one that is tied to others needs."""
     constraints, before = problem.constraints, float(problem.instance.row[at])
     feature, grid = constraints.space.features[at], constraints.grid(at)
     if grid is not None:
         values = grid_values(grid, constraints.limits(at))
+    elif feature.type == "number":  # without a step there is no end to its values
+        raise TooManyValues
     else:
         values = np.arange(max(2, len(feature.categories)), dtype=np.float64)
     values = values[constraints.allowed(at, before, values) & (values != before)]
-    return variable_of(problem, at, values, None, tied=True)
+    return variable_of(problem, at, values, tied=tied)
 
 
 def grid_values(grid: Grid, limits: tuple[float, float]) -> FloatArray:
@@ -152,30 +154,30 @@ def grid_values(grid: Grid, limits: tuple[float, float]) -> FloatArray:
 
 
 def variable_of(
-    problem: Problem, at: int, values: FloatArray, floors: FloatArray | None, *, tied: bool = False
+    problem: Problem,
+    at: int,
+    values: FloatArray,
+    nearest: FloatArray | None = None,
+    ends: FloatArray | None = None,
+    *,
+    tied: bool = False,
 ) -> Variable | None:
     """Put the row's own value among the values of one feature, ascending, a missing one first.
 
-    `floors` are values nearer to the row's own for which each stands too, whatever the model.
+    `nearest` are the values nearest to the row's own for which each stands too, `ends` (values, 2) the
+    outermost ones if they do not all mean the same to the model.
     """
     if not len(values):
         return None
-    before, kind = float(problem.instance.row[at]), problem.constraints.space.features[at].type
-    scale = float(problem.scales[at])
+    constraints, before = problem.constraints, float(problem.instance.row[at])
     stay = 0 if math.isnan(before) else int(np.searchsorted(values, before))
     every = np.insert(values, stay, before)
-    if math.isnan(before) or kind in ("boolean", "category"):
-        cost = np.full(len(every), 1.0 + SPARSITY)
-        floor = cost
-    else:
-        cost = np.abs(every - before) / scale + SPARSITY
-        floor = (
-            cost if floors is None else np.abs(np.insert(floors, stay, before) - before) / scale + SPARSITY
-        )
-    cost, floor = cost.copy(), floor.copy()
+    near = every if nearest is None else np.insert(nearest, stay, before)
+    cost, floor = (costs_of(constraints, problem.scales, at, before, those) for those in (every, near))
     cost[stay] = floor[stay] = 0.0
-    ends = np.stack([every, every], axis=1)
-    return Variable((at,), every[:, None], stay, cost, floor, ends, tied)
+    outermost = np.stack([values, values], axis=1) if ends is None else ends
+    outermost = np.insert(outermost, stay, before, axis=0)
+    return Variable((at,), every[:, None], stay, cost, floor, outermost, tied)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.attribution.compiling import compiled
+from explain.attribution.compiling import compiled, inlined
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -98,28 +98,32 @@ def new_bounded(boxes: int, sums: int, variables: int) -> Bounded:
     )
 
 
-@compiled
-def sides(splits: Splits, node: int, low: int, high: int) -> tuple[int, int, int, int, int]:
-    """Return how many of the positions from `low` to `high` - 1 go left, and the interval around each side.
-
-    Where all go to one side, the interval around the other means nothing.
-    """
+@inlined
+def count_left(splits: Splits, node: int, low: int, high: int) -> int:
+    """Return how many of the positions from `low` to `high` - 1 a split sends left."""
     count = 0
+    for k in range(splits.run_start[node], splits.run_start[node + 1]):
+        count += max(0, min(high, splits.runs[k, 1]) - max(low, splits.runs[k, 0]))
+    return count
+
+
+@inlined
+def sides(splits: Splits, node: int, low: int, high: int) -> tuple[int, int, int, int]:
+    """Return the interval around those of the positions that go left, and around those that go right."""
     left_low, left_high, right_low, right_high = high, low, low, high
     for k in range(splits.run_start[node], splits.run_start[node + 1]):
         begin, end = max(low, splits.runs[k, 0]), min(high, splits.runs[k, 1])
         if begin >= end:
             continue
-        count += end - begin
         left_low, left_high = min(left_low, begin), max(left_high, end)
         if begin == low:
             right_low = end
         if end == high:
             right_high = begin
-    return count, left_low, left_high, right_low, right_high
+    return left_low, left_high, right_low, right_high
 
 
-@compiled
+@inlined
 def go_back(walk: Walk, trailed: int, wanted: int, needs: int) -> int:
     """Undo the last steps of the path until `wanted` are left; return how many variables it still needs."""
     for step in range(trailed - 1, wanted - 1, -1):
@@ -131,7 +135,7 @@ def go_back(walk: Walk, trailed: int, wanted: int, needs: int) -> int:
     return needs
 
 
-@compiled
+@inlined
 def go_on(walk: Walk, step: int, trailed: int, needs: int) -> int:
     """Take a pending branch: narrow its variable; return how many variables the path then needs."""
     v = walk.pending[step, 2]
@@ -145,7 +149,7 @@ def go_on(walk: Walk, step: int, trailed: int, needs: int) -> int:
     return needs
 
 
-@compiled
+@inlined
 def put_off(walk: Walk, top: int, node: int, trailed: int, branch: tuple[int, int, int, bool]) -> int:
     """Keep a branch for later: its variable, the interval there and whether it needs the variable."""
     walk.pending[top, 0], walk.pending[top, 1] = node, trailed
@@ -154,7 +158,7 @@ def put_off(walk: Walk, top: int, node: int, trailed: int, branch: tuple[int, in
     return top + 1
 
 
-@compiled
+@inlined
 def branch_off(
     splits: Splits, node: int, place: tuple[int, int, int, int], rest: tuple[Ints, Mask], walk: Walk
 ) -> tuple[int, int]:
@@ -168,7 +172,7 @@ def branch_off(
     stay, chosen = rest
     v = splits.variable[node]
     low, high = walk.low[v], walk.high[v]
-    _, left_low, left_high, right_low, right_high = sides(splits, node, low, high)
+    left_low, left_high, right_low, right_high = sides(splits, node, low, high)
     is_open = chosen[v] and low <= stay[v] < high and not walk.needed[v]
     stays_left = is_open and splits.stay_left[node]
     stays_right = is_open and not splits.stay_left[node]
@@ -181,20 +185,20 @@ def branch_off(
     return top, left_high if left_low == low else left_low
 
 
-@compiled
+@inlined
 def undecided(splits: Splits, node: int, walk: Walk) -> int:
     """Go down from a node as long as the box lies on one side; return the leaf or the split across it."""
     while splits.left[node] != LEAF:
         v = splits.variable[node]
         low, high = walk.low[v], walk.high[v]
-        count = sides(splits, node, low, high)[0]
+        count = count_left(splits, node, low, high)
         if 0 < count < high - low:
             break
         node = splits.right[node] if count == 0 else splits.left[node]
     return node
 
 
-@compiled
+@inlined
 def walk_tree(
     splits: Splits, root: int, more: int, rest: tuple[Ints, Mask], walk: Walk
 ) -> tuple[float, float, float, int, int]:
@@ -232,7 +236,7 @@ def walk_tree(
     return least, best, worst, fallen, straddles
 
 
-@compiled
+@inlined
 def add_shares(walk: Walk, fallen: int, best: float, gain: Reals) -> None:
     """Add to `gain` (variables,) the largest share of each variable in what one tree falls below `best`."""
     for k in range(fallen):
