@@ -69,6 +69,7 @@ def _request(table: DataFrame, row: int) -> dict[str, object]:
         "subject_ref": f"patient-{row + 1:03d}",
         "features": features_of(table, row),
         "budget_ms": 2000,
-        "counterfactuals": {"count": 1, "required": False},
+        # Not only on the other side of the line, but clearly so.
+        "counterfactuals": {"count": 1, "required": False, "target": {"score": 0.2, "direction": "below"}},
         "purpose": "clinical_review",
     }
