@@ -28,7 +28,14 @@ from runtime.postgres import Connection
 
 EvaluationState = Literal["queued", "running", "completed", "failed", "cancelled"]
 
-KINDS = ("kernelshap", "importance", "reason_stability", "reference_comparison")
+KINDS = (
+    "kernelshap",
+    "importance",
+    "reason_stability",
+    "reference_comparison",
+    "counterfactual",
+    "counterfactual_metrics",
+)
 FINISHED: tuple[EvaluationState, ...] = ("completed", "failed", "cancelled")
 
 

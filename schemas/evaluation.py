@@ -15,8 +15,8 @@ class EvaluationRequest(Wire):
     """Ask for one evaluation."""
 
     kind: Word = Field(
-        description="which evaluation: `kernelshap`, `importance`, `reason_stability` or "
-        "`reference_comparison`"
+        description="which evaluation: `kernelshap`, `importance`, `reason_stability`, "
+        "`reference_comparison`, `counterfactual` or `counterfactual_metrics`"
     )
     model: ResourceName = Field(description="the model it is about")
     version: ResourceName | None = Field(
@@ -28,7 +28,8 @@ class EvaluationRequest(Wire):
         description="of `kernelshap`: `explanation_id`; of `importance`: `over`, which is `reference`; of "
         "`reason_stability`: `explanation_id` and, if wanted, `draws`, 50 to 2000; of "
         "`reference_comparison`: `explanation_id` and `reference`, which is `near_cutoff_approved`, "
-        "`all_applicants` or `given`",
+        "`all_applicants` or `given`; of `counterfactual`: `explanation_id`; of `counterfactual_metrics`: "
+        "`explanation_id` and, if wanted, `of`, which is `answer` or `supplement`, and `reference`",
     )
 
 

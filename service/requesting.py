@@ -19,6 +19,7 @@ from service.strict_json import Flaw, escape
 
 FEWEST_DRAWS, MOST_DRAWS = 50, 2_000
 REFERENCES: tuple[str, ...] = get_args(ReferenceKind)
+MEASURED = ("answer", "supplement")
 
 
 def request(
@@ -88,6 +89,37 @@ def _about_another_reference(services: Services, asked: EvaluationRequest) -> tu
     return _about_it(services, asked, flaws, {"reference": str(reference)})
 
 
+def _about_its_counterfactuals(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
+    """The version and parameters of another search for one explanation's counterfactuals."""
+    found = _about_it(services, asked, _unknown(asked, "explanation_id"), {})
+    _require_sought(services, found[1])
+    return found
+
+
+def _about_their_measures(services: Services, asked: EvaluationRequest) -> tuple[str, dict[str, str]]:
+    """The same for measuring them, with whose they are and the other reference where that is said."""
+    flaws, more = _unknown(asked, "explanation_id", "of", "reference"), {}
+    for name, known in (("of", MEASURED), ("reference", REFERENCES)):
+        given = asked.parameters.get(name)
+        if given is None:
+            continue
+        if given not in known:
+            flaws.append(Flaw(f"/parameters/{name}", f"must be one of {', '.join(known)}"))
+        more[name] = str(given)
+    found = _about_it(services, asked, flaws, more)
+    _require_sought(services, found[1])
+    return found
+
+
+def _require_sought(services: Services, parameters: Mapping[str, str]) -> None:
+    """Refuses an explanation for which none were looked for: it was favourable, or asked for none."""
+    body = services.log.read(UUID(parameters["explanation_id"])).entry.body
+    status = body.get("counterfactual_status")
+    if status in ("not_needed", "not_requested"):
+        says = f"is of an explanation whose counterfactuals were {str(status).replace('_', ' ')}"
+        raise InvalidInput((Flaw("/parameters/explanation_id", says),))
+
+
 def _about_it(
     services: Services, asked: EvaluationRequest, flaws: list[Flaw], more: Mapping[str, str]
 ) -> tuple[str, dict[str, str]]:
@@ -120,6 +152,8 @@ _READERS: Mapping[str, _Reader] = {
     "importance": _about_a_version,
     "reason_stability": _about_its_stability,
     "reference_comparison": _about_another_reference,
+    "counterfactual": _about_its_counterfactuals,
+    "counterfactual_metrics": _about_their_measures,
 }
 
 

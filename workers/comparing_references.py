@@ -44,7 +44,7 @@ def compare_references(resources: Resources, evaluation: Evaluation, lease: Held
     ranked = read_ranked(recorded)
     words = _words(resources, recorded)
     lease.report(0.0)
-    other = _select(resources, recorded, str(evaluation.parameters.get("reference")))
+    other = select_other(resources, recorded, str(evaluation.parameters.get("reference")))
     loaded = recorded.loaded
     outputs = outputs_of(loaded.rule, contrast_of(recorded.private))
     try:
@@ -74,7 +74,7 @@ def _words(resources: Resources, recorded: Recorded) -> ReasonCatalogue:
         raise EvaluationImpossible("catalogue-not-readable") from error
 
 
-def _select(resources: Resources, recorded: Recorded, kind: str) -> Reference:
+def select_other(resources: Resources, recorded: Recorded, kind: str) -> Reference:
     """Read the uploaded rows again and choose from them as the manifest would for this kind."""
     if kind not in KINDS:
         raise EvaluationImpossible("parameters-unknown")

@@ -25,8 +25,10 @@ from workers.comparing_references import compare_references
 from workers.crosschecking import cross_check_explanation
 from workers.errors import EvaluationImpossible, EvaluationStopped
 from workers.leasing import HeldLease
+from workers.measuring_counterfactuals import measure_counterfactuals
 from workers.resources import ACTOR, Resources
 from workers.stabilizing import stabilize_reasons
+from workers.supplementing import supplement
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ WORK: Mapping[str, Work] = {
     "importance": average_importance,
     "reason_stability": stabilize_reasons,
     "reference_comparison": compare_references,
+    "counterfactual": supplement,
+    "counterfactual_metrics": measure_counterfactuals,
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from audit.keys import KeyStore
 from audit.log import AuditLog
 from registry.loading import VersionCache
+from registry.proposing import Proposer
 from runtime.clock import Clock, SystemClock
 from runtime.postgres import Pool, open_pool
 from runtime.settings import Settings
@@ -26,6 +27,7 @@ class Resources:
     versions: VersionCache
     clock: Clock
     policy: Policy
+    proposer: Proposer
     stopping: Callable[[], bool] = lambda: False
 
 
@@ -44,4 +46,5 @@ def open_resources(
     ):
         log = AuditLog(pool, KeyStore(keys_pool, settings.master_key), origin=settings.log_origin)
         versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
-        yield Resources(pool, log, versions, clock or SystemClock(), policy, stopping)
+        proposer = Proposer(settings.counterfactual_socket)
+        yield Resources(pool, log, versions, clock or SystemClock(), policy, proposer, stopping)

@@ -34,7 +34,8 @@ class Prepared:
     phi: FloatArray
 
 
-def prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray) -> Prepared:
+def prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray, **more: Any) -> Prepared:
+    """Register a version of these rows; `more` are further members of its manifest."""
     manifest = {
         "manifest": "ofrecord/v1",
         "model": "m",
@@ -54,6 +55,7 @@ def prepare(version: str, names: list[str], artifact: bytes, rows: FloatArray) -
             for n, name in enumerate(names)
         ],
         "reference": {"kind": "given"},
+        **more,
     }
     parsed = parse_manifest(canonical_json(manifest), "application/json")
     understood = understand(parsed, artifact)
