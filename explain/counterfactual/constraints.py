@@ -52,6 +52,7 @@ class Constraints:
     tightened: bool = False
     _freedoms: tuple[Freedom, ...] = field(init=False, repr=False, compare=False)
     _members: tuple[IntArray, ...] = field(init=False, repr=False, compare=False)
+    _grouped: frozenset[str] = field(init=False, repr=False, compare=False)
     _alone: IntArray = field(init=False, repr=False, compare=False)
     _chain: tuple[Link, ...] = field(init=False, repr=False, compare=False)
     _entangled: frozenset[int] = field(init=False, repr=False, compare=False)
@@ -72,11 +73,12 @@ class Constraints:
             if faults:
                 raise ConstraintError(errors=faults)
         members = tuple(np.array([self.space.index(name) for name in group]) for group in self.groups)
-        shared = {at for group in members for at in group.tolist()} | {self.space.index(n) for n in derived}
-        alone = np.array([at for at in range(len(freedoms)) if at not in shared], dtype=np.int64)
+        grouped = frozenset(name for group in self.groups for name in group)
+        alone = [at for at, one in enumerate(freedoms) if one.name not in grouped | derived]
         object.__setattr__(self, "_freedoms", freedoms)
         object.__setattr__(self, "_members", members)
-        object.__setattr__(self, "_alone", alone)
+        object.__setattr__(self, "_grouped", grouped)
+        object.__setattr__(self, "_alone", np.array(alone, dtype=np.int64))
         object.__setattr__(self, "_chain", chained(self.links))
         object.__setattr__(self, "_entangled", self._positions_in_relations())
 
@@ -104,7 +106,7 @@ class Constraints:
 
     def grouped(self, at: int) -> bool:
         """Tell whether the feature at this position is a member of a group."""
-        return not self._freedoms[at].derived and at not in self._alone
+        return self.space.features[at].name in self._grouped
 
     @property
     def members(self) -> tuple[IntArray, ...]:

@@ -84,6 +84,13 @@ class Freedom:
         """Whether it is a number or an integer."""
         return self.feature.type in ("number", "integer")
 
+    def reachable(self, code: int) -> bool:
+        """Tell whether some value may become this category."""
+        if self.becomes is None:
+            return True
+        rows = self.becomes if self.constraint.fill else self.becomes[:-1]
+        return bool(rows[:, code].any())
+
     def changeable(self, before: float) -> bool:
         """Tell whether this value may change at all: a missing one only if it may be filled."""
         return self.mutable and (self.constraint.fill or not math.isnan(before))

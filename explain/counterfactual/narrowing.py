@@ -97,6 +97,6 @@ def _fault_of_categories(freedom: Freedom, given: PermittedRange, labels: tuple[
     for label in labels:
         if label not in codes:
             return f"{label!r} is not a category known to the model"
-        if freedom.becomes is not None and not freedom.becomes[:-1, codes[label]].any():
+        if freedom.becomes is not None and not freedom.reachable(codes[label]):
             return f"{label!r} is a category that nothing may become"
     return None
