@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from explain.counterfactual.grid import Grid, display_grids
 from explain.features import Feature
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 def codes_of(feature: Feature, before: float) -> FloatArray:
@@ -39,52 +41,57 @@ def offered_values(
     edges = axes.edges[at]
     own = int(axes.place(at, np.array([start]))[0])
     direction = None if math.isnan(before) else constraints.of(at).direction
-    parts = [np.empty(0)]
-    if direction != "increase":
-        parts.append(_nearest(axes, grids, (at, 0), (edges[:own], high), above=False))
-    if math.isnan(before):
-        toward_high = high > start
-        begin = np.array([start]), low if toward_high else high
-        parts.append(_nearest(axes, grids, (at, own), begin, above=toward_high))
-    if direction != "decrease":
-        parts.append(_nearest(axes, grids, (at, own + 1), (edges[own:], low), above=True))
-    return np.sort(np.concatenate(parts))
+    below = edges[:own] if direction != "increase" else edges[:0]
+    above = edges[own:] if direction != "decrease" else edges[:0]
+    inside = [start] if math.isnan(before) else []
+    wanted = _Cells(
+        starts=np.concatenate([np.minimum(below, high), inside, np.maximum(above, low)]),
+        places=np.concatenate(
+            [np.arange(len(below)), own + np.arange(len(inside)), own + 1 + np.arange(len(above))]
+        ),
+        low=low,
+        high=high,
+    )
+    return np.sort(_nearest(axes, grids, at, wanted))
 
 
-def _nearest(
-    axes: Axes,
-    grids: tuple[Grid, ...],
-    first: tuple[int, int],
-    ends: tuple[FloatArray, float],
-    *,
-    above: bool,
-) -> FloatArray:
-    """Return, for each cell from a feature's place `first` on, the grid value nearest to the row's own.
+class _Cells(NamedTuple):
+    """Cells of one axis by their places, where in each to begin, and the permitted range.
 
-    `ends` are the cells' ends on the row's side, and the limit of the range on that side. Cells above the
-    own one begin at their lower end, those below at their upper end. A cell in which the coarser grid has no
-    value is tried with the next one; where several were given, any number will do in the end, so that no
-    cell with a number in it is left out.
+    A cell below the row's own begins at its upper end, one above at its lower end.
     """
-    edges, limit = ends
-    at, place = first
-    starts = np.maximum(edges, limit) if above else np.minimum(edges, limit)
-    places = np.arange(len(starts)) + place
-    found = np.full(len(starts), np.nan)
+
+    starts: FloatArray
+    places: IntArray
+    low: float
+    high: float
+
+
+def _nearest(axes: Axes, grids: tuple[Grid, ...], at: int, cells: _Cells) -> FloatArray:
+    """Return, for each cell, the permitted grid value nearest to where it begins.
+
+    A cell in which the coarser grid has no value is tried with the next one; where several were given, any
+    number will do in the end, so that no cell with a number in it is left out.
+    """
+    found = np.full(len(cells.starts), np.nan)
     for grid in (*grids, None) if len(grids) > 1 else grids:
         wanted = np.flatnonzero(np.isnan(found))
-        values = _beside(grid, starts[wanted], above)
-        permitted = values >= limit if above else values <= limit
-        inside = permitted & np.isfinite(values) & (axes.place(at, values) == places[wanted])
-        nearest = values[inside.argmax(axis=0), np.arange(len(wanted))]
+        if not len(wanted):
+            break
+        starts = cells.starts[wanted]
+        values = _beside(grid, starts)
+        permitted = (values >= cells.low) & (values <= cells.high) & np.isfinite(values)
+        inside = permitted & (axes.place(at, values) == cells.places[wanted])
+        with np.errstate(invalid="ignore"):
+            away = np.where(inside, np.abs(values - starts), np.inf)
+        nearest = values[away.argmin(axis=0), np.arange(len(wanted))]
         found[wanted] = np.where(inside.any(axis=0), nearest, np.nan)
     return np.asarray(found[~np.isnan(found)])
 
 
-def _beside(grid: Grid | None, starts: FloatArray, above: bool) -> FloatArray:
-    """Return the values of a grid (or any float64) around each start, the nearest to the row first."""
+def _beside(grid: Grid | None, starts: FloatArray) -> FloatArray:
+    """Return the values of a grid (or any float64) around each start."""
     if grid is None:
-        return np.stack([starts, np.nextafter(starts, np.inf if above else -np.inf)]) + 0.0
-    steps = np.array([[-1.0], [0.0], [1.0]]) if above else np.array([[1.0], [0.0], [-1.0]])
+        return np.stack([starts, np.nextafter(starts, np.inf), np.nextafter(starts, -np.inf)]) + 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # a threshold may be infinite, or close to it
-        return np.asarray(grid.values(grid.nearest(starts) + steps) + 0.0)
+        return np.asarray(grid.values(grid.nearest(starts) + np.array([[-1.0], [0.0], [1.0]])) + 0.0)

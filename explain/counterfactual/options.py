@@ -103,12 +103,22 @@ def costs_of(
     return np.asarray(np.abs(after - before) / scales[at] + SPARSITY)
 
 
-def options_of(tables: SplitTables, constraints: Constraints, scales: FloatArray, row: FloatArray) -> Options:
-    """List the single changes that the constraints permit from this row."""
+def options_of(
+    tables: SplitTables,
+    constraints: Constraints,
+    scales: FloatArray,
+    row: FloatArray,
+    medians: FloatArray | None = None,
+) -> Options:
+    """List the single changes that the constraints permit from this row.
+
+    A missing value is filled with those nearest to its median; without `medians`, to 0.
+    """
     features, values, cells, costs = [], [], [], []
     for at in constraints.changeable(row):
         before = float(row[at])
-        offered = offered_values(tables.axes, constraints, at, before, float(scales[at]))
+        middle = 0.0 if medians is None else float(medians[at])
+        offered = offered_values(tables.axes, constraints, at, before, float(scales[at]), middle=middle)
         offered = offered[constraints.allowed(at, before, offered)]
         features.append(np.full(len(offered), at, dtype=np.int64))
         values.append(offered)

@@ -28,7 +28,7 @@ class ThresholdSearch:
     def propose(self, problem: Problem, budget: Budget) -> Proposed:
         """Search from one change to as many as are permitted; see `beam`."""
         row, target = problem.instance.row, problem.target
-        options = options_of(self.tables, problem.constraints, problem.scales, row)
+        options = options_of(self.tables, problem.constraints, problem.scales, row, problem.medians)
         if not len(options):
             return Proposed(proof="exhaustive")
         changes = min(problem.constraints.max_changes, len(np.unique(options.feature)))
