@@ -90,7 +90,8 @@ class TreeBounds:
         sums = int(self.splits.sums.max(initial=0)) + 1
         out = new_bounded(len(boxes), sums, len(self.stay))
         bound(self.splits, (low, high, boxes.more), (self.stay, self.chosen), self.walk, out)
-        return out
+        own = boxes.low.shape[1]
+        return Bounded(out.least, out.staying, out.gain[:, :, :own], out.weight[:, :own], out.place[:, :own])
 
     def _places(self, at: int, extent: Extent) -> tuple[int, int]:
         """Return the positions of a derived feature's extent."""

@@ -117,7 +117,7 @@ def _added(
     at = list(difference.sums)
     least = difference.constant + bounded.least[:, at].sum(axis=1)
     staying = difference.constant + bounded.staying[:, at].sum(axis=1)
-    gain = bounded.gain[:, at, : prices.shape[1]].sum(axis=1)
+    gain = bounded.gain[:, at].sum(axis=1)
     return least, staying, np.where(np.isfinite(prices), gain, 0.0)
 
 
