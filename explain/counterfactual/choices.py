@@ -7,6 +7,7 @@ there, the nearest to the applicant's own. Without axes numbers have values near
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,6 +83,7 @@ class Choices:
         return self.picked(kept)
 
 
+@functools.lru_cache(maxsize=4_096)
 def _near_and_far(count: int, most: int) -> IntArray:
     """Return at most so many ranks of `count`: the first ones, then further and further apart, the last."""
     if count <= most:

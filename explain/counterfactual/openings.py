@@ -19,6 +19,7 @@ from explain.counterfactual.rungs import inside, rungs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 State = tuple[int, ...]
 
 
@@ -45,7 +46,7 @@ class Openings:
         grouped = {at for group in self._constraints.members for at in group.tolist()}
         changeable = [at for at in self._constraints.changeable(self.row) if at not in grouped]
         self.every = Choices.joined([*parts, *(self._feature(at) for at in changeable)])
-        self.bound = [at for at, columns in enumerate(self.columns) if self._bound(columns)]
+        self.bound = np.array([self._bound(columns) for columns in self.columns], dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -56,15 +57,29 @@ class Openings:
         back[self.columns[variable]] = self.row[self.columns[variable]]
         return back
 
-    def open_in(self, row: FloatArray, taken: State) -> tuple[list[int], list[Choices]]:
-        """Return the variables that are closed in a state or have other choices there, and those choices."""
-        closed, fresh = list(taken), []
-        for variable, relation in self._relations.items():
-            partners = relation.partners
-            if variable not in taken and differing(self.row[partners], row[None, partners]).any():
-                closed.append(variable)
-                fresh.append(self._related(variable, row))
-        return closed, fresh
+    def differing(self, rows: FloatArray) -> dict[int, Mask]:
+        """Tell for each related number in which states its partners differ, so that it has other choices."""
+        return {
+            variable: np.asarray(
+                differing(self.row[relation.partners], rows[:, relation.partners]).any(axis=1)
+            )
+            for variable, relation in self._relations.items()
+        }
+
+    def related(self, variable: int, row: FloatArray) -> tuple[Choices, Mask]:
+        """Return a related number's choices in a state, and which keep its inequalities there.
+
+        Of each kind of value that model and inequalities can tell apart it is the nearest.
+        """
+        at, values = int(self.columns[variable][0]), self._rungs[variable]
+        cost = self.cost(variable, values)
+        kept = np.ones(len(values), dtype=np.bool_)
+        if self._axes is not None:
+            order = np.argsort(cost, kind="stable")
+            kinds, kept = self._relations[variable].kinds(self._axes, row, values)
+            wanted = np.sort(order[np.unique(kinds[order], return_index=True)[1]])
+            values, cost, kept = values[wanted], cost[wanted], kept[wanted]
+        return Choices.of_feature(variable, at, values, cost), kept
 
     def swept(self) -> Choices:
         """Return the choices of a complete sweep: of related numbers all values of the grid."""
@@ -140,18 +155,7 @@ class Openings:
         if relation is None or axes is None:
             return Choices.of_feature(variable, at, values, self.cost(variable, values))
         self._relations[variable] = relation
-        return self._related(variable, self.row)
-
-    def _related(self, variable: int, row: FloatArray) -> Choices:
-        """Return a related number's choices in a state: of each kind of value the nearest."""
-        at, values = int(self.columns[variable][0]), self._rungs[variable]
-        cost = self.cost(variable, values)
-        if self._axes is not None:
-            order = np.argsort(cost, kind="stable")
-            kinds = self._relations[variable].kinds(self._axes, row, values[order])
-            wanted = np.sort(order[np.unique(kinds, return_index=True)[1]])
-            values, cost = values[wanted], cost[wanted]
-        return Choices.of_feature(variable, at, values, cost)
+        return self.related(variable, self.row)[0]
 
     def _bound(self, columns: IntArray) -> bool:
         relations = [Relation.of(self._constraints, at) for at in columns.tolist()]

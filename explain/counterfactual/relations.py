@@ -15,6 +15,7 @@ from explain.features import FeatureSpace
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _MANY = 2**62  # tuples of cells that one 64-bit number can tell apart
 
@@ -52,10 +53,10 @@ class Relation:
         partners = np.array(sorted({space.index(name) for name in named} - followed), dtype=np.int64)
         return cls(space, at, tuple(links), tuple(inequalities), partners)
 
-    def kinds(self, axes: Axes, row: FloatArray, values: FloatArray) -> IntArray:
+    def kinds(self, axes: Axes, row: FloatArray, values: FloatArray) -> tuple[IntArray, Mask]:
         """Number values of the feature so that those the model and the inequalities cannot tell apart agree.
 
-        The feature's partners are as in `row`.
+        Also tells which values keep the inequalities. The feature's partners are as in `row`.
         """
         partners = self.partners.tolist()
         columns = {self.space.features[at].name: row[at] for at in partners}
@@ -66,8 +67,12 @@ class Relation:
             columns[link.feature] = followed
             places = axes.place(self.space.index(link.feature), followed)
             marks.append(np.where(np.isnan(followed), 0, places + 1))
-        marks += [np.broadcast_to(one.holds(columns), values.shape) for one in self.inequalities]
-        return _numbered(marks)
+        kept = np.ones(len(values), dtype=np.bool_)
+        for one in self.inequalities:
+            holds = np.broadcast_to(one.holds(columns), values.shape)
+            kept &= holds
+            marks.append(holds.astype(np.int64))
+        return _numbered(marks), kept
 
 
 def _numbered(marks: list[IntArray]) -> IntArray:

@@ -22,9 +22,10 @@ _ALIKE = 3  # of them, those that change the same variables
 _CHOICES = 32  # choices of a variable that are looked at, unless the variables are few
 _FIRST = 768  # choices looked at from the row itself, all variables together, where they are few
 _BRED = 24  # choices of a state that are looked at, beside the one of each variable that gains most
-_TOGETHER = 8  # states expanded between two looks at the budget
-_REFINED, _REFINEMENTS = 6, 2  # finds that are refined, and how often
-_POINTS, _ZOOMS = 12, 3  # values tried between two, and how often
+_FRESH = 8  # choices of a related number in a state where its partners differ
+_TOGETHER = 16  # states expanded at once
+_REFINED, _REFINEMENTS = 4, 2  # finds that are refined, and how often
+_POINTS, _ZOOMS = 24, 2  # values tried between two, and how often
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,15 +73,14 @@ class Stepping:
         self._scorer = scorer
         self._changes = changes
         self._rate = 1.0
-        self._replaced_from: set[bytes] = set()
+        self._expanded_from: set[bytes] = set()
 
     def run(self) -> None:
         """Look at single changes, then deeper, then closer to what was found."""
         first = self._begin()
         for beam in BEAMS:
-            if self._scorer.found or self._scorer.stopped:
-                break
-            self._deepen(first, beam)
+            if not self._scorer.stopped and (beam == BEAMS[0] or not self._scorer.found):
+                self._deepen(first, beam)
         self._refine()
 
     def _begin(self) -> Brood:
@@ -94,6 +94,8 @@ class Stepping:
         with np.errstate(invalid="ignore"):
             gain = brood.distance[0] - brood.distance[1:]
         self._gain = np.nan_to_num(gain, nan=0.0, posinf=0.0, neginf=0.0)
+        by_gain = np.argsort(-self._gain, kind="stable")
+        self._gainers = by_gain[np.unique(shown.variable[by_gain], return_index=True)[1]]
         self._rate = float((self._gain / shown.cost).max(initial=0.0)) or 1.0
         return brood
 
@@ -107,7 +109,8 @@ class Stepping:
                 if self._scorer.stopped:
                     return
                 together = frontier[begin : begin + _TOGETHER]
-                broods.append(self._expanded(together, self._dearest(), last=depth == self._changes))
+                ceilings = np.full(len(together), self._dearest())
+                broods.append(self._expanded(together, ceilings, last=depth == self._changes))
 
     def _dearest(self) -> float:
         return self._scorer.dearest(self._problem.count)
@@ -137,32 +140,58 @@ class Stepping:
         onward = np.maximum(brood.distance, 0.0) / self._rate
         return np.asarray(brood.cost + onward + np.where(brood.permitted, 0.0, SPARSITY))
 
-    def _expanded(self, nodes: list[Node], dearest: float, *, last: bool) -> Brood:
-        """Make one more change in each state."""
-        rows, taken = [np.empty((0, len(self._openings.row)))], []
-        for node in nodes:
-            choices = self._promising(node, dearest)
-            rows.append(choices.applied(node.row))
-            taken += [tuple(sorted((*node.taken, variable))) for variable in choices.variable.tolist()]
+    def _expanded(self, nodes: list[Node], ceilings: FloatArray, *, last: bool) -> Brood:
+        """Make one more change in each state; each new state must cost less than its ceiling."""
+        start = np.stack([node.row for node in nodes])
+        rooms = ceilings - np.array([node.cost for node in nodes])
+        differ = self._openings.differing(start)
+        state, choice = self._promising(nodes, rooms, differ)
+        shown = self._shown.picked(choice)
+        rows, parents, variables = [shown.applied(start[state])], [state], [shown.variable]
+        for variable, own in differ.items():
+            for at in np.flatnonzero(own).tolist():
+                if variable not in nodes[at].taken:
+                    fresh = self._fresh(nodes[at], variable, float(rooms[at]))
+                    rows.append(fresh.applied(nodes[at].row))
+                    parents.append(np.full(len(fresh), at))
+                    variables.append(fresh.variable)
+        pairs = zip(np.concatenate(parents).tolist(), np.concatenate(variables).tolist(), strict=True)
+        taken = [tuple(sorted((*nodes[at].taken, variable))) for at, variable in pairs]
         return self._scored(np.concatenate(rows), taken, last=last)
 
-    def _promising(self, node: Node, dearest: float) -> Choices:
-        """Return a state's choices that promise the least cost in the end, and of each variable the best."""
-        closed, fresh = self._openings.open_in(node.row, node.taken)
-        kept = np.flatnonzero(~np.isin(self._shown.variable, closed))
-        thinned = [own.thinned(self._openings.row, _CHOICES) for own in fresh]
-        choices = Choices.joined([self._shown.picked(kept), *thinned])
-        gain = np.concatenate([self._gain[kept], *(self._gain_like(own) for own in thinned)])
-        estimate = node.cost + choices.cost + np.maximum(node.distance - gain, 0.0) / self._rate
-        wanted = node.cost + choices.cost < dearest
-        if not node.permitted:
-            wanted &= np.isin(choices.variable, self._openings.bound)
-            at = np.flatnonzero(wanted)
-            estimate[at] += SPARSITY * ~self._permitted(choices.picked(at).applied(node.row))[1]
-        by_estimate = np.flatnonzero(wanted)[np.argsort(estimate[wanted], kind="stable")]
-        by_gain = np.flatnonzero(wanted)[np.argsort(-gain[wanted], kind="stable")]
-        best = by_gain[np.unique(choices.variable[by_gain], return_index=True)[1]]
-        return choices.picked(np.union1d(by_estimate[:_BRED], best))
+    def _promising(
+        self, nodes: list[Node], rooms: FloatArray, differ: dict[int, Mask]
+    ) -> tuple[IntArray, IntArray]:
+        """Return pairs of states and choices: those that promise least cost, and of each variable the best.
+
+        Left out are variables that have other choices in a state. A state that breaks an inequality must
+        change something in it.
+        """
+        shown = self._shown
+        closed = np.zeros((len(nodes), len(self._openings)), dtype=np.bool_)
+        for variable, own in differ.items():
+            closed[own, variable] = True
+        for at, node in enumerate(nodes):
+            closed[at, list(node.taken)] = True
+            closed[at] |= not node.permitted and ~self._openings.bound
+        wanted = ~closed[:, shown.variable] & (shown.cost < rooms[:, None])
+        distance = np.array([node.distance for node in nodes])
+        estimate = shown.cost + np.maximum(distance[:, None] - self._gain, 0.0) / self._rate
+        order = np.argsort(np.where(wanted, estimate, np.inf), axis=1, kind="stable")
+        chosen = np.zeros_like(wanted)
+        chosen[np.arange(len(nodes))[:, None], order[:, :_BRED]] = True
+        chosen[:, self._gainers] = True
+        state, choice = np.nonzero(chosen & wanted)
+        return state, choice
+
+    def _fresh(self, node: Node, variable: int, room: float) -> Choices:
+        """Return the choices of a related number in a state where its partners differ: cheap, promising."""
+        choices, kept = self._openings.related(variable, node.row)
+        choices = choices.picked((choices.cost < room) & (kept | node.permitted))
+        choices = choices.thinned(self._openings.row, _CHOICES)
+        gain = self._gain_like(choices)
+        estimate = choices.cost + np.maximum(node.distance - gain, 0.0) / self._rate
+        return choices.picked(np.sort(np.argsort(estimate, kind="stable")[:_FRESH]))
 
     def _gain_like(self, choices: Choices) -> FloatArray:
         """Guess what choices of one variable gain: as much as the nearest value that was looked at."""
@@ -206,14 +235,16 @@ class Stepping:
         rows = [self._openings.taken_back(proposal.row, variable) for _, proposal, variable in rest]
         states = [tuple(one for one in state if one != variable) for state, _, variable in rest]
         brood = self._scored(np.stack(rows), states)
+        nodes: list[Node] = []
+        ceilings: list[float] = []
         for at, (_, proposal, _) in enumerate(rest):
-            if self._scorer.stopped:
-                return
             key = brood.rows[at].tobytes()
-            if key not in self._replaced_from:
-                self._replaced_from.add(key)
-                if key not in self._scorer.found:
-                    self._expanded([brood.node(at)], proposal.cost, last=True)
+            if key not in self._expanded_from and key not in self._scorer.found:
+                self._expanded_from.add(key)
+                nodes.append(brood.node(at))
+                ceilings.append(proposal.cost)
+        if nodes and not self._scorer.stopped:
+            self._expanded(nodes, np.array(ceilings), last=True)
 
     def _closer(self, best: list[tuple[State, Proposal]]) -> None:
         """Move each number of the best finds towards the row's own, to the nearest value that suffices."""
