@@ -172,10 +172,10 @@ class AuditLog:
                 raise EntryNotFound
             return _read(connection, row[0])
 
-    def about(self, entry_id: UUID) -> list[StoredEntry]:
-        """Return the entries that concern this one: reads, reviews, corrections; oldest first."""
+    def about(self, entry_id: UUID, kind: str | None = None) -> list[StoredEntry]:
+        """Return the entries that concern this one, all or of one type: reads, reviews; oldest first."""
         with session(self._pool) as connection:
-            rows = connection.execute(LOG["entries_about"], {"about": entry_id}).fetchall()
+            rows = connection.execute(LOG["entries_about"], {"about": entry_id, "type": kind}).fetchall()
             return [_read(connection, row[0]) for row in rows]
 
     def open(self, stored: StoredEntry) -> bytes:

@@ -69,6 +69,8 @@ def _decision(proved: Verified) -> list[str]:
         for name in ("model", "version", "outcome")
         if name in body
     ]
+    if proved.plaintext and proved.entry.type == "explanation.supplemented":
+        return [*lines, *_changes(proved.plaintext)]
     if proved.private is None or proved.entry.type != "explanation.created":
         codes = body.get("reason_codes")
         listed = ", ".join(map(str, codes)) if isinstance(codes, list) else ""
@@ -85,6 +87,22 @@ def _decision(proved: Verified) -> list[str]:
     for reason in part["reasons"]:
         seen = ", ".join(f"{item['feature']} {in_words(item['value'])}" for item in reason["observed"])
         lines.append(f"    {reason['rank']}. {reason['code']}  {reason['text']}  [{seen}]")
+    return lines
+
+
+def _changes(plaintext: bytes) -> list[str]:
+    """Return what would change the decision, from a supplement's encrypted part."""
+    from records.private import parse_supplement  # noqa: PLC0415 - only where there is something to read
+
+    part = parse_supplement(plaintext)
+    found = part["counterfactuals"]
+    lines = [f"  decision id  {part['decision_id']}", f"  found        {found['status']}"]
+    for item in found["items"]:
+        told = ", ".join(
+            f"{change['feature']} {in_words(change['from'])} -> {in_words(change['to'])}"
+            for change in item["changes"]
+        )
+        lines.append(f"    {item['outcome']} (score {item['score']:.6g}): {told}")
     return lines
 
 

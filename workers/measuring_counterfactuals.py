@@ -72,9 +72,7 @@ def _items(
     if answered and wanted != "supplement":
         return "answer", answered
     if wanted != "answer":
-        for stored in reversed(resources.log.about(recorded.explanation_id)):
-            if stored.entry.type != SUPPLEMENTED:
-                continue
+        for stored in reversed(resources.log.about(recorded.explanation_id, SUPPLEMENTED)):
             try:
                 supplemented = parse_supplement(resources.log.open(stored))
             except (PayloadErased, KeyMissing, IntegrityHalt, PrivatePartMalformed) as error:

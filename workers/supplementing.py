@@ -189,7 +189,7 @@ def _supplemented(
 ) -> Draft:
     """The outcome's entry: status and digests in clear, what would have to change encrypted."""
     private, loaded = recorded.private, recorded.loaded
-    part = searched_part(found, evaluation_id=evaluation.evaluation_id, asked=sought.asked)
+    part = searched_part(found, asked=sought.asked)
     body: dict[str, JsonValue] = {
         **outcome_body(evaluation),
         "counterfactual_status": found.status,

@@ -24,7 +24,9 @@ where entry.entry_id = %(entry_id)s;
 select entry_id from audit.leaf where index = %(index)s;
 
 -- name: entries_about
-select entry_id from audit.entry where about = %(about)s order by time, entry_id;
+select entry_id from audit.entry
+ where about = %(about)s and (%(type)s::text is null or type = %(type)s)
+ order by time, entry_id;
 
 -- name: backlog
 select count(*), min(entry.time) from audit.pending join audit.entry entry using (entry_id);

@@ -1,29 +1,34 @@
-"""The evidence file of one explanation, for whoever trusts neither this service nor its database."""
+"""The evidence file of one explanation or supplement, for whoever trusts neither service nor database."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from audit.entry import Entry
 from audit.proof import Evidence
 from records.tokens import Principal
 from service.context import Services
 from service.errors import NotFound
 from service.explanations.reading import log_read
 from service.explanations.recalling import EXPLANATION, receipt_of
+from service.explanations.supplementing import SUPPLEMENT
 
 
-async def prove(
-    services: Services, explanation_id: UUID, reader: Principal, *, disclose: bool
-) -> Evidence | None:
-    """The evidence file, or None while the entry is not integrated; disclosing is logged as a read first."""
-    evidence = await services.desk.run(_evidence, services, explanation_id, disclose)
+async def prove(services: Services, entry_id: UUID, reader: Principal, *, disclose: bool) -> Evidence | None:
+    """The evidence file of an explanation, or of one of its supplements; None while it is not integrated.
+
+    Disclosing is logged as a reading of the explanation first.
+    """
+    entry, evidence = await services.desk.run(_evidence, services, entry_id, disclose)
     if evidence is not None and evidence.opening is not None:
-        await log_read(services, explanation_id, reader, "proof")
+        about, supplement_id = (entry_id, None) if entry.about is None else (entry.about, entry_id)
+        await log_read(services, about, reader, "proof", supplement_id)
     return evidence
 
 
-def _evidence(services: Services, explanation_id: UUID, disclose: bool) -> Evidence | None:
-    stored = services.log.read(explanation_id)
-    if stored.entry.type != EXPLANATION:
+def _evidence(services: Services, entry_id: UUID, disclose: bool) -> tuple[Entry, Evidence | None]:
+    stored = services.log.read(entry_id)
+    if stored.entry.type not in (EXPLANATION, SUPPLEMENT):
         raise NotFound("There is no explanation with this id.")
-    return services.log.evidence(explanation_id, disclose=disclose, receipt=receipt_of(services, stored))
+    evidence = services.log.evidence(entry_id, disclose=disclose, receipt=receipt_of(services, stored))
+    return stored.entry, evidence

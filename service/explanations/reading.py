@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from audit.canonical import JsonValue
 from audit.entry import Draft
 from records.lookups import find_decision
 from records.tokens import Principal
 from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
-from service.explanations.recalling import Recalled, recall
+from service.explanations.recalling import Recalled
+from service.explanations.supplementing import recall_all
 
 
 async def read_back(services: Services, explanation_id: UUID, reader: Principal) -> Recalled:
-    """The first answer of one explanation."""
-    recalled = await services.desk.run(recall, services, explanation_id)
+    """The first answer of one explanation, with what was found since."""
+    recalled = await services.desk.run(recall_all, services, explanation_id)
     await log_read(services, explanation_id, reader, "read")
     return recalled
 
@@ -26,17 +28,25 @@ async def find_by_decision(
     found = await services.desk.run(find_decision, services.log, model, decision_id)
     if found is None:
         return []
-    recalled = await services.desk.run(recall, services, found)
+    recalled = await services.desk.run(recall_all, services, found)
     await log_read(services, recalled.entry.entry_id, reader, "find")
     return [recalled]
 
 
-async def log_read(services: Services, explanation_id: UUID, reader: Principal, how: str) -> None:
-    """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b))."""
+async def log_read(
+    services: Services, explanation_id: UUID, reader: Principal, how: str, supplement_id: UUID | None = None
+) -> None:
+    """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b)).
+
+    `supplement_id` names the supplement where only that was read.
+    """
+    body: dict[str, JsonValue] = {"explanation_id": str(explanation_id), "how": how}
+    if supplement_id is not None:
+        body["supplement_id"] = str(supplement_id)
     draft = Draft(
         type="explanation.read",
         actor=reader.name,
-        body={"explanation_id": str(explanation_id), "how": how},
+        body=body,
         about=explanation_id,
     )
     await commit(services.committer, draft, PATIENCE_SECONDS)

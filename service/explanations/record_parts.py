@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from explain.components import Combined, Component
 from explain.features import Value
 from explain.reasons import Reason
@@ -11,7 +9,6 @@ from records.private_parts import (
     AgencyPart,
     ApplicationPart,
     AttributionPart,
-    ChangeRow,
     CombinedPart,
     ComponentPart,
     ConsumerReportPart,
@@ -21,6 +18,7 @@ from records.private_parts import (
     DecisionPart,
     ReasonPart,
 )
+from records.searched import searched_part
 from schemas.application import Application, ConsumerReport, CreditScore, Decided
 from schemas.base import format_moment
 from schemas.counterfactual import CounterfactualRequest
@@ -106,44 +104,7 @@ def reason_part(reason: Reason) -> ReasonPart:
 
 def counterfactuals_part(recourse: Recourse, asked: CounterfactualRequest) -> CounterfactualPart:
     """The set of counterfactuals, with what was asked and what it took to find it."""
-    found, evaluation_id = recourse.found, recourse.evaluation_id
-    return {
-        "status": found.status,
-        "complete": found.complete,
-        "items": [
-            {
-                "changes": [
-                    cast(
-                        "ChangeRow",
-                        {
-                            "feature": c.feature,
-                            "from": value_part(c.before),
-                            "to": value_part(c.after),
-                            "derived": c.derived,
-                        },
-                    )
-                    for c in item.changes
-                ],
-                "score": _real(item.score),
-                "margin": _real(item.margin),
-                "outcome": item.outcome,
-                "verified": item.verified,
-                "cost": _real(item.cost),
-                "method": item.method,
-            }
-            for item in found.items
-        ],
-        "evaluation_id": None if evaluation_id is None else str(evaluation_id),
-        "evaluations": found.evaluations,
-        "seed": str(found.seed),
-        "effort": [
-            {"method": one.method, "state": one.state, "evaluations": one.evaluations} for one in found.effort
-        ],
-        "proof": found.proof,
-        "dropped": found.dropped,
-        "least_cost": None if found.least_cost is None else _real(found.least_cost),
-        "asked": asked_part(asked),
-    }
+    return searched_part(recourse.found, evaluation_id=recourse.evaluation_id, asked=asked_part(asked))
 
 
 def decided_part(decided: Decided | None) -> DecidedPart | None:
