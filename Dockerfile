@@ -39,7 +39,7 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /wheel \
 # Kernels are compiled now, so that no first request waits for it. The cache knows its sources by their digest. Compiled code
 # fits the processor it was compiled for; on another one it is compiled again at start, into the writable cache volume.
 ENV OFRECORD_CACHE_DIR=/opt/ofrecord/kernels
-RUN mkdir -p "$OFRECORD_CACHE_DIR" && /opt/ofrecord/bin/python -m explain.attribution.warm
+RUN mkdir -p "$OFRECORD_CACHE_DIR" && /opt/ofrecord/bin/python -m explain.warming
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Ofrecord" \

@@ -30,6 +30,6 @@ def start_up(
 
 def warm_kernels(settings: Settings) -> None:
     """Imports and compiles what the first explanation needs; about a second from the cache directory."""
-    from explain.attribution import warm  # noqa: PLC0415 - pulls the compiler in: seconds
+    from explain import warming  # noqa: PLC0415 - pulls the compiler in: seconds
 
-    warm.warm(settings.cache_dir)
+    warming.warm_answers(settings.cache_dir)

@@ -1,13 +1,11 @@
-"""Compiling the kernels ahead of the first explanation: `python -m explain.attribution.warm DIRECTORY`.
+"""Compiling the kernels ahead of the first explanation.
 
-Compiling takes some ten seconds, loading what was compiled well under one. Run at install, into a directory
-that the service may write (or with NUMBA_CACHE_DIR naming one), and again by each process before it is
-ready.
+Compiling takes some ten seconds, loading what was compiled well under one. Done at install (see
+`explain.warming`), and again by each process before it is ready.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +25,7 @@ def warm(cache_dir: Path | None) -> None:
     if cache_dir is not None:
         keep_compiled_in(cache_dir / KERNELS)
     rows = np.array([[0.0], [1.0]])
-    kernel = prepare_kernel(_stump(), rows, 1 << 20, None)
+    kernel = prepare_kernel(stump(), rows, 1 << 20, None)
     for width in (np.float32, np.float64):
         numbers: Numbers = kernel.tables.numbers.astype(width)
         numbers.setflags(write=False)
@@ -38,11 +36,11 @@ def warm_games(cache_dir: Path | None) -> None:
     """Do the same for what examinations and evaluations compute beside it."""
     if cache_dir is not None:
         keep_compiled_in(cache_dir / KERNELS)
-    interventional(_stump(), np.zeros(1), np.array([[0.0], [1.0]]))
-    each_reference(_stump(), np.zeros(1), np.array([[0.0], [1.0]]))
+    interventional(stump(), np.zeros(1), np.array([[0.0], [1.0]]))
+    each_reference(stump(), np.zeros(1), np.array([[0.0], [1.0]]))
 
 
-def _stump() -> TreeEnsemble:
+def stump() -> TreeEnsemble:
     """Return the smallest ensemble: one tree with one split."""
     return TreeEnsemble(
         offsets=np.array([0, 3], dtype=np.int64),
@@ -65,14 +63,3 @@ def _stump() -> TreeEnsemble:
         input_width=32,
         float_width=32,
     )
-
-
-def main(arguments: list[str]) -> None:
-    """Warm the directory named on the command line."""
-    directory = Path(arguments[0]) if arguments else None
-    warm(directory)
-    warm_games(directory)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

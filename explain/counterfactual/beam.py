@@ -19,6 +19,7 @@ from explain.counterfactual.target import Target
 from explain.models.base import Model
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 State = tuple[int, ...]  # chosen options, ascending
 
@@ -100,17 +101,12 @@ class BeamSearch:
     ) -> list[tuple[float, State]]:
         if not state:
             self._rate = float((gained / self._options.cost).max(initial=0.0))
-        estimate = self._cost(state) + self._options.cost + adverse / (self._rate or 1.0)
         promising = np.flatnonzero(free & (gained > 0.0) & (adverse > self._target.sure))
-        picked = {
-            int(order[first])
-            for order in (
-                promising[np.argsort(estimate[promising], kind="stable")],
-                promising[np.argsort(-gained[promising], kind="stable")],
-            )
-            for first in np.unique(self._options.feature[order], return_index=True)[1]
-        }
-        return [(float(estimate[at]), tuple(sorted((*state, at)))) for at in sorted(picked)]
+        cost, left = self._options.cost[promising], adverse[promising]
+        estimate = self._cost(state) + cost + left / (self._rate or 1.0)
+        features = self._options.feature[promising]
+        picked = {*_first_least(estimate, features), *_first_least(left, features)}
+        return [(float(estimate[at]), tuple(sorted((*state, int(promising[at]))))) for at in sorted(picked)]
 
     def _collect(self, state: State, free: Mask, adverse: FloatArray) -> None:
         """Propose, per feature, the cheapest surely favourable option and the possible ones before it."""
@@ -216,3 +212,14 @@ class BeamSearch:
                 if rest not in self._expanded and self._budget.goes_on():
                     self._expand(rest)
         self._score()
+
+
+def _first_least(values: FloatArray, groups: IntArray) -> list[int]:
+    """Return the position of the least value of each group of neighbours; of equal ones the first."""
+    if not len(values):
+        return []
+    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
+    counts = np.diff(np.r_[starts, len(groups)])
+    least = np.flatnonzero(values == np.repeat(np.minimum.reduceat(values, starts), counts))
+    firsts: list[int] = least[np.unique(groups[least], return_index=True)[1]].tolist()
+    return firsts

@@ -2,10 +2,13 @@
 
 Only leaves whose boxes can be met by the open options matter. From any state, a leaf that misses one
 feature is entered by changing it, and a leaf that is met is left by changing a feature on its path; summing
-leaf values over cells gives the margin of every single change without asking the model row by row.
+leaf values over cells gives the margin of every single change without asking the model row by row. The sums
+of the start are kept: another state differs from them only in the leaves that its changes enter or leave.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from numpy.typing import NDArray
 from explain.counterfactual.boxes import Boxes
 from explain.counterfactual.options import Options
 from explain.counterfactual.tables import IntArray, SplitTables
+
+if TYPE_CHECKING:
+    from explain.counterfactual.reach_kernel import Leaves
 
 FloatArray = NDArray[np.float64]
 
@@ -35,17 +41,27 @@ class Reach:
         open_features = np.zeros(len(start), dtype=np.bool_)
         open_features[options.feature] = True
         wanted = alive[boxes.leaf] & open_features[boxes.feature]
-        self._boxes = boxes.picked(wanted).renumbered(np.cumsum(alive) - 1)
         self._value = tables.value[alive]
         self._tree = tables.tree[alive]
-        self._met = met[wanted]
-        self._missed = missed[alive]
-        count = np.bincount(self._boxes.leaf, minlength=len(self._value))
-        self._count = count
-        self._begin = np.cumsum(count) - count
-        order = np.argsort(self._boxes.feature.astype(np.int16), kind="stable")  # 16 bits: a radix sort
-        ends = np.searchsorted(self._boxes.feature[order], np.arange(len(start) + 1))
-        self._of_feature = [order[ends[at] : ends[at + 1]] for at in range(len(start))]
+        kept = boxes.picked(wanted).renumbered(np.cumsum(alive) - 1)
+        # numba takes most of a second to import: saved by a process that searches nothing.
+        from explain.counterfactual import reach_kernel  # noqa: PLC0415
+
+        self._margins_of = reach_kernel.margins_of
+        self._leaves = _leaves(kept, self._value, self._first_cell)
+        count = len(self._value)
+        self._standing = reach_kernel.Standing(
+            met=met[wanted],
+            missed=missed[alive],
+            marked=np.zeros(count, dtype=np.bool_),
+            touched=np.empty(count, dtype=np.int64),
+            flipped=np.empty(len(kept.leaf), dtype=np.int64),
+        )
+        self._at_start, self._scratch = (
+            reach_kernel.Sums(np.zeros(1), np.zeros(len(start)), *np.zeros((2, self._cell_count + 1)))
+            for _ in range(2)
+        )
+        reach_kernel.add_all(self._leaves, self._standing, self._at_start)
 
     def _enterable(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Tell which conditions some option can meet."""
@@ -73,48 +89,39 @@ class Reach:
     def margins(self, cells: IntArray) -> tuple[float, FloatArray]:
         """Return the margin of a state, and that of each option (options,) taken from there alone."""
         options = self._options
-        missed = self._missed_by(cells)
-        near = np.flatnonzero(missed <= 1)
-        margin = self._base_margin + float(self._value[near[missed[near] == 0]].sum())
-        boxes = self._boxes.picked(self._conditions_of(near))
-        met = boxes.met(cells, self._first_cell)
-        decisive = missed[boxes.leaf] == ~met  # every other condition of the leaf is met
-        value = np.where(decisive, self._value[boxes.leaf], 0.0)
-        held = np.bincount(boxes.feature, weights=np.where(met, value, 0.0), minlength=len(cells))
-        return margin, margin - held[options.feature] + self._gained(boxes, value)[options.cell]
+        margins = np.empty(len(options))
+        margin = self._margins_of(
+            self._leaves,
+            self._standing,
+            self._at_start,
+            self._scratch,
+            self.start,
+            cells,
+            options.feature,
+            options.cell,
+            margins,
+        )
+        return self._base_margin + margin, self._base_margin + margins
 
-    def _missed_by(self, cells: IntArray) -> IntArray:
-        """Count each leaf's unmet conditions in a state; only those on changed features can differ."""
-        missed = self._missed.copy()
-        for feature in np.flatnonzero(cells != self.start).tolist():
-            at = self._of_feature[feature]
-            now = self._boxes.picked(at).met(cells, self._first_cell)
-            missed[self._boxes.leaf[at]] += self._met[at].astype(np.int64) - now
-        return missed
 
-    def _conditions_of(self, leaves: IntArray) -> IntArray:
-        """Return the positions of all conditions of these leaves."""
-        count = self._count[leaves]
-        ends = np.cumsum(count)
-        shift = np.repeat(self._begin[leaves] - (ends - count), count)
-        return np.asarray(np.arange(len(shift)) + shift)
+def _leaves(boxes: Boxes, value: FloatArray, first_cell: IntArray) -> Leaves:
+    """Lay the conditions out for the kernel: by leaf, and once more by feature."""
+    from explain.counterfactual.reach_kernel import Leaves  # noqa: PLC0415  as above
 
-    def _gained(self, boxes: Boxes, value: FloatArray) -> FloatArray:
-        """Sum the leaves' values over the cells that meet each condition."""
-        total = self._cell_count
-        at = np.flatnonzero(boxes.coded >= 0)
-        plain = value
-        if len(at):
-            plain = value.copy()
-            plain[at] = 0.0
-        steps = np.bincount(boxes.low, weights=plain, minlength=total + 1)
-        steps -= np.bincount(boxes.high, weights=plain, minlength=total + 1)
-        if len(boxes.window):
-            steps += np.bincount(boxes.window[:, 0], weights=plain, minlength=total + 1)
-            steps -= np.bincount(boxes.window[:, 1], weights=plain, minlength=total + 1)
-        gained = np.asarray(np.cumsum(steps), dtype=np.float64)
-        if len(at):
-            hit, code = np.nonzero(boxes.codes[boxes.coded[at]])
-            cells = self._first_cell[boxes.feature[at]][hit] + code
-            gained += np.bincount(cells, weights=value[at][hit], minlength=total + 1)
-        return gained
+    count = np.bincount(boxes.leaf, minlength=len(value))
+    order = np.argsort(boxes.feature.astype(np.int16), kind="stable")  # 16 bits: a radix sort
+    return Leaves(
+        value=value,
+        begin=np.concatenate([[0], np.cumsum(count)]),
+        leaf=boxes.leaf,
+        feature=boxes.feature,
+        low=boxes.low,
+        high=boxes.high,
+        window=boxes.window,
+        missing=boxes.missing,
+        coded=boxes.coded,
+        codes=boxes.codes,
+        feature_begin=np.searchsorted(boxes.feature[order], np.arange(len(first_cell))),
+        of_feature=order,
+        first_cell=first_cell,
+    )

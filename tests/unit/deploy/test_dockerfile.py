@@ -55,9 +55,9 @@ def test_every_installation_is_by_hash_or_from_what_was_just_built() -> None:
 
 def test_the_kernels_are_compiled_at_build() -> None:
     runs = [rest for word, rest in _stages()[0] if word == "RUN"]
-    warm = next(i for i, run in enumerate(runs) if "explain.attribution.warm" in run)
+    warm = next(i for i, run in enumerate(runs) if "explain.warming" in run)
     assert any("pip install --no-deps --no-index /wheel" in run for run in runs[:warm])
-    assert (ROOT / "explain" / "attribution" / "warm.py").is_file()
+    assert (ROOT / "explain" / "warming.py").is_file()
 
 
 def test_the_last_stage_builds_nothing() -> None:

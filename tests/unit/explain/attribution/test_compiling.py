@@ -62,7 +62,7 @@ from pathlib import Path
 from explain.attribution import compiling, walking, warm
 import numpy as np
 compiling.keep_compiled_in(Path(sys.argv[1]))
-stump = replace(warm._stump(), missing=np.ones(3, np.uint8))
+stump = replace(warm.stump(), missing=np.ones(3, np.uint8))
 print(walking.goes_right(walking.walked(stump), 0, 0.75))
 """
 
