@@ -7,6 +7,7 @@ import typer
 from cli.fsck import fsck
 from cli.integrate import integrate
 from cli.migrate import migrate
+from cli.propose import propose
 from cli.run import run
 from cli.schedule import schedule
 from cli.secrets import secrets
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (run, serve, work, schedule, integrate, migrate, secrets, fsck, verify):
+for _command in (run, serve, work, propose, schedule, integrate, migrate, secrets, fsck, verify):
     app.command()(_command)
 app.add_typer(token, name="token")
 
