@@ -67,13 +67,14 @@ class Terms:
     linked: bool
     sums: tuple[tuple[dict[int, float], float], ...]
     max_changes: int
+    coded: bool = True
 
     def constraints(self, space: FeatureSpace) -> Constraints:
         """Say the same as the engine's constraints."""
         by_feature = {}
         for at in sorted(self.mutable):
             low, high = self.limits.get(at, (None, None))
-            kinds = self.becomes if at == KIND and space.features[KIND].type == "category" else None
+            kinds = self.becomes if at == KIND and self.coded else None
             by_feature[NAMES[at]] = FeatureConstraint(
                 mutable=True,
                 direction=self.ways.get(at),  # type: ignore[arg-type]
@@ -126,6 +127,7 @@ def draw_terms(rng: np.random.Generator, *, coded: bool = True) -> Terms:
         linked=bool(rng.random() < 0.5),
         sums=tuple(sums),
         max_changes=int(rng.integers(1, 5)),
+        coded=coded,
     )
 
 
@@ -194,7 +196,7 @@ def costs(terms: Terms, row: FloatArray, rows: FloatArray, reference: FloatArray
     total = np.zeros(len(rows))
     for at in (RATE, YEARS, OWNER, KIND, DEBT, INCOME, *(() if terms.grouped else HOMES)):
         changed = (rows[:, at] != row[at]) & ~(np.isnan(rows[:, at]) & np.isnan(row[at]))
-        number = at in GRIDS or (at == FREE and not terms.grouped)
+        number = at in GRIDS or at == FREE or (at == KIND and not terms.coded)
         far = np.abs(rows[:, at] - row[at]) / _spread(reference[:, at]) if number else 1.0
         total += np.where(changed, 1.0 + (1.0 if np.isnan(row[at]) else far), 0.0)
     if terms.grouped:

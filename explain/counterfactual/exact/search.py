@@ -15,7 +15,7 @@ from explain.counterfactual.exact.bounds import Bounds, Boxes
 from explain.counterfactual.exact.branching import Box, Branching, Node, Plan
 from explain.counterfactual.exact.domains import Domains
 from explain.counterfactual.exact.goals import Goal, estimate
-from explain.counterfactual.exact.linked import Ties
+from explain.counterfactual.exact.linked import Extent, Ties
 from explain.counterfactual.options import cost_of
 from explain.counterfactual.problem import Proposal, Proposed
 
@@ -98,7 +98,7 @@ class BranchAndBound:
     def _bounded(self, parts: list[Box]) -> list[Node]:
         """Return those of the boxes in which something may still reach the goal cheaply enough."""
         self._budget.spend(max(1, len(parts)))
-        implied = []
+        implied: list[list[Extent]] = [[] for _ in parts]
         if self._ties.needed:
             extents = [(box, self._ties.implied(box[0], box[1])) for box in parts]
             parts = [box for box, found in extents if found is not None]
