@@ -24,6 +24,7 @@ _TUNING = (
     "ALLOW_UNSAFE_DURABILITY",
 )
 _LANGUAGE_MODEL = tuple(f"LANGUAGE_MODEL_{name}" for name in ("URL", "NAME", "KEY_FILE", "TIMEOUT_MS"))
+PROPOSE = "propose"
 _HOUSE = Path(cli.__file__).resolve().parent.parent
 
 
@@ -31,28 +32,30 @@ def environments(
     folder: DataFolder, secrets: Credentials, servers: Servers, env: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
     """Return the environment of each kind of process; the scheduler acts with the worker's rights."""
-    common = plain_environment(env)
-    common |= _given(env, _TUNING)
-    common |= {
+    plain = plain_environment(env) | _given(env, _TUNING)
+    plain |= {"OFRECORD_CACHE_DIR": str(cache_folder(folder, env))}
+    common = plain | {
         "OFRECORD_LOG_ORIGIN": secrets.log_origin,
         "OFRECORD_LOG_VERIFIER_KEYS": " ".join(secrets.verifier_keys),
-        "OFRECORD_CACHE_DIR": str(cache_folder(folder, env)),
     }
     keys = {"OFRECORD_MASTER_KEY_FILE": str(secrets.file("master-key"))}
     queue = _queue(secrets, servers)
+    proposals = {"OFRECORD_COUNTERFACTUAL_SOCKET": str(folder.socket(PROPOSE))}
     made = {
         "api": common
         | _database(secrets, servers, SERVICE, with_keys=True)
         | keys
         | queue
+        | proposals
         | _given(env, _LANGUAGE_MODEL)
         | {"OFRECORD_RECEIPT_KEY_FILE": str(secrets.file("receipt-key"))},
-        "worker": common | _database(secrets, servers, WORKER, with_keys=True) | keys | queue,
+        "worker": common | _database(secrets, servers, WORKER, with_keys=True) | keys | queue | proposals,
         "scheduler": common | _database(secrets, servers, WORKER) | queue,
         "integrator": common
         | _database(secrets, servers, INTEGRATOR)
         | {"OFRECORD_CHECKPOINT_KEY_FILE": str(secrets.file("checkpoint-key"))},
         "auditor": common | _database(secrets, servers, AUDITOR),
+        PROPOSE: plain,
     }
     for process, variables in made.items():
         told = sorted(name for name in variables if name.startswith("OFRECORD_"))

@@ -14,7 +14,7 @@ from cli.rooms import targets
 from cli.running.admitting import admit_administrator
 from cli.running.children import Child, stop_together
 from cli.running.credentials import Credentials, credentials
-from cli.running.environments import cache_folder, environments, plain_environment
+from cli.running.environments import PROPOSE, cache_folder, environments, plain_environment
 from cli.running.folder import DataFolder
 from cli.running.listening import address_of, readiness
 from cli.running.screen import Screen
@@ -95,6 +95,7 @@ class Supervisor:
         with self.screen.step("starting API, worker, scheduler and integrator"):
             self._start_children(told)
             self._wait_until_ready()
+        self._start_proposing(told)
 
     def watch_once(self) -> None:
         """Start again what has died, servers first."""
@@ -128,7 +129,7 @@ class Supervisor:
             return
         with self.screen.step("compiling the explanation kernels, this once"):
             warming = ChildProcess("the kernels' compilation", self.folder.log("warm"))
-            command = (sys.executable, "-m", "explain.attribution.warm", str(cache))
+            command = (sys.executable, "-m", "explain.warming", str(cache))
             warming.spawn(Launch(command, signal.SIGKILL, environment=plain_environment(self._env)))
             while warming.running:
                 if self.stopping.asked:
@@ -152,6 +153,12 @@ class Supervisor:
             self.children.append(Child(name, _ours(command), told[name], self.folder.log(name)))
         for child in self.children:
             child.start()
+
+    def _start_proposing(self, told: Mapping[str, Mapping[str, str]]) -> None:
+        """Start the counterfactual server last: its imports cost seconds, and nobody has to wait for it."""
+        command = _ours("propose", "--socket", str(self.folder.socket(PROPOSE)))
+        self.children.append(Child(PROPOSE, command, told[PROPOSE], self.folder.log(PROPOSE)))
+        self.children[-1].start()
 
     def _wait_until_ready(self) -> None:
         begun = time.monotonic()

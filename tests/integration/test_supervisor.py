@@ -91,6 +91,12 @@ def gone(processes: dict[int, str]) -> bool:
     return all(command_of(number) != command or not command for number, command in processes.items())
 
 
+def accepting(path: Path) -> bool:
+    """Whether somebody takes connections at this socket, as the health check of the image asks it."""
+    script = ROOT / "deploy" / "accepting.py"
+    return subprocess.run([sys.executable, "-S", "-E", str(script), str(path)], check=False).returncode == 0
+
+
 def status(url: str, token: str | None = None) -> int:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
@@ -128,6 +134,7 @@ def test_each_killed_process_comes_back(running: Installation) -> None:
         "cli integrate",
         "cli schedule",
         "cli work",
+        "cli propose",
         "valkey-server",
         "bin/postgres -D",
     ):
@@ -139,6 +146,18 @@ def test_each_killed_process_comes_back(running: Installation) -> None:
     wait(lambda: status(f"{url}/readyz") == 200)
     assert "api ended (SIGKILL); starting it again" in running.told
     assert "PostgreSQL ended; starting it again" in running.told
+
+
+def test_the_counterfactual_server_listens_where_only_we_may_enter(
+    running: Installation, data_dir: Path
+) -> None:
+    path = data_dir / "run" / "propose.sock"
+    wait(lambda: accepting(path))
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for process in ("api", "worker"):
+        told = (data_dir / "environments" / f"{process}.env").read_text()
+        assert f"OFRECORD_COUNTERFACTUAL_SOCKET={path}" in told
 
 
 def test_second_run_on_the_same_data_is_refused_by_name(running: Installation, data_dir: Path) -> None:
@@ -154,6 +173,9 @@ def test_no_process_is_told_more_than_it_needs(running: Installation) -> None:
         told = Path(f"/proc/{number}/environ").read_bytes().decode()
         assert ("CHECKPOINT_KEY" in told) == ("integrate" in command)
         assert "postgres:" not in told
+        if "propose" in command:
+            assert "DATABASE" not in told
+            assert "_FILE" not in told
 
 
 def test_fsck_and_tokens_find_the_running_installation(running: Installation, data_dir: Path) -> None:
@@ -167,7 +189,7 @@ def test_fsck_and_tokens_find_the_running_installation(running: Installation, da
 def test_stops_everything_and_starts_again_with_the_same_token(running: Installation, data_dir: Path) -> None:
     token = (data_dir / "admin-token").read_text().strip()
     processes = running.descendants()
-    assert len(processes) > 6
+    assert len(processes) > 7
     running.stop()
     assert running.process.returncode == 0
     assert gone(processes)

@@ -71,6 +71,10 @@ def told(folder: DataFolder, secrets: Credentials) -> dict[str, dict[str, str]]:
         ("BROKER", {"api", "worker", "scheduler"}),
         ("LANGUAGE_MODEL_URL", {"api"}),
         ("LANGUAGE_MODEL_NAME", {"api"}),
+        ("COUNTERFACTUAL_SOCKET", {"api", "worker"}),
+        ("DATABASE", {"api", "worker", "scheduler", "integrator", "auditor"}),
+        ("FILE", {"api", "worker", "scheduler", "integrator", "auditor"}),
+        ("CACHE_DIR", {"api", "worker", "scheduler", "integrator", "auditor", "propose"}),
     ],
 )
 def test_who_is_told_what(told: dict[str, dict[str, str]], part: str, processes: set[str]) -> None:
