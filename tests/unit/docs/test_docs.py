@@ -78,8 +78,8 @@ def test_every_variable_named_is_read(path: Path) -> None:
         assert name in compose or name.removesuffix("_FILE") in read, f"{_id(path)} names {name}"
 
 
-def test_every_metric_and_problem_named_in_the_runbook_exists() -> None:
-    text = _text(ROOT / "docs" / "runbook.md")
+def test_every_metric_and_problem_named_in_the_runbooks_exists() -> None:
+    text = "\n".join(_text(path) for path in sorted((ROOT / "docs").glob("runbook*.md")))
     known = {f"{family.name}{end}" for family in REGISTRY.collect() for end in ("", "_total")}
     named = re.findall(r"`(ofrecord_[a-z_]+?)(?:\{([a-z,]+)\})?`", text)
     metrics = {name for name, _ in named} - set(LOGIN_ROLES)
