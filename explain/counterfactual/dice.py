@@ -39,7 +39,7 @@ IntArray = NDArray[np.int64]
 
 _SAMPLES = 50
 _PER_WANTED = 5  # so many proposals for each counterfactual that is wanted: most contain others
-_BRED_PER_WANTED = 2  # by the genetic search, which breeds ten times as many
+_BRED_PER_WANTED = 3  # by the genetic search, which breeds ten times as many
 _REFERENCE_ROWS = 500
 _ITERATIONS = 60
 _OUTCOME = "outcome"

@@ -128,5 +128,5 @@ def test_there_is_no_counterfactual_server_unless_somebody_says_where() -> None:
 
 @pytest.mark.parametrize("path", ["propose.sock", "/run/" + "x" * 103])
 def test_the_counterfactual_server_has_an_address_that_a_socket_can_have(path: str) -> None:
-    with pytest.raises(SettingsError, match="OFRECORD_COUNTERFACTUAL_SOCKET.*107 bytes"):
+    with pytest.raises(SettingsError, match="OFRECORD_COUNTERFACTUAL_SOCKET: must be an absolute path"):
         Settings.from_env(GOOD | {"OFRECORD_COUNTERFACTUAL_SOCKET": path})
