@@ -14,6 +14,7 @@ PACKAGES = (
     "catboost",
     "scikit-learn",
     "shap",
+    "dice-ml",
     "fasttreeshap-fixed",
     "woodelf-explainer",
     "numba",
