@@ -136,7 +136,7 @@ def cover(gain: FloatArray, prices: FloatArray, lacking: FloatArray, more: NDArr
     taken = np.clip(lacking[:, None] - before, 0.0, sizes)
     relaxed = (taken * np.where(np.isfinite(rates), rates, 0.0)).sum(axis=1)
     most = np.cumsum(np.sort(gain, axis=1)[:, ::-1], axis=1)
-    slack = 1e-12 * np.maximum(1.0, np.abs(lacking))
+    slack = 1e-12 * np.maximum(1.0, np.where(np.isfinite(lacking), np.abs(lacking), 0.0))
     needed = (most < (lacking - slack)[:, None]).sum(axis=1) + (lacking > 0.0)
     cheapest = np.concatenate([np.zeros((boxes, 1)), np.cumsum(np.sort(prices, axis=1), axis=1)], axis=1)
     hopeless = (needed > more) | (needed > gain.shape[1])

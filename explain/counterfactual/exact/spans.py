@@ -20,7 +20,7 @@ from explain.counterfactual.problem import Problem
 FloatArray = NDArray[np.float64]
 
 _LISTED = 20_000  # values of one feature at most that are listed one by one
-_SPANS = 2_000  # spans on each side of the row's own value
+_SPANS = 20_000  # spans on each side of the row's own value
 _FARTHEST = 1e30
 
 
