@@ -25,6 +25,7 @@ from explain.features import Feature, FeatureSpace
 from explain.models import load_model
 from explain.outcome import OutcomeRule
 from explain.reference import Reference
+from tests.oracles import tied_features as tied
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +38,8 @@ FREE = {
     "x2": FeatureConstraint(mutable=True, step=0.1),
     "x3": FeatureConstraint(mutable=True, direction="increase", step=0.05),
 }
-FORMS = ("trees", "linear")
+FORMS = ("trees", "linear", "tied")
+LOANS = 30
 STOPS = (1, 2, 3, 4, 6, 9, 14, 22, 40, None)
 """After how many looks at the clock the time is up; None: never."""
 
@@ -47,6 +49,8 @@ def rows_of(seed: int, size: int) -> FloatArray:
 
 
 def prepare(form: str) -> CounterfactualSearch:
+    if form == "tied":
+        return prepare_tied()
     rows = rows_of(5, 500)
     labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] - 0.5 * rows[:, 3] > 0.1).astype(int)
     parameters: dict[str, object] = {"objective": "binary:logistic", "nthread": 1, "seed": 1}
@@ -59,6 +63,19 @@ def prepare(form: str) -> CounterfactualSearch:
     return CounterfactualSearch.prepare(model, RULE, constraints, Reference.of("given", rows[:200]))
 
 
+def prepare_tied() -> CounterfactualSearch:
+    """A model whose features are tied to each other, in a space too large to be swept."""
+    rows, space = tied.applicants(np.random.default_rng(5), 500, LOANS), tied.space_of(LOANS)
+    filled = np.nan_to_num(rows, nan=1.0)
+    labels = 2 * filled[:, tied.RATIO] - filled[:, tied.POINTS] - filled[:, tied.SCORE] > -1.0
+    types = ["c" if feature.type == "category" else "q" for feature in space.features]
+    data = xgboost.DMatrix(rows, labels, feature_types=types, enable_categorical=True)
+    parameters = {"objective": "binary:logistic", "nthread": 1, "seed": 1, "max_depth": 4}
+    model = load_model("xgboost", bytes(xgboost.train(parameters, data, 20).save_raw("json")), space)
+    constraints = tied.constraints_of(space, 3, LOANS)
+    return CounterfactualSearch.prepare(model, RULE, constraints, Reference.of("given", rows[:200]))
+
+
 def ticking(looks: int | None) -> Deadline:
     """A deadline that is looked at so many times before it has passed."""
     ticks = count()
@@ -66,9 +83,11 @@ def ticking(looks: int | None) -> Deadline:
 
 
 def problems(search: CounterfactualSearch, size: int) -> Iterator[Problem]:
-    rows = rows_of(9, 400)
+    space = search.model.space
+    is_tied = space.names != SPACE.names
+    rows = tied.applicants(np.random.default_rng(9), 400, LOANS) if is_tied else rows_of(9, 400)
     for row in rows[search.model.predict(rows).scores >= RULE.threshold][:size]:
-        yield search.problem(SPACE.instance(row), count=3, seed=1)
+        yield search.problem(space.instance(row), count=3, seed=1)
 
 
 def method_of(search: CounterfactualSearch, problem: Problem) -> Method:
