@@ -131,8 +131,8 @@ spec:
 {{- end -}}
 
 {{/*
-The counterfactual server: a sidecar, so that it is there before who asks it and until after. It shares the socket and the
-cache with that container, and holds no secret. It has no readiness probe: without it, explanations go on.
+The counterfactual server: a sidecar, so that it is there before who asks it and until after. It shares the socket with that
+container, reads its cache, and holds no secret. It has no readiness probe: without it, explanations go on.
 */}}
 {{- define "ofrecord.propose" -}}
 {{- $v := .root.Values -}}
@@ -154,7 +154,7 @@ cache with that container, and holds no secret. It has no readiness probe: witho
     failureThreshold: 4
   resources: {{- toYaml $v.propose.resources | nindent 4 }}
   volumeMounts:
-    - {name: cache, mountPath: /var/cache/ofrecord}
+    - {name: cache, mountPath: /var/cache/ofrecord, readOnly: true}
     - {name: proposals, mountPath: /run/ofrecord}
     - {name: propose-tmp, mountPath: /tmp}
 {{- end -}}

@@ -150,7 +150,8 @@ def test_the_counterfactual_server_reaches_nobody_and_is_reached_by_who_asks_it(
     }
     assert sharing == {"service", "worker", "propose"}
     assert asking == {"service", "worker"}
-    assert all("cache:/var/cache/ofrecord" in mounts[name] for name in sharing)
+    assert all("cache:/var/cache/ofrecord" in mounts[name] for name in asking)
+    assert "cache:/var/cache/ofrecord:ro" in mounts["propose"]  # what lies there is executed by others
     assert not any("propose" in (service.get("depends_on") or {}) for service in services.values())
     options = _parse().to_dict()["volumes"]["proposals"]["driver_opts"]
     assert options["type"] == "tmpfs"

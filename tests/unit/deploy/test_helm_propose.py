@@ -35,6 +35,8 @@ def test_who_asks_has_a_counterfactual_server_beside_it(objects: list[Object], r
     }
     mounts = {mount["name"]: mount["mountPath"] for mount in server["volumeMounts"]}
     assert mounts == {"cache": "/var/cache/ofrecord", "proposals": "/run/ofrecord", "propose-tmp": "/tmp"}  # noqa: S108
+    read_only = {mount["name"] for mount in server["volumeMounts"] if mount.get("readOnly")}
+    assert read_only == {"cache"}  # what lies there is executed by others
     shared = {mount["name"]: mount["mountPath"] for mount in asking["volumeMounts"]}
     assert {name: shared.get(name) for name in ("cache", "proposals")} == {
         name: mounts[name] for name in ("cache", "proposals")
