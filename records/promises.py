@@ -81,6 +81,13 @@ def promise_counterfactuals(conn: Connection, promises: Sequence[Promise]) -> li
     return inserted
 
 
+def promised_among(conn: Connection, evaluation_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these evaluations that were promised: the explanation itself is their request."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(queries("promises")["among"], {"ids": list(evaluation_ids)}).fetchall()
+    return set(found)
+
+
 def project_promises(conn: Connection, limit: int) -> int | None:
     """Read at most `limit` entries of the log, in the order of the tree and from where the last reader stood.
 

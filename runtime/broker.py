@@ -15,6 +15,8 @@ EVALUATE = "ofrecord.evaluate"
 # before that.
 _VISIBILITY_SECONDS = 3600
 _CONNECT_SECONDS = 2.0
+# The queue hands out what somebody waits for before what only has to be done; 0 comes first.
+_URGENT, _ROUTINE = 0, 9
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -56,6 +58,10 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
-def send(app: Celery, task: str, identifier: str) -> None:
-    """Send a task with one id, after the row it names was committed; raises what the broker raises."""
-    app.send_task(task, args=[identifier], task_id=identifier, ignore_result=True)
+def send(app: Celery, task: str, identifier: str, *, urgent: bool = False) -> None:
+    """Send a task with one id, after the row it names was committed; raises what the broker raises.
+
+    `urgent` is taken before all that is not, however long that has waited.
+    """
+    priority = _URGENT if urgent else _ROUTINE
+    app.send_task(task, args=[identifier], task_id=identifier, ignore_result=True, priority=priority)

@@ -31,15 +31,18 @@ class TaskSender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._waiting: Queue[UUID] = Queue(MOST_WAITING)
+        self._waiting: Queue[tuple[UUID, bool]] = Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
-        self._send: Callable[[str], None] | None = None
+        self._send: Callable[..., None] | None = None
 
-    def evaluate(self, evaluation_id: UUID) -> bool:
-        """Hands one evaluation over, at once; False when too many wait: the scheduler sends it later."""
+    def evaluate(self, evaluation_id: UUID, *, urgent: bool = False) -> bool:
+        """Hands one evaluation over, at once; False when too many wait: the scheduler sends it later.
+
+        The workers take what is `urgent` before all that is not.
+        """
         with self._lock:
             try:
-                self._waiting.put_nowait(evaluation_id)
+                self._waiting.put_nowait((evaluation_id, urgent))
             except Full:
                 return False
             if self._thread is None:
@@ -48,11 +51,12 @@ class TaskSender:
         return True
 
     def _run(self) -> None:
-        while (evaluation_id := self._next()) is not None:
+        while (task := self._next()) is not None:
+            evaluation_id, urgent = task
             try:
                 if self._send is None:
                     self._send = partial(broker.send, broker.make_celery(self._settings), broker.EVALUATE)
-                self._send(str(evaluation_id))
+                self._send(str(evaluation_id), urgent=urgent)
             except Exception as error:
                 logger.warning(
                     "task not sent; the scheduler will",
@@ -60,7 +64,7 @@ class TaskSender:
                     extra={"evaluation_id": str(evaluation_id)},
                 )
 
-    def _next(self) -> UUID | None:
+    def _next(self) -> tuple[UUID, bool] | None:
         """The next to send; None, and no thread any more, when nothing came for a while."""
         try:
             return self._waiting.get(timeout=_IDLE_SECONDS)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from records.leases import due_for_redelivery
+from records.promises import promised_among
 from records.reaching import transaction
 from runtime.postgres import Pool
 from workers.policy import Policy
@@ -24,8 +25,8 @@ class Queue(Protocol):
     def waiting(self) -> int:
         """How many messages nobody has taken yet."""
 
-    def send(self, evaluation_id: str) -> None:
-        """Send the task of one evaluation."""
+    def send(self, evaluation_id: str, *, urgent: bool) -> None:
+        """Send the task of one evaluation, before all others where somebody waits for it."""
 
 
 def redeliver(pool: Pool, queue: Queue, now: datetime, policy: Policy) -> int:
@@ -45,8 +46,9 @@ def redeliver(pool: Pool, queue: Queue, now: datetime, policy: Policy) -> int:
             expired_for=policy.unclaimed_for,
             at_most=policy.redeliver_at_most,
         )
+        promised = promised_among(conn, due)
     for evaluation_id in due:
-        queue.send(str(evaluation_id))
+        queue.send(str(evaluation_id), urgent=evaluation_id in promised)
     if due:
         _LOG.info("redelivered", extra={"count": len(due)})
     return len(due)

@@ -56,10 +56,10 @@ class BrokerQueue:
                 return 0
         return count
 
-    def send(self, evaluation_id: str) -> None:
+    def send(self, evaluation_id: str, *, urgent: bool) -> None:
         """Send the task of one evaluation."""
         with self._reaching():
-            send(self._app, EVALUATE, evaluation_id)
+            send(self._app, EVALUATE, evaluation_id, urgent=urgent)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

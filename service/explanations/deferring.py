@@ -54,7 +54,7 @@ def insert(services: Services, promises: Iterable[Promise]) -> None:
         _later(promises, error)
         return
     for evaluation_id in inserted:
-        services.tasks.evaluate(evaluation_id)
+        services.tasks.evaluate(evaluation_id, urgent=True)
 
 
 def _later(promises: list[Promise], error: Exception) -> None:

@@ -3,6 +3,11 @@ SELECT records.promise_evaluations_v1(
     'counterfactual', %(ids)s::uuid[], %(models)s, %(versions)s, %(parameters)s, %(requested_by)s,
     %(explanations)s::uuid[], %(times)s::timestamptz[])
 
+-- name: among
+SELECT evaluation_id FROM records.evaluation
+ WHERE evaluation_id = ANY (%(ids)s::uuid[])
+   AND convert_from(parameters, 'UTF8')::jsonb ->> 'explanation_id' = requested_entry_id::text
+
 -- name: take
 SELECT records.take_projection_v1('promises')
 

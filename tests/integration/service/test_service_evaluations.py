@@ -49,7 +49,7 @@ def test_a_broker_that_is_away_does_not_matter(
 ) -> None:
     from runtime import broker  # noqa: PLC0415
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(broker, "send", away)

@@ -58,7 +58,8 @@ class _Queue:
             raise QueueAway
         return answer
 
-    def send(self, evaluation_id: str) -> None:
+    def send(self, evaluation_id: str, *, urgent: bool) -> None:
+        assert not urgent
         self.sent.append(evaluation_id)
 
 
@@ -81,10 +82,10 @@ def test_the_broker_tells_how_many_messages_are_waiting(settings: Settings) -> N
     queue = scheduling.BrokerQueue(make_celery(settings))
     before = queue.waiting()
     for number in range(3):
-        queue.send(str(number))
+        queue.send(str(number), urgent=number == 1)
     assert queue.waiting() == before + 3
     nowhere = replace(settings, broker_url="redis://127.0.0.1:1/0")
     with pytest.raises(QueueAway):
         scheduling.BrokerQueue(make_celery(nowhere)).waiting()
     with pytest.raises(QueueAway):
-        scheduling.BrokerQueue(make_celery(nowhere)).send("x")
+        scheduling.BrokerQueue(make_celery(nowhere)).send("x", urgent=True)

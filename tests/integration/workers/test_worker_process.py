@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import redis
 
 from records.evaluations import cancel_evaluation
 from runtime.broker import EVALUATE, make_celery, send
@@ -25,84 +18,15 @@ from runtime.clock import SystemClock
 from runtime.embedded.state import locate
 from runtime.embedded.valkey import ValkeyServer
 from runtime.settings import Settings
-from workers import scheduling
-from workers.policy import Policy
-
-ROOT = Path(__file__).resolve().parents[3]
-POLICY = Policy(lease_seconds=1.5, heartbeat_seconds=0.1, unclaimed_seconds=0.5, tick_seconds=0.1)
-PROGRAM = """
-import sys
-from pathlib import Path
-from runtime.broker import QUEUE
-from runtime.settings import Settings
-from runtime.telemetry import configure_logging
-from workers.app import create_worker
-from workers.policy import Policy
-names = ("database_url", "keys_database_url", "broker_url", "log_origin")
-settings = Settings(**dict(zip(names, sys.argv[1:])), master_key=b"k" * 32, cache_dir=Path(sys.argv[5]))
-policy = Policy(lease_seconds=1.5, heartbeat_seconds=0.1)
-configure_logging("worker", "INFO")
-worker = create_worker(settings, policy).Worker(
-    pool="prefork", concurrency=1, queues=[QUEUE], quiet=True,
-    without_gossip=True, without_mingle=True, without_heartbeat=True,
-)
-worker.start()
-sys.exit(worker.exitcode or 0)
-"""
+from tests.oracles.worker_processes import POLICY, flush, kill_all, schedulers, worker
 
 
 @pytest.fixture(autouse=True)
 def empty_queue(valkey_url: str) -> Iterator[None]:
     """What one test left in the queue is nothing to the next."""
-    _flush(valkey_url)
+    flush(valkey_url)
     yield
-    _flush(valkey_url)
-
-
-def _flush(url: str) -> None:
-    password, _, path = url.removeprefix("redis+socket://:").partition("@")
-    with redis.Redis(unix_socket_path=path.partition("?")[0], password=password) as client:
-        client.flushall()
-
-
-@contextmanager
-def _worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    arguments = (
-        settings.database_url,
-        settings.keys_database_url,
-        settings.broker_url,
-        settings.log_origin,
-        str(settings.cache_dir),
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=ROOT,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        _kill_all(process)
-
-
-def _kill_all(process: subprocess.Popen[bytes]) -> None:
-    """Kill the worker and its children, which are its session, as a machine that loses power would."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
-
-
-@contextmanager
-def _schedulers(settings: Settings, count: int) -> Iterator[None]:
-    stop = threading.Event()
-    with ThreadPoolExecutor(count) as threads:
-        running = [threads.submit(scheduling.run, settings, stop, policy=POLICY) for _ in range(count)]
-        try:
-            yield
-        finally:
-            stop.set()
-    for future in running:
-        future.result()
+    flush(valkey_url)
 
 
 def _running(world: Any, evaluation_id: UUID) -> bool:
@@ -117,7 +41,7 @@ def test_from_the_queue_to_the_record_with_growing_progress(
     explanation_id = world.explain("slow")
     evaluation_id = world.request(explanation_id, "slow")
     assert world.read(evaluation_id).state == "queued"
-    with _worker(settings) as process:
+    with worker(settings) as process:
         for _ in range(3):  # delivered more than once, done once
             send(app, EVALUATE, str(evaluation_id))
         seen = [0.0]
@@ -160,17 +84,17 @@ def test_a_killed_worker_and_a_flushed_queue_lose_nothing(
 ) -> None:
     explanation_id = world.explain("slow")
     evaluation_id = world.request(explanation_id, "slow")
-    with _schedulers(settings, 2):
-        with _worker(settings) as process:  # the message is never sent: the schedulers find the row
+    with schedulers(settings, 2):
+        with worker(settings) as process:  # the message is never sent: the schedulers find the row
             until(lambda: _running(world, evaluation_id))
-            _kill_all(process)
-            _flush(valkey_url)
+            kill_all(process)
+            flush(valkey_url)
             assert world.read(evaluation_id).state == "running"
         others = [world.explain(subject=f"S-{n}") for n in range(3)]
         more = [world.request(explanation) for explanation in others]
-        with _worker(settings):
+        with worker(settings):
             until(lambda: world.read(evaluation_id).attempts >= 1 and world.read(more[0]).state != "queued")
-            _flush(valkey_url)
+            flush(valkey_url)
             until(lambda: all(world.read(one).finished for one in (evaluation_id, *more)))
             time.sleep(2 * POLICY.unclaimed_seconds)  # room for a second outcome, if there were one
     found = world.read(evaluation_id)
@@ -190,7 +114,7 @@ def test_a_restarted_broker_is_found_again(
     explanation_id = world.explain("slow")
     evaluation_id = world.request(explanation_id, "slow")
     try:
-        with _schedulers(settings, 1), _worker(settings):
+        with schedulers(settings, 1), worker(settings):
             until(lambda: _running(world, evaluation_id))
             broker.stop()
             later = world.request(world.explain(subject="S-2"))

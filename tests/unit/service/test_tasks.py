@@ -18,7 +18,7 @@ from service.tasks import MOST_WAITING, TaskSender
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     arrived: list[str] = []
     monkeypatch.setattr(broker, "make_celery", lambda _: None)
-    monkeypatch.setattr(broker, "send", lambda *given: arrived.append(given[-1]))
+    monkeypatch.setattr(broker, "send", lambda *given, **_: arrived.append(given[-1]))
     return arrived
 
 
@@ -31,7 +31,7 @@ def _until(arrived: list[str], count: int) -> None:
 
 def test_a_broker_that_hangs_holds_nobody(sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = threading.Event()
-    monkeypatch.setattr(broker, "send", lambda *given: hanging.wait(20) and sent.append(given[-1]))
+    monkeypatch.setattr(broker, "send", lambda *given, **_: hanging.wait(20) and sent.append(given[-1]))
     sender = TaskSender(Settings())
     started = time.monotonic()
     taken = [sender.evaluate(UUID(int=number)) for number in range(MOST_WAITING + 2)]
@@ -45,7 +45,7 @@ def test_a_broker_that_hangs_holds_nobody(sent: list[str], monkeypatch: pytest.M
 def test_a_message_that_fails_does_not_stop_the_next(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def send(*given: str) -> None:
+    def send(*given: str, urgent: bool) -> None:
         if given[-1] == str(UUID(int=1)):
             raise ConnectionError
         sent.append(given[-1])
