@@ -42,6 +42,7 @@ class Openings:
         self._relations: dict[int, Relation] = {}
         self._rungs: dict[int, FloatArray] = {}
         self._grids: dict[int, Grid] = {}
+        self._known: dict[tuple[int, bytes], tuple[Choices, Mask]] = {}
         parts = [part for group in self._constraints.members if (part := self._group(group)) is not None]
         grouped = {at for group in self._constraints.members for at in group.tolist()}
         changeable = [at for at in self._constraints.changeable(self.row) if at not in grouped]
@@ -72,14 +73,17 @@ class Openings:
         Of each kind of value that model and inequalities can tell apart it is the nearest.
         """
         at, values = int(self.columns[variable][0]), self._rungs[variable]
-        cost = self.cost(variable, values)
-        kept = np.ones(len(values), dtype=np.bool_)
-        if self._axes is not None:
-            order = np.argsort(cost, kind="stable")
-            kinds, kept = self._relations[variable].kinds(self._axes, row, values)
-            wanted = np.sort(order[np.unique(kinds[order], return_index=True)[1]])
-            values, cost, kept = values[wanted], cost[wanted], kept[wanted]
-        return Choices.of_feature(variable, at, values, cost), kept
+        if self._axes is None:
+            cost = self.cost(variable, values)
+            return Choices.of_feature(variable, at, values, cost), np.ones(len(values), dtype=np.bool_)
+        relation = self._relations[variable]
+        key = variable, row[relation.partners].tobytes()
+        if key not in self._known:
+            kinds, kept = relation.kinds(self._axes, row, values)
+            first = np.sort(np.unique(kinds, return_index=True)[1])  # of each kind the nearest
+            choices = Choices.of_feature(variable, at, values[first], self.cost(variable, values[first]))
+            self._known[key] = choices, kept[first]
+        return self._known[key]
 
     def swept(self) -> Choices:
         """Return the choices of a complete sweep: of related numbers all values of the grid."""
@@ -151,6 +155,7 @@ class Openings:
         if complete:
             self.sizes[variable] = len(values)
         if numeric and (axes is None or relation is not None):
+            values = values[np.argsort(self.cost(variable, values), kind="stable")]
             self._rungs[variable] = values
         if relation is None or axes is None:
             return Choices.of_feature(variable, at, values, self.cost(variable, values))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,15 +19,23 @@ Mask = NDArray[np.bool_]
 BATCH = 256  # rows scored at once, between two looks at the budget
 
 
+class Find(NamedTuple):
+    """A row that reaches the goal, the variables that it changes, ascending, and what that costs."""
+
+    taken: State
+    row: FloatArray
+    cost: float
+
+
 class Scorer:
     """Scores rows of one problem and keeps those that reach the goal and are permitted.
 
-    `found` are these with the variables that each changes. `doubtful` says that a permitted row was
+    `found` are these by their bytes. `doubtful` says that a permitted row was
     favourable but not clear of the threshold, so that nothing can be proved.
     """
 
     def __init__(self, problem: Problem, budget: Budget, method: str) -> None:
-        self.found: dict[bytes, tuple[State, Proposal]] = {}
+        self.found: dict[bytes, Find] = {}
         self.doubtful = False
         self.stopped = False
         self._problem = problem
@@ -63,23 +73,36 @@ class Scorer:
             for at, far in zip(batch.tolist(), distance.tolist(), strict=True):
                 self._known[keys[at]] = far
             for at in batch[reached & permitted[batch]].tolist():
-                self.found[keys[at]] = taken[at], self._proposal(rows[at], float(cost[at]))
+                self.found[keys[at]] = Find(taken[at], rows[at], float(cost[at]))
         return np.array([self._known.get(key, np.inf) for key in keys])
 
     def dearest(self, count: int) -> float:
         """Return the cost that a new find must undercut: that of the last wanted set of variables."""
         cheapest: dict[State, float] = {}
-        for taken, proposal in self.found.values():
-            cheapest[taken] = min(proposal.cost, cheapest.get(taken, np.inf))
+        for find in self.found.values():
+            cheapest[find.taken] = min(find.cost, cheapest.get(find.taken, np.inf))
         return sorted(cheapest.values())[count - 1] if len(cheapest) >= count else np.inf
 
-    def best(self, most: int) -> list[tuple[State, Proposal]]:
+    def best(self, most: int) -> list[Find]:
         """Return the cheapest find of each set of variables, the cheapest sets first."""
-        ordered = sorted(self.found.items(), key=lambda item: (item[1][1].cost, item[1][0], item[0]))
-        first: dict[State, Proposal] = {}
-        for _, (taken, proposal) in ordered:
-            first.setdefault(taken, proposal)
-        return list(first.items())[:most]
+        ordered = sorted(self.found.items(), key=lambda item: (item[1].cost, item[1].taken, item[0]))
+        first: dict[State, Find] = {}
+        for _, find in ordered:
+            first.setdefault(find.taken, find)
+        return list(first.values())[:most]
+
+    def proposals(self) -> list[Proposal]:
+        """Return all finds as proposals; what is derived is no feature of theirs."""
+        finds = list(self.found.values())
+        if not finds:
+            return []
+        constraints, origin = self._problem.constraints, self._problem.instance.row
+        chosen = np.array([not constraints.derived(at) for at in range(len(origin))])
+        changed = differing(origin, np.stack([find.row for find in finds])) & chosen
+        return [
+            Proposal(tuple(np.flatnonzero(own).tolist()), find.row, find.cost, self._method)
+            for find, own in zip(finds, changed, strict=True)
+        ]
 
     def _asked(self, rows: FloatArray, *, proving: bool) -> tuple[FloatArray, Mask, Mask]:
         """Return distances, and which rows have reached the goal, and which are favourable but not clear.
@@ -102,9 +125,3 @@ class Scorer:
             reached[near] = target.reached(prediction)
             doubtful[near] = target.favourable(prediction) & ~reached[near]
         return np.nan_to_num(distance, nan=np.inf), reached, doubtful
-
-    def _proposal(self, row: FloatArray, cost: float) -> Proposal:
-        constraints, origin = self._problem.constraints, self._problem.instance.row
-        changed = np.flatnonzero(differing(origin, row[None, :])[0]).tolist()
-        features = tuple(at for at in changed if not constraints.derived(at))
-        return Proposal(features, row, cost, self._method)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from explain.counterfactual.choices import Choices
 from explain.counterfactual.openings import Openings, State
 from explain.counterfactual.options import SPARSITY, row_costs
-from explain.counterfactual.problem import Problem, Proposal
-from explain.counterfactual.scorer import Scorer
+from explain.counterfactual.problem import Problem
+from explain.counterfactual.scorer import Find, Scorer
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -222,37 +222,37 @@ class Stepping:
         for _ in range(_REFINEMENTS):
             before = len(self._scorer.found)
             best = self._scorer.best(_REFINED)
-            self._replaced([one for one in best if len(one[0]) > 1])
+            self._replaced([find for find in best if len(find.taken) > 1])
             self._closer(self._scorer.best(_REFINED))
             if self._scorer.stopped or len(self._scorer.found) == before:
                 break
 
-    def _replaced(self, best: list[tuple[State, Proposal]]) -> None:
+    def _replaced(self, best: list[Find]) -> None:
         """Take each change back, and look what could do in its place for less."""
-        rest = [(state, proposal, variable) for state, proposal in best for variable in state]
+        rest = [(find, variable) for find in best for variable in find.taken]
         if not rest:
             return
-        rows = [self._openings.taken_back(proposal.row, variable) for _, proposal, variable in rest]
-        states = [tuple(one for one in state if one != variable) for state, _, variable in rest]
+        rows = [self._openings.taken_back(find.row, variable) for find, variable in rest]
+        states = [tuple(one for one in find.taken if one != variable) for find, variable in rest]
         brood = self._scored(np.stack(rows), states)
         nodes: list[Node] = []
         ceilings: list[float] = []
-        for at, (_, proposal, _) in enumerate(rest):
+        for at, (find, _) in enumerate(rest):
             key = brood.rows[at].tobytes()
             if key not in self._expanded_from and key not in self._scorer.found:
                 self._expanded_from.add(key)
                 nodes.append(brood.node(at))
-                ceilings.append(proposal.cost)
+                ceilings.append(find.cost)
         if nodes and not self._scorer.stopped:
             self._expanded(nodes, np.array(ceilings), last=True)
 
-    def _closer(self, best: list[tuple[State, Proposal]]) -> None:
+    def _closer(self, best: list[Find]) -> None:
         """Move each number of the best finds towards the row's own, to the nearest value that suffices."""
         openings = self._openings
         moves = [
-            Move(state, proposal.row, variable, float(openings.row[column]), float(proposal.row[column]))
-            for state, proposal in best
-            for variable in state
+            Move(find.taken, find.row, variable, float(openings.row[column]), float(find.row[column]))
+            for find in best
+            for variable in find.taken
             if openings.numeric(variable)
             for column in openings.columns[variable].tolist()
         ]

@@ -54,9 +54,9 @@ class StepSearch:
         scorer = Scorer(problem, budget, self.name)
         if sets_within(openings.sizes, changes) > SWEPT:
             Stepping(problem, openings, scorer, changes).run()
-            return Proposed([proposal for _, proposal in scorer.found.values()])
+            return Proposed(scorer.proposals())
         asked = sweep(problem, openings, scorer, changes)
-        proposals = [proposal for _, proposal in scorer.found.values()]
+        proposals = scorer.proposals()
         settled = asked is not None and not proposals and not scorer.doubtful
         least = min((proposal.cost for proposal in proposals), default=None) if asked is not None else None
         exact = openings.on_grids
