@@ -20,7 +20,7 @@ from runtime.embedded.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OFRECORD = (sys.executable, "-m", "cli")
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0  # all kernels are compiled meanwhile, once
 
 
 class Installation:
