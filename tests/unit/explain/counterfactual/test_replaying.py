@@ -12,9 +12,11 @@ import pytest
 
 from explain.counterfactual.base import Effort
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.concluding import Found
+from explain.counterfactual.concluding import Found, conclude
+from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.problem import Proposed
 from explain.counterfactual.replaying import replayed
+from explain.counterfactual.search import run
 from explain.deadline import Deadline
 from tests.oracles.counterfactual_searches import (
     FORMS,
@@ -24,11 +26,12 @@ from tests.oracles.counterfactual_searches import (
     prepare,
     problems,
     searched,
+    ticking,
     told,
 )
 
 ROOT = Path(__file__).resolve().parents[4]
-ROWS = 30
+ROWS = 24
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -52,6 +55,18 @@ def test_another_process_gives_the_same_answers(form: str) -> None:
         program = [sys.executable, "-m", "tests.oracles.counterfactual_searches", form, "12"]
         there = subprocess.run(program, cwd=ROOT, env=surroundings, capture_output=True, check=True)
         assert there.stdout.decode() == here
+
+
+def test_an_exact_search_is_repeated_too() -> None:
+    search = prepare("trees")
+    exact = ExactSearch.prepare(search.model)
+    seen: Counter[str] = Counter()
+    for problem in problems(search, ROWS):
+        for looks in STOPS:
+            first = conclude(problem, [run(exact, problem, Budget(ticking(looks), None))])
+            assert replayed(problem, first.effort, {exact.name: exact}) == first
+            seen.update((first.effort[0].state,))
+    assert min(seen["finished"], seen["stopped"]) >= ROWS
 
 
 def test_several_methods_are_repeated_in_their_order() -> None:
