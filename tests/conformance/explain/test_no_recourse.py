@@ -30,6 +30,7 @@ from explain.models.base import Model
 from explain.outcome import OutcomeRule
 from explain.reference import Reference
 from tests.oracles import recourse
+from tests.oracles.boosters import quiet
 
 FloatArray = NDArray[np.float64]
 
@@ -62,7 +63,8 @@ def boosted(rows: FloatArray, outputs: int, booster: str) -> Model:
     classes = {"objective": "multi:softprob", "num_class": 3}
     asked |= {"objective": "binary:logistic"} if outputs == 1 else classes
     data = xgb.DMatrix(rows, labels(rows, outputs), feature_types=types, enable_categorical=coded, nthread=1)
-    raw = bytes(xgb.train(asked, data, 12).save_raw("ubj"))
+    with quiet():
+        raw = bytes(xgb.train(asked, data, 12).save_raw("ubj"))
     return load_model("xgboost", raw, recourse.space_of(32, coded=coded))
 
 

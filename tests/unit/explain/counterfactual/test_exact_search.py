@@ -25,6 +25,7 @@ from explain.models import load_model
 from explain.models.base import Model
 from explain.outcome import OutcomeRule
 from explain.reference import Reference
+from tests.oracles.boosters import quiet
 
 FloatArray = NDArray[np.float64]
 
@@ -41,8 +42,9 @@ def rows() -> FloatArray:
 def trained(rows: FloatArray, **parameters: object) -> Model:
     labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] - 0.5 * rows[:, 3] + 0.3 * rows[:, 4] > 0.1).astype(int)
     asked = {"objective": "binary:logistic", "nthread": 1, "seed": 1, **parameters}
-    booster = xgb.train(asked, xgb.DMatrix(rows, labels, nthread=1), 30)
-    return load_model("xgboost", bytes(booster.save_raw("ubj")), SPACE)
+    with quiet():
+        raw = bytes(xgb.train(asked, xgb.DMatrix(rows, labels, nthread=1), 30).save_raw("ubj"))
+    return load_model("xgboost", raw, SPACE)
 
 
 @pytest.fixture(scope="module")
