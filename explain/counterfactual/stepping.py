@@ -17,11 +17,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-BEAMS = (8, 96)  # states kept from one depth to the next; the wide beam only if the first finds nothing
+BEAMS = (16, 96)  # states kept from one depth to the next; the wide beam only if the first finds nothing
 _ALIKE = 3  # of them, those that change the same variables
 _CHOICES = 32  # choices of a variable that are looked at, unless the variables are few
 _FIRST = 768  # choices looked at from the row itself, all variables together, where they are few
-_BRED = 16  # choices of a state that are looked at, beside the one of each variable that gains most
+_BRED = 24  # choices of a state that are looked at, beside the one of each variable that gains most
 _FRESH = 8  # choices of a related number in a state where its partners differ
 _TOGETHER = 16  # states expanded at once
 _REFINED, _REFINEMENTS = 4, 2  # finds that are refined, and how often
