@@ -47,7 +47,7 @@ class Column:
         if self.grid is not None:
             return np.asarray(np.clip(self.grid.nearest(rows[:, self.at]), -_LARGEST, _LARGEST))
         if len(self.members) > 1:
-            return rows[:, list(self.members)].argmax(axis=1).astype(np.float64)
+            return np.asarray(rows[:, list(self.members)].argmax(axis=1), dtype=np.float64)
         return np.asarray(rows[:, self.at])
 
     def put(self, rows: FloatArray, changed: NDArray[np.bool_], shown: FloatArray) -> None:
