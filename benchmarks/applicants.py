@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from examples.bundle import ExampleBundle
 from examples.clinical.building import masses
 from examples.lending.building import applications
 from explain.counterfactual.search import CounterfactualSearch
+from explain.deadline import Deadline
 from explain.features import FeatureSpace
 from explain.models import load_model
 from explain.reference import select_reference
@@ -32,6 +33,16 @@ _SPREAD = 4.0  # features of model M are standard normal
 _MIXED = 20  # rows drawn for each that is still wanted
 
 
+@dataclass(frozen=True)
+class Uploaded:
+    """What a registration is given; the catalogue goes before it."""
+
+    manifest: bytes
+    artifact: bytes
+    reference: bytes
+    catalogue: bytes | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A model, what its manifest declares, its search, and rows that it declines.
@@ -40,13 +51,17 @@ class Case:
     others take each value from one of two of those. `population` are the rows of the reference file.
     """
 
-    name: str
+    uploaded: Uploaded
     manifest: Mapping[str, Any]
-    artifact: bytes
     search: CounterfactualSearch
     population: FloatArray
     rows: FloatArray
     real: int
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.manifest["model"])
 
     @property
     def space(self) -> FeatureSpace:
@@ -55,7 +70,7 @@ class Case:
 
     def scores(self, rows: FloatArray) -> FloatArray:
         """Return the probability of the adverse outcome as XGBoost itself says it, without our loader."""
-        booster = xgb.Booster({"nthread": 1}, model_file=bytearray(self.artifact))
+        booster = xgb.Booster({"nthread": 1}, model_file=bytearray(self.uploaded.artifact))
         names = booster.feature_names
         predicted = booster.predict(xgb.DMatrix(rows, feature_names=names, nthread=1))
         return np.asarray(predicted, dtype=np.float64)
@@ -75,56 +90,71 @@ def clinical_case(wanted: int) -> Case:
 
 def large_case(wanted: int) -> Case:
     """Return model M; all its features may change, a third of them only upwards, a third only downwards."""
+    return _size_m("M", 50, {"max_changes": 3}, wanted)
+
+
+def unreachable_case(wanted: int) -> Case:
+    """Return model M with few freedoms, and applicants for whom no search online finds or proves anything."""
+    settings = {"max_changes": 3, "methods": ["direct", "dice_random", "dice_genetic"]}
+    case = _size_m("M-unreachable", 12, settings, 12 * wanted)
+    hopeless = [row for row in case.rows if _status(case, row) == "unresolved"][:wanted]
+    return replace(case, rows=np.stack(hopeless), real=len(hopeless))
+
+
+def _status(case: Case, row: FloatArray) -> str:
+    instance = case.space.instance(row)
+    return case.search.find(instance, count=1, deadline=Deadline.unlimited(), seed=1).status
+
+
+def _size_m(name: str, free: int, settings: Mapping[str, Any], wanted: int) -> Case:
     size = next(size for size in SIZES if size.name == "M")
     data = draw(size)
-    declared = manifest("M", size.features)
+    declared = manifest(name, size.features)
+    features = [f"f{at}" for at in range(size.features)]
     declared["features"] = [
-        {"name": f"f{at}", "type": "number", "range": [-_SPREAD, _SPREAD]} for at in range(size.features)
+        {"name": feature, "type": "number", "range": [-_SPREAD, _SPREAD]} for feature in features
     ]
     ways: tuple[dict[str, str], ...] = ({}, {"direction": "increase"}, {"direction": "decrease"})
-    freedom = {f"f{at}": {"mutable": True, "step": 0.01, **ways[at % 3]} for at in range(size.features)}
-    declared["counterfactuals"] = {"features": freedom, "max_changes": 3}
+    freedom = {
+        feature: {"mutable": True, "step": 0.01, **ways[at % 3]} for at, feature in enumerate(features[:free])
+    }
+    declared["counterfactuals"] = {"features": freedom, **settings}
     inside = np.clip(np.round(data.unseen, 2), -_SPREAD, _SPREAD)
-    document = json.dumps(declared).encode()
-    population = np.round(data.reference, 2)
-    return _case(document, xgboost_model(size, data), population, _Wanted(inside, wanted))
+    lines = [",".join(features), *(",".join(map(repr, row)) for row in np.round(data.reference, 2).tolist())]
+    reference = ("\n".join(lines) + "\n").encode()
+    uploaded = Uploaded(json.dumps(declared).encode(), xgboost_model(size, data), reference)
+    return _case(uploaded, inside, wanted)
 
 
 def _example(bundle: ExampleBundle, table: FloatArray, wanted: int) -> Case:
-    parsed = parse_manifest(bundle.manifest_yaml, "application/yaml").manifest
-    population = read_reference(bundle.reference_csv, "text/csv", parsed)
-    return _case(bundle.manifest_yaml, bundle.artifact, population, _Wanted(table, wanted))
+    uploaded = Uploaded(bundle.manifest_yaml, bundle.artifact, bundle.reference_csv, bundle.catalogue_yaml)
+    return _case(uploaded, table, wanted)
 
 
-def _case(document: bytes, artifact: bytes, population: FloatArray, wanted: _Wanted) -> Case:
+def _case(uploaded: Uploaded, table: FloatArray, wanted: int) -> Case:
     """Prepare the search as the service does, and gather who is declined."""
-    parsed = parse_manifest(document, "application/yaml").manifest
-    model = load_model("xgboost", artifact, space_of(parsed))
+    parsed = parse_manifest(uploaded.manifest, "application/yaml").manifest  # JSON is YAML
+    model = load_model("xgboost", uploaded.artifact, space_of(parsed))
     rule = rule_of(parsed)
+    population = read_reference(uploaded.reference, "text/csv", parsed)
     kind, least = parsed.reference.kind, parsed.reference.minimum_rows
     reference = select_reference(model, rule, population, kind, band_of(parsed), minimum_rows=least)
     search = CounterfactualSearch.prepare(model, rule, constraints_of(parsed, model.space), reference)
-    drawn, real = wanted.declined(lambda rows: ~rule.favourable_mask(model.predict(rows).scores))
-    declared = yaml.safe_load(document)  # JSON is YAML
-    return Case(declared["model"], declared, artifact, search, population, drawn, real)
+    rows, real = _declined(table, wanted, lambda some: ~rule.favourable_mask(model.predict(some).scores))
+    return Case(uploaded, yaml.safe_load(uploaded.manifest), search, population, rows, real)
 
 
-@dataclass(frozen=True, eq=False)
-class _Wanted:
-    """A table of people, and how many of the declined are wanted."""
-
-    table: FloatArray
-    count: int
-
-    def declined(self, adverse: Callable[[FloatArray], NDArray[np.bool_]]) -> tuple[FloatArray, int]:
-        """Return declined rows, and how many of them are the table's own; the others are mixed of two."""
-        generator = np.random.default_rng(5)
-        own = np.unique(self.table[adverse(self.table)], axis=0)
-        own = generator.permutation(own)[: self.count]
-        more = self.count - len(own)
-        if not more:
-            return own, len(own)
-        one, other = generator.integers(len(own), size=(2, _MIXED * more))
-        first = generator.random((len(one), self.table.shape[1])) < 0.5
-        mixed = np.where(first, own[one], own[other])
-        return np.concatenate([own, mixed[adverse(mixed)][:more]]), len(own)
+def _declined(
+    table: FloatArray, wanted: int, adverse: Callable[[FloatArray], NDArray[np.bool_]]
+) -> tuple[FloatArray, int]:
+    """Return declined rows, and how many of them are the table's own; the others are mixed of two."""
+    generator = np.random.default_rng(5)
+    own = np.unique(table[adverse(table)], axis=0)
+    own = generator.permutation(own)[:wanted]
+    more = wanted - len(own)
+    if not more:
+        return own, len(own)
+    one, other = generator.integers(len(own), size=(2, _MIXED * more))
+    first = generator.random((len(one), table.shape[1])) < 0.5
+    mixed = np.where(first, own[one], own[other])
+    return np.concatenate([own, mixed[adverse(mixed)][:more]]), len(own)

@@ -26,7 +26,7 @@ class _Scored:
     """The classifier that DiCE asks: XGBoost's own margin, moved so that 0.5 is the manifest's threshold."""
 
     def __init__(self, case: Case) -> None:
-        self._booster = xgb.Booster({"nthread": 1}, model_file=bytearray(case.artifact))
+        self._booster = xgb.Booster({"nthread": 1}, model_file=bytearray(case.uploaded.artifact))
         threshold = float(case.manifest["outcome"]["threshold"])
         self._moved = math.log(threshold / (1.0 - threshold))
 
