@@ -30,12 +30,14 @@ imports: $(VENV)/.dev
 prove: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m prove
 
-# Some twenty minutes on a machine with nothing else to do; the README's table is drawn from the results.
+# Some forty minutes on a machine with nothing else to do; the README's table is drawn from the results.
 bench: $(VENV)/.bench
 	@mkdir -p benchmarks/results
 	@$(BIN)/python -m benchmarks.attribution benchmarks/results/attribution-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.process benchmarks/results/process-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.registration benchmarks/results/registration-$(RUNNING).json
+	@$(BIN)/python -m benchmarks.counterfactuals benchmarks/results/counterfactuals-$(RUNNING).json
+	@$(BIN)/python -m benchmarks.budget benchmarks/results/budget-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.table --write
 
 openapi: $(VENV)/.dev

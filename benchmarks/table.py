@@ -1,6 +1,6 @@
-"""The README's table of speed, drawn from what was measured: `python -m benchmarks.table [--write]`.
+"""The README's tables of speed, drawn from what was measured: `python -m benchmarks.table [--write]`.
 
-Each file in results/ is one run of `benchmarks.attribution`; every ratio in a cell comes from one run.
+Each file in results/ is one run of the benchmark it is named after; every ratio in a cell comes from one run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks import counterfactual_table
 
 FOLDER = Path(__file__).parent / "results"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
@@ -93,22 +95,29 @@ def section(documents: Sequence[Document]) -> str:
     return f"{said}\n\n{table(documents)}\n"
 
 
-def measured() -> list[Document]:
-    """Return the runs that are kept, the newest Python first."""
-    paths = sorted(FOLDER.glob("attribution-*.json"), reverse=True)
+def measured(benchmark: str = "attribution") -> list[Document]:
+    """Return the runs of a benchmark that are kept, the newest Python first."""
+    paths = sorted(FOLDER.glob(f"{benchmark}-*.json"), reverse=True)
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the section, or with `--write` put it into the README."""
-    made = section(measured())
+    """Print the sections, or with `--write` put them into the README."""
+    sections = {
+        (BEGIN, END): section(measured()),
+        (counterfactual_table.BEGIN, counterfactual_table.END): counterfactual_table.section(
+            measured("counterfactuals"), measured("budget")
+        ),
+    }
     if "--write" not in arguments:
-        print(made)
+        print("\n".join(sections.values()))
         return
     readme = FOLDER.parents[1] / "README.md"
     text = readme.read_text(encoding="utf-8")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    readme.write_text(f"{before}{BEGIN}\n{made}{END}{after}", encoding="utf-8")
+    for (begin, end), made in sections.items():
+        before, after = text.partition(begin)[0], text.partition(end)[2]
+        text = f"{before}{begin}\n{made}{end}{after}"
+    readme.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
