@@ -59,7 +59,7 @@ def train(kind: str, classes: int, rows: FloatArray, labels: NDArray[np.int64], 
         goal = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}
         text = lightgbm.train(parameters | goal, data, 15).model_to_string()
         return load_model("lightgbm", text.encode(), space)
-    parameters = {"nthread": 1, "seed": 1}
+    parameters = {"nthread": 1, "seed": 1, "verbosity": 0}  # newer ones warn of a linear booster
     goal = (
         {"objective": "binary:logistic"} if classes == 2 else {"objective": "multi:softprob", "num_class": 3}
     )
