@@ -25,8 +25,8 @@ def _compared(document: Document) -> Iterator[str]:
         f"Counterfactuals, {document['count']} for each declined applicant, one thread ({facts['date']}, "
         f"Python {facts['python']}, DiCE {facts['dice-ml']}), ours and DiCE's in turns on the same rows; all "
         f"{applicants:,} applicants and every item are judged by the manifest's words and by XGBoost itself, "
-        "after rounding. Distance (in median absolute deviations) and diversity (a determinant, at most 1) are "
-        "of one set each, where both gave all; in brackets, ours as a multiple of theirs."
+        "after rounding. Distance (in median absolute deviations) and diversity (a determinant, at most 1) "
+        "are of one set each, where both gave all; in brackets, ours as a multiple of theirs."
     )
     yield ""
     yield "| | " + " | ".join(result["model"] for result in results) + " |"
