@@ -55,7 +55,8 @@ LETTERS_WAITING = 30
 # How many explanations may be under way at once, for each hot thread: beyond it a budget could not be kept
 # anyway.
 EXPLANATIONS_PER_THREAD = 32
-# Each search that waits counts on a turn inside its budget; beyond so many it would not come.
+# Half as many threads search as explain: a search computes without a pause, and what has to be on time needs
+# the other half. Each that waits counts on a turn inside its budget; beyond so many it would not come.
 SEARCHES_PER_THREAD = 16
 # How long a thread may keep the interpreter while others want it. A search computes without a pause, and each
 # of the many short steps of an attribution or a commit would wait for it that long.
@@ -124,7 +125,7 @@ def _build_routes(app: FastAPI) -> None:
 
 def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Services:
     """Opens pools and threads; a database that is away delays nothing here."""
-    threads = settings.threads
+    threads, seekers = settings.threads, max(1, settings.threads // 2)
     pool = open_pool(
         settings.database_url,
         min_size=2,
@@ -157,7 +158,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         ),
         signer=signer,
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
-        seek=BoundedExecutor("seek", threads=threads, limit=threads * (1 + SEARCHES_PER_THREAD)),
+        seek=BoundedExecutor("seek", threads=seekers, limit=seekers * (1 + SEARCHES_PER_THREAD)),
         reserve=Reserve(),
         proposer=Proposer(settings.counterfactual_socket),
         desk=desk,

@@ -12,8 +12,8 @@ SHARE = 0.2
 SHARE_AT_MOST_MS = 25.0
 # What was measured counts between these limits: a stalled disk must not take the time of every search after
 # it, and of a budget the search always gets half.
-LEAST_MS, GREATEST_MS = 8.0, 100.0
-MOST_OF_BUDGET = 0.5
+LEAST_MS, GREATEST_MS = 8.0, 150.0
+MOST_OF_BUDGET = 0.8
 
 _REMEMBERED = 512
 _QUANTILE = 0.99

@@ -30,16 +30,16 @@ def conclude(problem: Problem, found: Sequence[Found]) -> CounterfactualSet:
     """
     items, dropped = chosen(problem, [one.proposed for one in found])
     proof = next((one.proposed.proof for one in found if one.proposed.proof), None)
-    stopped = any(one.effort.state != "finished" for one in found)
+    states = {one.effort.state for one in found}
     status: Status = "unresolved"
     if items:
-        status = "partial" if stopped else "found"
+        status = "partial" if "stopped" in states else "found"
     elif proof and not dropped:
         status = "no_recourse"
     bounds = [one.proposed.least_cost for one in found if one.proposed.least_cost is not None]
     return CounterfactualSet(
         status=status,
-        complete=not stopped or status == "no_recourse",
+        complete=states <= {"finished"} or status == "no_recourse",
         items=items,
         evaluations=sum(one.effort.evaluations for one in found),
         seed=problem.seed,

@@ -6,6 +6,7 @@ import time
 
 from explain.deadline import Deadline
 from service.errors import TooBusy
+from service.explanations.asking import Sought
 from service.explanations.batch import (
     CHUNK_SECONDS,
     Batch,
@@ -16,9 +17,9 @@ from service.explanations.batch import (
     submit_row,
 )
 from service.explanations.explaining import withholding
-from service.explanations.searching import Stand, advance, nothing_sought, recourse_of, settled
+from service.explanations.searching import DIRECT, Stand, advance, nothing_sought, recourse_of, settled
 
-SEARCH_MS = 100.0  # what one decision of a batch may be searched, whatever its budget
+SEARCH_MS = 250.0  # what one decision of a batch may be searched, whatever its budget
 
 
 async def search(batch: Batch, chunk: list[Row]) -> None:
@@ -68,7 +69,7 @@ def _each(batch: Batch, row: Row, *, asked: bool) -> None:
     with answering(row):
         assert row.finding is not None  # noqa: S101  from the stage before
         started, deadline = time.monotonic(), deadline_of(row.finding)
-        stand, searched = Stand(row.sought.methods), started
+        stand, searched = Stand(_methods(row.sought)), started
         if asked:
             searching = _at_most(batch.services.reserve.keeping(deadline))
             stand = advance(row.finding, row.sought, stand, searching, "stopped")
@@ -83,3 +84,8 @@ def _at_most(searching: Deadline) -> Deadline:
     """The deadline of one search; a batch is no place for a long one."""
     left_ms = 1e3 * searching.remaining_seconds()
     return searching.keeping(max(0.0, left_ms - SEARCH_MS))
+
+
+def _methods(sought: Sought) -> tuple[str, ...]:
+    """The direct search, if it is among those that may be asked; the workers ask the others."""
+    return (DIRECT,) if DIRECT in sought.methods else sought.methods

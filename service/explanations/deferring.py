@@ -21,20 +21,26 @@ from service.errors import TooBusy
 
 logger = logging.getLogger(__name__)
 
+LEAVING_MS = 3.0  # what an answer takes to leave
+
 
 def promised(draft: Draft, explanation_id: UUID, at: datetime) -> Promise | None:
     """The promise in an entry that was just committed, if it makes one."""
     return promise_in(draft.body, explanation_id, draft.actor, at)
 
 
-async def keep(services: Services, promise: Promise, deadline: Deadline) -> None:
-    """Inserts the row, and waits for that as long as the budget lasts: the answer is not late for it."""
+async def keep(services: Services, promise: Promise, deadline: Deadline) -> bool:
+    """Inserts the row, and waits for that as long as the budget lasts: the answer is not late for it.
+
+    Whether it was there in time.
+    """
     try:
         keeping = services.desk.begin(insert, services, [promise])
     except TooBusy as error:
         _later([promise], error)
-        return
-    await asyncio.wait({keeping}, timeout=deadline.remaining_seconds())
+        return False
+    await asyncio.wait({keeping}, timeout=deadline.keeping(LEAVING_MS).remaining_seconds())
+    return keeping.done()
 
 
 def make_good(services: Services, entry: Entry) -> None:

@@ -36,7 +36,7 @@ from service.explanations.finding import Finding, Question, find
 from service.explanations.fingerprint import idempotency_of
 from service.explanations.incidents import ExplanationWithheld, count_incident, incident
 from service.explanations.recalling import Recalled, recall
-from service.explanations.searching import Passed, Stand, advance, nothing_sought, recourse_of, settled
+from service.explanations.searching import Passed, Stand, Turn, advance, nothing_sought, recourse_of, settled
 from service.explanations.submitting import (
     Answered,
     Prepared,
@@ -46,6 +46,8 @@ from service.explanations.submitting import (
     submit,
 )
 from service.strict_json import JsonValue
+
+GIVING_UP = 0.6  # of the reserve: what is left for the record when a search does not end at its deadline
 
 
 class ProtectedAttributes(Wire):
@@ -60,8 +62,8 @@ class ProtectedAttributes(Wire):
 class Begun:
     """An explanation of which all but the counterfactuals is there.
 
-    The search ends at `searching`. At `giving_up` nobody waits for it any more, and what there is is put on
-    record.
+    The search ends at `searching`, and with it the waiting for a turn. Nobody waits beyond `giving_up` for a
+    search that does not end: what there is by then is put on record.
     """
 
     finding: Finding
@@ -76,8 +78,12 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who puts an explanation on record: the search that is over, or whoever gave up waiting for it."""
+    """Who puts an explanation on record: the search that is over, or whoever gave up waiting for it.
 
+    `begun` is set when the search has its turn.
+    """
+
+    begun: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> bool:
@@ -126,7 +132,7 @@ async def record_incident(services: Services, withheld: ExplanationWithheld) -> 
 def _begin(
     services: Services, question: Question, actor: str, deadline: Deadline
 ) -> Begun | Prepared | Recalled:
-    """Everything up to the reasons, in one thread; up to the commit, where nothing is looked for."""
+    """Everything up to the reasons, in one thread; up to the commit, where nothing will be looked for."""
     idempotency = idempotency_of(question.model, question.request)
     first = recorded(services, idempotency)
     if first is not None:
@@ -140,16 +146,19 @@ def _begin(
         recourse = nothing_sought(finding)
         return submit(services, finding, recourse, idempotency, actor=actor, deadline=deadline, searched=now)
     reserve = services.reserve.milliseconds(deadline.budget_ms)
-    return Begun(
+    begun = Begun(
         finding,
         finding.sought,
         idempotency,
         actor,
         deadline,
         searching=deadline.keeping(reserve),
-        giving_up=deadline.keeping(reserve / 2),
+        giving_up=deadline.keeping(GIVING_UP * reserve),
         started=now,
     )
+    if begun.searching.expired:  # nothing is left to search in, and every further thread would cost time
+        return _settle(services, begun, Stand(begun.sought.methods))
+    return begun
 
 
 async def _searched(services: Services, begun: Begun) -> Prepared:
@@ -172,7 +181,10 @@ async def _turn(services: Services, begun: Begun, stand: Stand) -> Stand | Prepa
         turn = services.seek.begin(_advance, services, begun, stand, claim)
     except TooBusy:
         return await services.hot.run(_settle, services, begun, stand)
-    await asyncio.wait({turn}, timeout=begun.giving_up.remaining_seconds())
+    patience = begun.searching if stand.unread is None else begun.giving_up
+    await asyncio.wait({turn}, timeout=patience.remaining_seconds())
+    if not turn.done() and claim.begun.is_set():
+        await asyncio.wait({turn}, timeout=begun.giving_up.remaining_seconds())
     if turn.done() or not claim.take():
         return await turn
     turn.cancel()  # not begun, it never begins; begun, it ends at its deadline and nobody reads it
@@ -180,8 +192,10 @@ async def _turn(services: Services, begun: Begun, stand: Stand) -> Stand | Prepa
 
 
 def _advance(services: Services, begun: Begun, stand: Stand, claim: Claim) -> Stand | Prepared:
+    claim.begun.set()
     others: Passed | None = None if services.proposer.configured else "unavailable"
-    stand = advance(begun.finding, begun.sought, stand, begun.searching, others)
+    searching = Turn.of(begun.searching, lambda: services.seek.waiting > 0)
+    stand = advance(begun.finding, begun.sought, stand, searching, others)
     if stand.concluded is None or not stand.over(begun.sought) or not claim.take():
         return stand
     return _submitted(services, begun, stand.concluded, stand.ended)

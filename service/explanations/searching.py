@@ -6,8 +6,10 @@ proposes comes in from outside, and is verified by the next `advance`.
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -24,7 +26,27 @@ from service.explanations.asking import Sought
 from service.explanations.finding import Finding
 
 DIRECT = "direct"
+FAIR_SECONDS = 0.25  # how long a search keeps its thread while others wait for one
 Passed = Literal["stopped", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Deadline):
+    """A deadline that comes early where others wait: no search keeps its thread long at their cost."""
+
+    fair_until: float = math.inf
+    wanted: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, deadline: Deadline, wanted: Callable[[], bool]) -> Turn:
+        """A turn that begins now; `wanted` tells whether somebody waits for it to end."""
+        fair_until = deadline.clock() + FAIR_SECONDS
+        return cls(deadline.budget_ms, deadline.started, deadline.clock, fair_until, wanted)
+
+    @property
+    def expired(self) -> bool:
+        """Whether the budget is used up, or a fair share of the thread is and somebody waits."""
+        return self.remaining_seconds() <= 0.0 or (self.clock() >= self.fair_until and self.wanted())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +103,7 @@ def advance(
         if method == DIRECT:
             found = _direct(finding, sought, deadline)
             stand = replace(stand, ended=_by(deadline))
-        elif others is not None or deadline.expired:
+        elif others is not None or deadline.remaining_seconds() <= 0.0:
             found = Found(Effort(method, others or "stopped"))
         else:
             break
@@ -94,9 +116,10 @@ def settled(finding: Finding, sought: Sought, stand: Stand) -> CounterfactualSet
 
     What came in and was never looked at counts as stopped, so that a replay leaves it out too.
     """
-    unread = () if stand.unread is None else (stand.unread.effort.method,)
-    names = (*unread, *(_name(finding, sought, method) for method in stand.left))
-    return conclude(sought.problem, [*stand.found, *(Found(Effort(name, "stopped")) for name in names)])
+    passed = [Found(Effort(_name(finding, sought, method), "stopped")) for method in stand.left]
+    if stand.unread is not None:
+        passed.insert(0, Found(stand.unread.effort._replace(state="stopped")))
+    return conclude(sought.problem, [*stand.found, *passed])
 
 
 def recourse_of(sought: Sought, found: CounterfactualSet, started: float, now: datetime) -> Recourse:

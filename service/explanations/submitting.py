@@ -97,14 +97,13 @@ async def committed(services: Services, prepared: Prepared) -> Appended:
 async def follow(services: Services, prepared: Prepared, appended: Appended) -> None:
     """What a new entry has promised is there when this returns, if that is not too late for the answer."""
     promise = promised(prepared.draft, appended.entry_id, appended.time)
-    if promise is not None:
-        await keep(services, promise, prepared.deadline)
+    if promise is not None and await keep(services, promise, prepared.deadline):
         prepared.ended.append(time.monotonic())
 
 
 def answered(services: Services, prepared: Prepared, appended: Appended) -> Answered:
     """The answer, now that its entry is committed."""
-    services.reserve.observe(prepared.ended[-1] - prepared.searched)
+    services.reserve.observe(time.monotonic() - prepared.searched)
     COUNTERFACTUALS.labels(status=prepared.recourse.found.status).inc()
     body = answer(prepared.part, prepared.draft.body, str(appended.entry_id))
     timings = _timings(prepared)

@@ -1,7 +1,9 @@
 -- name: promise
+-- Not waiting for the disk: what a crash takes away follows from the log again.
 SELECT records.promise_evaluations_v1(
     'counterfactual', %(ids)s::uuid[], %(models)s, %(versions)s, %(parameters)s, %(requested_by)s,
     %(explanations)s::uuid[], %(times)s::timestamptz[])
+  FROM set_config('synchronous_commit', 'off', true)
 
 -- name: among
 SELECT evaluation_id FROM records.evaluation

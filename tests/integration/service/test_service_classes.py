@@ -98,7 +98,3 @@ def test_what_does_not_fit_is_refused_by_name(running: Any, trained: Any) -> Non
     one["outcome"]["direction"] = "high_is_adverse"
     refused = posted(running, trained, manifest(version="2", **one))
     assert "several outputs (3 classes or targets) without outcome.classes" in refused.text
-    free = {"counterfactuals": {"features": {"f0": {"mutable": True}}}}
-    refused = posted(running, trained, manifest(version="2", **free))
-    assert refused.json()["type"].endswith("/model-unsupported")
-    assert "counterfactuals between several classes" in refused.text
