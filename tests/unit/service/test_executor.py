@@ -69,3 +69,22 @@ def test_a_closed_executor_takes_nothing() -> None:
     with pytest.raises(TooBusy):
         asyncio.run(executor.run(lambda: None))
     assert executor.in_flight == 0
+
+
+def test_what_is_cancelled_before_its_turn_never_runs() -> None:
+    gate, ran = threading.Event(), list[int]()
+    executor = BoundedExecutor("test", threads=1, limit=3)
+
+    async def scenario() -> None:
+        busy = executor.begin(gate.wait)
+        second = executor.begin(ran.append, 2)
+        assert executor.waiting == 1
+        second.cancel()
+        gate.set()
+        assert await busy
+        await executor.run(ran.append, 3)
+
+    asyncio.run(scenario())
+    executor.close()
+    assert ran == [3]
+    assert (executor.in_flight, executor.waiting) == (0, 0)

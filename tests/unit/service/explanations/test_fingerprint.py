@@ -89,3 +89,46 @@ def test_names_and_values_cannot_change_places() -> None:
     assert typed({"a": {"b": 1}}) != typed({"a": ["b", 1]})
     assert typed(1) != typed(True)
     assert typed(0.0) == typed(-0.0) == typed(0)
+
+
+NARROWER: dict[str, object] = {
+    "features_to_vary": ["a", "b"],
+    "permitted_range": {"a": [1, 2], "c": ["x", "y"]},
+    "max_changes": 2,
+    "methods": ["direct", "dice_random"],
+    "target": {"score": 1, "direction": "below"},
+}
+
+
+def test_the_narrower_question_counts_by_what_it_says() -> None:
+    asked = _fingerprint(counterfactuals=NARROWER)
+    same: dict[str, object] = {
+        "target": {"direction": "below", "score": 1.0},
+        "permitted_range": {"c": ["y", "x", "x"], "a": [1.0, 2.0]},
+        "features_to_vary": ["b", "a", "b"],
+        "methods": ["direct", "dice_random", "direct"],
+        "max_changes": 2,
+        "count": 3,
+    }
+    assert _fingerprint(counterfactuals=same) == asked
+    others = [{name: NARROWER[name] for name in NARROWER if name != left_out} for left_out in NARROWER] + [
+        {**NARROWER, **changed}
+        for changed in (
+            {"features_to_vary": ["a"]},
+            {"permitted_range": {"a": [1, 3], "c": ["x", "y"]}},
+            {"permitted_range": {"b": [1, 2], "c": ["x", "y"]}},
+            {"methods": ["dice_random", "direct"]},
+            {"target": {"score": 1, "direction": "above"}},
+            {"target": {"class": "b"}},
+        )
+    ]
+    assert (
+        len({asked, _fingerprint(), *(_fingerprint(counterfactuals=one) for one in others)})
+        == len(others) + 2
+    )
+
+
+def test_what_is_left_to_the_manifest_leaves_no_trace() -> None:
+    nothing = {"features_to_vary": None, "permitted_range": {}, "max_changes": None, "target": None}
+    assert _fingerprint(counterfactuals=nothing) == _fingerprint()
+    assert _fingerprint().endswith(b"[3,false]]")  # as the first release wrote it
