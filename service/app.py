@@ -142,7 +142,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         return await desk.run(_find_token, pool, secret, clock)
 
     versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
-    signer = Signer.parse(settings.receipt_key)
+    signer, proposer = Signer.parse(settings.receipt_key), Proposer(settings.counterfactual_socket)
     return Services(
         settings=settings,
         clock=clock,
@@ -160,7 +160,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
         seek=BoundedExecutor("seek", threads=seekers, limit=seekers * (1 + SEARCHES_PER_THREAD)),
         reserve=Reserve(),
-        proposer=Proposer(settings.counterfactual_socket),
+        proposer=proposer,
         desk=desk,
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
         gate=_gate(),
@@ -168,7 +168,16 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         tasks=TaskSender(settings),
         renderer=renderer,
         warming=Warming(
-            partial(start_up, settings, clock, pool=pool, log=audit_log, signer=signer, versions=versions)
+            partial(
+                start_up,
+                settings,
+                clock,
+                pool=pool,
+                log=audit_log,
+                signer=signer,
+                versions=versions,
+                proposer=proposer,
+            )
         ),
     )
 

@@ -6,6 +6,7 @@ from audit.log import AuditLog
 from audit.note import Signer
 from records.reaching import reaching, transaction
 from registry.loading import VersionCache
+from registry.proposing import Proposer
 from runtime.clock import Clock
 from runtime.postgres import Pool, check_durability
 from runtime.settings import Settings
@@ -13,7 +14,14 @@ from service.explanations.rehearsing import rehearse, rehearse_statements
 
 
 def start_up(
-    settings: Settings, clock: Clock, *, pool: Pool, log: AuditLog, signer: Signer, versions: VersionCache
+    settings: Settings,
+    clock: Clock,
+    *,
+    pool: Pool,
+    log: AuditLog,
+    signer: Signer,
+    versions: VersionCache,
+    proposer: Proposer,
 ) -> None:
     """Makes the process able to serve; whatever raises is tried again, but `DurabilityOff` is final."""
     if not settings.allow_unsafe_durability:
@@ -24,7 +32,7 @@ def start_up(
     warm_kernels(settings)
     with reaching():
         loaded = versions.load_all_approved()
-    rehearse(log, clock, loaded)
+    rehearse(log, clock, loaded, proposer)
     rehearse_statements(log, clock, pool)
 
 

@@ -21,6 +21,7 @@ from records.tokens import find_token
 from registry import store
 from registry.errors import RegistryError
 from registry.loading import LoadedVersion
+from registry.proposing import Proposer
 from runtime.clock import Clock
 from runtime.postgres import Pool
 from schemas.counterfactual import CounterfactualRequest
@@ -43,9 +44,13 @@ CONNECTIONS = 2  # as many as the pool keeps open
 NAME = "rehearsal"
 
 
-def rehearse(log: AuditLog, clock: Clock, versions: Iterable[LoadedVersion]) -> None:
-    """Explain the first reference row of each version, if it has an explanation, and encrypt that."""
+def rehearse(log: AuditLog, clock: Clock, versions: Iterable[LoadedVersion], proposer: Proposer) -> None:
+    """Explain the first reference row of each version, if it has an explanation, and encrypt that.
+
+    The counterfactual server is told of each, so that its first search need not load the model.
+    """
     for loaded in versions:
+        proposer.prepare(loaded)
         with suppress(ExplainError, ServiceError):  # for instance a principal factor without a reason
             now = clock.now()
             log.prepare(_draft(loaded, now), now)

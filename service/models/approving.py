@@ -48,7 +48,7 @@ def decide_status(services: Services, change: Change) -> Receipt:
 def _load(services: Services) -> None:
     """Load what serves from now on, so that no decision waits for it; what fails here fails there again."""
     try:
-        rehearse(services.log, services.clock, services.versions.load_all_approved())
+        rehearse(services.log, services.clock, services.versions.load_all_approved(), services.proposer)
     except (ExplainError, RegistryError) as error:
         logger.warning("an approved version could not be loaded", exc_info=error)
 

@@ -97,7 +97,7 @@ def change(services: Services, rebinding: Rebinding) -> Receipt:
     with transaction(services.pool) as conn:
         entry_id = _changed(services, conn, rebinding)
     try:
-        rehearse(services.log, services.clock, services.versions.load_all_approved())
+        rehearse(services.log, services.clock, services.versions.load_all_approved(), services.proposer)
     except (ExplainError, RegistryError) as error:  # what fails here fails there again
         logger.warning("a version with another catalogue could not be loaded", exc_info=error)
     return receipt_of(services, services.log.read(entry_id))

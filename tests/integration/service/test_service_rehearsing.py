@@ -22,7 +22,7 @@ def test_a_rehearsal_leaves_nothing_behind(running: Any) -> None:
     loaded = services.versions.get("loans")
     running.integrate()
     before = kept(running)
-    rehearse(services.log, services.clock, [loaded])
+    rehearse(services.log, services.clock, [loaded], services.proposer)
     rehearse_statements(services.log, services.clock, services.pool)
     assert kept(running) == before
 
@@ -35,4 +35,4 @@ def test_a_version_whose_first_row_has_no_explanation_still_serves(running: Any)
         words=replace(loaded.words, factors={}),
         rule=replace(loaded.rule, threshold=1e-9),  # everybody is declined
     )
-    rehearse(services.log, services.clock, [silent])
+    rehearse(services.log, services.clock, [silent], services.proposer)
