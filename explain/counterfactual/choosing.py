@@ -25,7 +25,7 @@ DEARER = 2.0
 DEARER_AT_LEAST = 4.0
 """... or in units of cost, if that is more: where the cheapest costs little, others may cost more."""
 
-NEARNESS = 0.2
+NEARNESS = 0.1
 """What the whole of that costs, in units of the logarithm of diversity."""
 
 _CONSIDERED = 128

@@ -30,8 +30,10 @@ class Reach:
         self.start = start
         self._base_margin = tables.base_margin
         self._first_cell = tables.axes.first_cell
-        self._cell_count = tables.axes.count
         self._options = options
+        offered = np.zeros(tables.axes.count + 1, dtype=np.int64)
+        offered[options.cell] = 1
+        self._before = np.concatenate([[0], np.cumsum(offered)])  # how many offered cells come before a cell
         boxes = tables.boxes
         met = boxes.met(start, self._first_cell)
         leaves = len(tables.value)
@@ -48,7 +50,7 @@ class Reach:
         from explain.counterfactual import reach_kernel  # noqa: PLC0415
 
         self._margins_of = reach_kernel.margins_of
-        self._leaves = _leaves(kept, self._value, self._first_cell)
+        self._leaves = self._laid_out(kept)
         count = len(self._value)
         self._standing = reach_kernel.Standing(
             met=met[wanted],
@@ -57,23 +59,20 @@ class Reach:
             touched=np.empty(count, dtype=np.int64),
             flipped=np.empty(len(kept.leaf), dtype=np.int64),
         )
-        self._at_start, self._scratch = (
-            reach_kernel.Sums(np.zeros(1), np.zeros(len(start)), *np.zeros((2, self._cell_count + 1)))
-            for _ in range(2)
-        )
+        self._at_start, self._scratch = np.zeros((2, 1 + len(start) + 2 * (int(self._before[-1]) + 1)))
+        self._places = np.stack([options.feature, self._before[options.cell]], axis=1)
         reach_kernel.add_all(self._leaves, self._standing, self._at_start)
 
     def _enterable(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Tell which conditions some option can meet."""
-        offered = np.zeros(self._cell_count + 1, dtype=np.int64)
-        offered[self._options.cell] = 1
-        before = np.concatenate([[0], np.cumsum(offered)])
+        before = self._before
         enterable = before[boxes.high] > before[boxes.low]
         if len(boxes.window):
             enterable |= before[boxes.window[:, 1]] > before[boxes.window[:, 0]]
         at = np.flatnonzero(boxes.coded >= 0)
         if len(at):
             cells = self._first_cell[boxes.feature[at]][:, None] + np.arange(boxes.codes.shape[1])
+            offered = np.diff(before)
             cells = np.minimum(cells, len(offered) - 1)
             enterable[at] = (boxes.codes[boxes.coded[at]] & (offered[cells] == 1)).any(axis=1)
         return np.asarray(enterable)
@@ -88,8 +87,7 @@ class Reach:
 
     def margins(self, cells: IntArray) -> tuple[float, FloatArray]:
         """Return the margin of a state, and that of each option (options,) taken from there alone."""
-        options = self._options
-        margins = np.empty(len(options))
+        margins = np.empty(len(self._options))
         margin = self._margins_of(
             self._leaves,
             self._standing,
@@ -97,31 +95,30 @@ class Reach:
             self._scratch,
             self.start,
             cells,
-            options.feature,
-            options.cell,
+            self._places,
             margins,
         )
         return self._base_margin + margin, self._base_margin + margins
 
+    def _laid_out(self, boxes: Boxes) -> Leaves:
+        """Lay the conditions out for the kernel: by leaf, and once more by feature."""
+        from explain.counterfactual.reach_kernel import Leaves  # noqa: PLC0415  as above
 
-def _leaves(boxes: Boxes, value: FloatArray, first_cell: IntArray) -> Leaves:
-    """Lay the conditions out for the kernel: by leaf, and once more by feature."""
-    from explain.counterfactual.reach_kernel import Leaves  # noqa: PLC0415  as above
-
-    count = np.bincount(boxes.leaf, minlength=len(value))
-    order = np.argsort(boxes.feature.astype(np.int16), kind="stable")  # 16 bits: a radix sort
-    return Leaves(
-        value=value,
-        begin=np.concatenate([[0], np.cumsum(count)]),
-        leaf=boxes.leaf,
-        feature=boxes.feature,
-        low=boxes.low,
-        high=boxes.high,
-        window=boxes.window,
-        missing=boxes.missing,
-        coded=boxes.coded,
-        codes=boxes.codes,
-        feature_begin=np.searchsorted(boxes.feature[order], np.arange(len(first_cell))),
-        of_feature=order,
-        first_cell=first_cell,
-    )
+        before = self._before
+        count = np.bincount(boxes.leaf, minlength=len(self._value))
+        order = np.argsort(boxes.feature.astype(np.int16), kind="stable")  # 16 bits: a radix sort
+        fields = [boxes.feature, boxes.coded, boxes.low, boxes.high, before[boxes.low], before[boxes.high]]
+        if len(boxes.window):
+            fields += [*boxes.window.T, *before[boxes.window].T]
+        return Leaves(
+            value=self._value,
+            begin=np.concatenate([[0], np.cumsum(count)]),
+            leaf=boxes.leaf.astype(np.int32),
+            conditions=np.stack(fields, axis=1).astype(np.int32),
+            missing=boxes.missing,
+            codes=boxes.codes,
+            feature_begin=np.searchsorted(boxes.feature[order], np.arange(len(self.start) + 1)),
+            of_feature=order,
+            first_cell=self._first_cell,
+            place=np.where(np.diff(before) == 1, before[:-1], -1),
+        )

@@ -7,7 +7,7 @@ its changes touch had there, plus what they have now.
 Compiled functions take positional arguments only.
 """
 
-# ruff: noqa: PLR0913, PLR0917
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 
@@ -21,29 +21,32 @@ from explain.counterfactual.boxes import MISSING
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Records = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 
+FEATURE, CODED, LOW, HIGH, ENTERED, LEFT, WINDOW_LOW, WINDOW_HIGH, WINDOW_ENTERED, WINDOW_LEFT = range(10)
+
+
 class Leaves(NamedTuple):
-    """Leaves as boxes (see `boxes.Boxes`), with where their conditions begin, and each feature's conditions.
+    """Leaves as boxes (see `boxes.Boxes`), one record for each condition, and each feature's conditions.
 
     Leaf i owns the conditions begin[i] to begin[i + 1] - 1, feature j those that `of_feature` lists from
-    feature_begin[j] to feature_begin[j + 1] - 1.
+    feature_begin[j] to feature_begin[j + 1] - 1. The cells that some option offers are counted from 0 on:
+    those that meet a condition are ENTERED to LEFT - 1 (the last four fields are there with windows only).
+    `place` says where a cell comes, -1 for one that none offers.
     """
 
     value: FloatArray
     begin: IntArray
-    leaf: IntArray
-    feature: IntArray
-    low: IntArray
-    high: IntArray
-    window: IntArray
+    leaf: Records
+    conditions: Records
     missing: Mask
-    coded: IntArray
     codes: Mask
     feature_begin: IntArray
     of_feature: IntArray
     first_cell: IntArray
+    place: IntArray
 
 
 class Standing(NamedTuple):
@@ -56,58 +59,51 @@ class Standing(NamedTuple):
     flipped: IntArray
 
 
-class Sums(NamedTuple):
-    """Leaf values summed: [0] of the leaves a state is in, of those that it leaves with each feature.
-
-    What is gained in each cell: `steps` are the differences from cell to cell, `singly` comes on top of that.
-    """
-
-    inside: FloatArray
-    held: FloatArray
-    steps: FloatArray
-    singly: FloatArray
-
-
 @inlined
 def _meets(leaves: Leaves, at: int, own: int) -> bool:
+    condition = leaves.conditions[at]
     if own == MISSING:
         return bool(leaves.missing[at])
-    if leaves.coded[at] >= 0:
-        return bool(leaves.codes[leaves.coded[at], own - leaves.first_cell[leaves.feature[at]]])
-    if leaves.low[at] <= own < leaves.high[at]:
+    if condition[CODED] >= 0:
+        return bool(leaves.codes[condition[CODED], own - leaves.first_cell[condition[FEATURE]]])
+    if condition[LOW] <= own < condition[HIGH]:
         return True
-    return len(leaves.window) > 0 and leaves.window[at, 0] <= own < leaves.window[at, 1]
+    return len(condition) > WINDOW_LOW and condition[WINDOW_LOW] <= own < condition[WINDOW_HIGH]
 
 
 @inlined
-def _add(leaves: Leaves, standing: Standing, leaf: int, sign: float, sums: Sums) -> None:
-    """Add, or with -1 take away, what one leaf gives."""
+def _add(leaves: Leaves, standing: Standing, leaf: int, sign: float, sums: FloatArray) -> None:
+    """Add, or with -1 take away, what one leaf gives to the sums (see `margins_of`)."""
     missed = standing.missed[leaf]
     if missed > 1:
         return
     value = sign * leaves.value[leaf]
+    features = len(leaves.first_cell) - 1
+    cells = (len(sums) - 1 - features) // 2
+    steps = 1 + features
     if missed == 0:
-        sums.inside[0] += value
+        sums[0] += value
     for at in range(leaves.begin[leaf], leaves.begin[leaf + 1]):
         if missed == 1 and standing.met[at]:
             continue
+        condition = leaves.conditions[at]
         if missed == 0:
-            sums.held[leaves.feature[at]] += value
-        if leaves.coded[at] >= 0:
-            first = leaves.first_cell[leaves.feature[at]]
+            sums[1 + condition[FEATURE]] += value
+        if condition[CODED] >= 0:
+            first = leaves.first_cell[condition[FEATURE]]
             for code in range(leaves.codes.shape[1]):
-                if leaves.codes[leaves.coded[at], code]:
-                    sums.singly[first + code] += value
+                if leaves.codes[condition[CODED], code] and leaves.place[first + code] >= 0:
+                    sums[steps + cells + leaves.place[first + code]] += value
             continue
-        sums.steps[leaves.low[at]] += value
-        sums.steps[leaves.high[at]] -= value
-        if len(leaves.window):
-            sums.steps[leaves.window[at, 0]] += value
-            sums.steps[leaves.window[at, 1]] -= value
+        sums[steps + condition[ENTERED]] += value
+        sums[steps + condition[LEFT]] -= value
+        if len(condition) > WINDOW_LOW:
+            sums[steps + condition[WINDOW_ENTERED]] += value
+            sums[steps + condition[WINDOW_LEFT]] -= value
 
 
 @compiled
-def add_all(leaves: Leaves, standing: Standing, sums: Sums) -> None:
+def add_all(leaves: Leaves, standing: Standing, sums: FloatArray) -> None:
     """Add up what all leaves give."""
     for leaf in range(len(leaves.value)):
         _add(leaves, standing, leaf, 1.0, sums)
@@ -117,22 +113,21 @@ def add_all(leaves: Leaves, standing: Standing, sums: Sums) -> None:
 def margins_of(
     leaves: Leaves,
     standing: Standing,
-    at_start: Sums,
-    sums: Sums,
+    at_start: FloatArray,
+    sums: FloatArray,
     start: IntArray,
     cells: IntArray,
-    feature: IntArray,
-    cell: IntArray,
+    options: IntArray,
     margins: FloatArray,
 ) -> float:
-    """Sum up a state of cells (features,); fill in the margin of each option (feature, cell) from there.
+    """Sum up a state of cells (features,); fill in the margin of each of the options from there.
 
-    Returns the state's own margin, without the base. `standing` is as it was when this returns.
+    `options` (n, 2) are a feature and the place of its cell. Sums are of the leaves a state is in [0], then,
+    by feature, of those that it leaves with it, then what is gained in each offered cell: first the
+    differences from one to the next, then what comes on top cell by cell. Returns the state's own margin,
+    without the base. `standing` is as it was when this returns.
     """
-    sums.inside[0] = at_start.inside[0]
-    sums.held[:] = at_start.held
-    sums.steps[:] = at_start.steps
-    sums.singly[:] = at_start.singly
+    sums[:] = at_start
     touched, flipped = 0, 0
     for changed in range(len(start)):
         if cells[changed] == start[changed]:
@@ -155,12 +150,15 @@ def margins_of(
         standing.marked[standing.touched[place]] = False
         _add(leaves, standing, standing.touched[place], 1.0, sums)
     _flip(leaves, standing, flipped)
-    for at in range(1, len(sums.steps)):
-        sums.steps[at] += sums.steps[at - 1]
-    margin = sums.inside[0]
-    for option in range(len(feature)):
-        gained = sums.steps[cell[option]] + sums.singly[cell[option]]
-        margins[option] = margin - sums.held[feature[option]] + gained
+    steps = 1 + len(start)
+    singly = steps + (len(sums) - steps) // 2
+    for at in range(steps + 1, singly):
+        sums[at] += sums[at - 1]
+    margin = sums[0]
+    for option in range(len(options)):
+        place = options[option, 1]
+        gained = sums[steps + place] + sums[singly + place]
+        margins[option] = margin - sums[1 + options[option, 0]] + gained
     return float(margin)
 
 
