@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from explain.counterfactual.aim import Aim
 from explain.counterfactual.narrowing import Narrowing, PermittedRange
-from records.private_parts import AskedPart, PermittedRow
+from records.counterfactual_parts import AskedPart, PermittedRow
 
 
 def narrowing_of(asked: AskedPart) -> Narrowing | None:

@@ -18,7 +18,8 @@ import orjson
 
 from audit.canonical import JsonValue, canonical, decimal
 from audit.errors import NotCanonical
-from records.private_parts import PrivatePart, SupplementPart, Value
+from records.counterfactual_parts import Value
+from records.private_parts import PrivatePart, SupplementPart
 
 __all__ = [
     "PrivatePart",

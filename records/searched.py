@@ -8,14 +8,8 @@ from uuid import UUID
 
 from explain.counterfactual.base import Counterfactual, CounterfactualSet, Effort
 from explain.features import Value
-from records.private_parts import (
-    AskedPart,
-    ChangeRow,
-    CounterfactualItem,
-    CounterfactualPart,
-    FeatureRow,
-    PrivatePart,
-)
+from records.counterfactual_parts import AskedPart, ChangeRow, CounterfactualItem, CounterfactualPart
+from records.private_parts import FeatureRow, PrivatePart
 
 
 def searched_part(

@@ -18,10 +18,10 @@ from explain.errors import InvalidFeatures
 from explain.evaluation.counterfactual_metrics import DRAWS, NOISE, Population, SetMetrics, measure
 from explain.reference import Reference
 from explain.seeding import canonical_row, seed_for
+from records.counterfactual_parts import CounterfactualItem
 from records.evaluations import Evaluation
 from records.leases import Outcome
 from records.private import PrivatePartMalformed, parse_supplement
-from records.private_parts import CounterfactualItem
 from records.searched import changed_values
 from workers.comparing_references import select_other
 from workers.crosschecking import Recorded, read_recorded

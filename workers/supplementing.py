@@ -27,10 +27,10 @@ from explain.counterfactual.search import METHOD_VERSION, run
 from explain.deadline import Deadline
 from explain.errors import ConstraintError, InvalidFeatures, InvalidNarrowing, TargetReached
 from records.asked import aim_of, narrowing_of
+from records.counterfactual_parts import AskedPart, CounterfactualPart
 from records.evaluations import Evaluation, outcome_body, outcome_idempotency
 from records.leases import Outcome
 from records.private import build_supplement
-from records.private_parts import AskedPart, CounterfactualPart
 from records.searched import features_changed, searched_part
 from registry.proposing import AskedSearch
 from workers.crosschecking import Recorded, read_recorded

@@ -11,7 +11,8 @@ from explain.catalogue import FeatureWords, Language
 from explain.errors import ReasonUnmapped
 from explain.features import Value
 from explain.wording import component_text, format_number, format_value, text_of
-from records.private_parts import ApplicationPart, ChangeRow, CounterfactualItem, PrivatePart, ReasonPart
+from records.counterfactual_parts import ChangeRow, CounterfactualItem
+from records.private_parts import ApplicationPart, PrivatePart, ReasonPart
 from reports.letters.errors import LanguageUnknown
 from reports.letters.phrases import Phrases
 from reports.letters.plain import one_line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from records.private_parts import AskedPart, CounterfactualItem
+from records.counterfactual_parts import AskedPart, CounterfactualItem
 from reports.letters.source import LetterSource
 
 OTHER_GOAL = "other_goal"

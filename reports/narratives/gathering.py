@@ -9,7 +9,8 @@ from explain.catalogue import Language
 from explain.errors import ReasonUnmapped
 from explain.reasons import NEAR_TIE, NEGLIGIBLE
 from explain.wording import component_text, format_number, format_value, text_of
-from records.private_parts import CounterfactualItem, ReasonPart, Value
+from records.counterfactual_parts import CounterfactualItem, Value
+from records.private_parts import ReasonPart
 from registry.conversions import rule_of
 from reports.letters.recourse import status_told, tellable
 from reports.letters.source import LetterSource

@@ -12,7 +12,7 @@ from explain.features import Instance
 from explain.outcome import Decision
 from explain.seeding import canonical_row, seed_for
 from records.asked import aim_of, narrowing_of
-from records.private_parts import AimPart, AskedPart, PermittedRow
+from records.counterfactual_parts import AimPart, AskedPart, PermittedRow
 from registry.loading import LoadedVersion
 from schemas.counterfactual import CounterfactualRequest, CounterfactualTarget
 from service.errors import InvalidInput

@@ -10,14 +10,11 @@ from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 
 from audit.canonical import JsonValue
+from records.counterfactual_parts import ChangeRow, CounterfactualItem, CounterfactualPart, EffortRow
 from records.private_parts import (
-    ChangeRow,
     CombinedPart,
     ComponentPart,
-    CounterfactualItem,
-    CounterfactualPart,
     DecisionPart,
-    EffortRow,
     NoticePart,
     PrivatePart,
     ReasonPart,

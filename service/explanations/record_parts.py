@@ -5,6 +5,7 @@ from __future__ import annotations
 from explain.components import Combined, Component
 from explain.features import Value
 from explain.reasons import Reason
+from records.counterfactual_parts import CounterfactualPart
 from records.private_parts import (
     AgencyPart,
     ApplicationPart,
@@ -12,7 +13,6 @@ from records.private_parts import (
     CombinedPart,
     ComponentPart,
     ConsumerReportPart,
-    CounterfactualPart,
     CreditScorePart,
     DecidedPart,
     DecisionPart,

@@ -7,14 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from records.private_parts import (
-    ApplicationPart,
-    CombinedPart,
-    ConsumerReportPart,
-    CounterfactualItem,
-    PrivatePart,
-    ReasonPart,
-)
+from records.counterfactual_parts import CounterfactualItem
+from records.private_parts import ApplicationPart, CombinedPart, ConsumerReportPart, PrivatePart, ReasonPart
 from reports.letters.source import LetterSource
 from schemas.manifest import Manifest
 from tests.oracles.lending_terms import CATALOGUE_DIGEST, manifest, words
