@@ -143,6 +143,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
 
     versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
     signer, proposer = Signer.parse(settings.receipt_key), Proposer(settings.counterfactual_socket)
+    tasks = TaskSender(settings)
     return Services(
         settings=settings,
         clock=clock,
@@ -165,7 +166,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
         gate=_gate(),
         authenticator=Authenticator(find),
-        tasks=TaskSender(settings),
+        tasks=tasks,
         renderer=renderer,
         warming=Warming(
             partial(
@@ -177,6 +178,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
                 signer=signer,
                 versions=versions,
                 proposer=proposer,
+                tasks=tasks,
             )
         ),
     )

@@ -11,6 +11,7 @@ from runtime.clock import Clock
 from runtime.postgres import Pool, check_durability
 from runtime.settings import Settings
 from service.explanations.rehearsing import rehearse, rehearse_statements
+from service.tasks import TaskSender
 
 
 def start_up(
@@ -22,6 +23,7 @@ def start_up(
     signer: Signer,
     versions: VersionCache,
     proposer: Proposer,
+    tasks: TaskSender,
 ) -> None:
     """Makes the process able to serve; whatever raises is tried again, but `DurabilityOff` is final."""
     if not settings.allow_unsafe_durability:
@@ -34,6 +36,7 @@ def start_up(
         loaded = versions.load_all_approved()
     rehearse(log, clock, loaded, proposer)
     rehearse_statements(log, clock, pool)
+    tasks.prepare()
 
 
 def warm_kernels(settings: Settings) -> None:
