@@ -140,13 +140,10 @@ def _usual() -> AskedPart:
 
 def _search(resources: Resources, recorded: Recorded, sought: Sought, lease: HeldLease) -> CounterfactualSet:
     """Let our own search look for it, then the exact one, then DiCE where too little was found."""
-    from explain.counterfactual.exact.method import ExactSearch  # noqa: PLC0415  compiles its kernels
-
     loaded, problem = recorded.loaded, sought.problem
     found = [run(loaded.search.direct(problem), problem, _budget(resources.policy, lease, 0.0, 0.1))]
     if conclude(problem, found).status != "no_recourse":
-        exact = ExactSearch.prepare(loaded.model)
-        found.append(run(exact, problem, _budget(resources.policy, lease, 0.1, 0.9)))
+        found.append(run(loaded.search.exact, problem, _budget(resources.policy, lease, 0.1, 0.9)))
     for method in (one for one in sought.methods if one != DIRECT):
         concluded = conclude(problem, found)
         enough = bool(concluded.items) and not sought.each

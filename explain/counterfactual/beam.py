@@ -25,7 +25,7 @@ State = tuple[int, ...]  # chosen options, ascending
 
 BEAMS = (16, 96)  # states kept from one depth to the next; the wide beam only if the first finds nothing
 _ALIKE = 3  # of them, those that change the same features
-_SWEPT = 2_000  # states at most in a complete sweep
+_SWEPT = 200  # states at most in a complete sweep; beyond, the exact search is quicker
 _REFINED = 6  # proposals that are refined
 _BATCH = 256  # rows scored natively at once
 THRESHOLD_SEARCH = "threshold_search"

@@ -12,6 +12,7 @@ from explain.counterfactual.base import CounterfactualSet, Effort
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import Found, conclude
 from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.linear import LinearSearch, LinearTables
 from explain.counterfactual.narrowing import Narrowing
 from explain.counterfactual.options import medians_of, scales_of
@@ -50,6 +51,7 @@ class CounterfactualSearch:
     scales: FloatArray
     medians: FloatArray
     steps: StepSearch
+    exact: ExactSearch
 
     @classmethod
     def prepare(
@@ -66,6 +68,7 @@ class CounterfactualSearch:
             scales=scales_of(reference),
             medians=medians_of(reference),
             steps=StepSearch.prepare(model),
+            exact=ExactSearch.prepare(model),
         )
 
     def problem(
@@ -128,7 +131,7 @@ class CounterfactualSearch:
 
         The deadline is looked at between batches. `seed` is recorded: this search draws no random numbers,
         equal inputs give equal answers. `max_evaluations` repeats a stopped search without a clock (see
-        CounterfactualSet).
+        CounterfactualSet). Services and workers ask `direct`, and `exact` where that settled nothing.
         """
         if count == 0:
             return CounterfactualSet("not_requested", True, (), 0, seed, ())
@@ -149,10 +152,14 @@ def _tables_of(model: Model) -> SplitTables | LinearTables | None:
     return SplitTables.prepare(form, model.space)
 
 
-def run(method: Method | None, problem: Problem, budget: Budget) -> Found:
+def settles(found: Found) -> bool:
+    """Tell whether a search found or proved something, or was stopped: then the exact one need not go on."""
+    proposed = found.proposed
+    return bool(proposed.proposals) or proposed.proof is not None or found.effort.state != "finished"
+
+
+def run(method: Method, problem: Problem, budget: Budget) -> Found:
     """Let one method look for it within a budget of its own."""
-    if method is None:
-        return Found(Effort("direct", "unavailable"))
     if not budget.goes_on():
         return Found(Effort(method.name, "stopped"))
     proposed = method.propose(problem, budget)

@@ -17,7 +17,8 @@ from uuid import UUID
 from explain.counterfactual.base import CounterfactualSet, Effort, Status
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import Found, conclude
-from explain.counterfactual.search import run
+from explain.counterfactual.problem import Method, Problem
+from explain.counterfactual.search import run, settles
 from explain.deadline import Deadline
 from runtime.ids import uuid7
 from runtime.metrics import SEARCH_SECONDS
@@ -101,13 +102,13 @@ def advance(
     while stand.left and not stand.over(sought):
         method = stand.left[0]
         if method == DIRECT:
-            found = _direct(finding, sought, deadline)
+            found = _own(finding, sought, deadline)
             stand = replace(stand, ended=_by(deadline))
         elif others is not None or deadline.remaining_seconds() <= 0.0:
-            found = Found(Effort(method, others or "stopped"))
+            found = (Found(Effort(method, others or "stopped")),)
         else:
             break
-        stand = _concluded(sought, replace(stand, left=stand.left[1:]), found)
+        stand = _concluded(sought, replace(stand, left=stand.left[1:]), *found)
     return stand
 
 
@@ -143,11 +144,22 @@ def nothing_sought(finding: Finding) -> Recourse:
     return Recourse(CounterfactualSet(status, complete=True, items=(), evaluations=0, seed=0, effort=()))
 
 
-def _direct(finding: Finding, sought: Sought, deadline: Deadline) -> Found:
-    """Lets the model's own search look until it ends or the deadline stops it."""
+def _own(finding: Finding, sought: Sought, deadline: Deadline) -> tuple[Found, ...]:
+    """Lets the direct search look until it ends or the deadline stops it.
+
+    Where it ended and neither found nor proved anything, the exact search goes on: what it does not settle
+    until the deadline either, a worker does.
+    """
+    search, problem = finding.loaded.search, sought.problem
+    direct = _timed(search.direct(problem), problem, deadline)
+    if settles(direct):
+        return (direct,)
+    return direct, _timed(search.exact, problem, deadline)
+
+
+def _timed(method: Method, problem: Problem, deadline: Deadline) -> Found:
     started = time.monotonic()
-    problem = sought.problem
-    found = run(finding.loaded.search.direct(problem), problem, Budget(deadline, None))
+    found = run(method, problem, Budget(deadline, None))
     SEARCH_SECONDS.labels(method=found.effort.method).observe(time.monotonic() - started)
     return found
 
@@ -157,11 +169,10 @@ def _by(deadline: Deadline) -> float:
     return min(time.monotonic(), deadline.started + 1e-3 * deadline.budget_ms)
 
 
-def _concluded(sought: Sought, stand: Stand, more: Found) -> Stand:
-    found = (*stand.found, more)
+def _concluded(sought: Sought, stand: Stand, *more: Found) -> Stand:
+    found = (*stand.found, *more)
     return replace(stand, found=found, concluded=conclude(sought.problem, found), unread=None)
 
 
 def _name(finding: Finding, sought: Sought, method: str) -> str:
-    direct = finding.loaded.search.direct(sought.problem) if method == DIRECT else None
-    return method if direct is None else direct.name
+    return finding.loaded.search.direct(sought.problem).name if method == DIRECT else method

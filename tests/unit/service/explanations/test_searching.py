@@ -33,20 +33,27 @@ class Engine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *found: int) -> None:
         self.asked = 0
-        monkeypatch.setattr(searching, "_direct", self._direct)
+        monkeypatch.setattr(searching, "_own", self._own)
         monkeypatch.setattr(searching, "conclude", self._conclude)
         self._found = found
 
-    def _direct(self, *_: object) -> Found:
+    def _own(self, *_: object) -> tuple[Found, ...]:
         self.asked += 1
-        return Found(Effort("threshold_search", "finished", 5))
+        return (Found(Effort("threshold_search", "finished", 5)),)
 
     def _conclude(self, _: object, found: list[Found]) -> CounterfactualSet:
         items = self._found[min(len(found), len(self._found)) - 1] if found else 0
         return _set("found" if items else "unresolved", items, *(one.effort for one in found))
 
 
-FINDING = cast("Any", SimpleNamespace(loaded=SimpleNamespace(search=SimpleNamespace(direct=lambda _: None))))
+FINDING = cast(
+    "Any",
+    SimpleNamespace(
+        loaded=SimpleNamespace(
+            search=SimpleNamespace(direct=lambda _: SimpleNamespace(name="threshold_search"))
+        )
+    ),
+)
 LONG = Deadline(60_000, 0.0, lambda: 0.0)
 PAST = Deadline(10, 0.0, lambda: 1.0)
 
@@ -107,7 +114,7 @@ def test_what_was_never_looked_at_counts_as_stopped(monkeypatch: pytest.MonkeyPa
     found = settled(FINDING, sought, stand)
     assert [(one.method, one.state) for one in found.effort] == [
         ("dice_random", "stopped"),
-        ("direct", "stopped"),
+        ("threshold_search", "stopped"),
     ]
 
 
