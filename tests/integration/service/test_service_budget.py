@@ -201,9 +201,9 @@ def test_a_hard_search_ends_at_its_deadline_and_a_worker_goes_on(running: Any, h
     answer = running.explain(asking(running, hard[0], 300), "hard").json()
     told = answer["counterfactuals"]
     assert told["status"] == "deferred"
-    (search,) = told["searches"]
-    assert (search["method"], search["state"]) == ("threshold_search", "stopped")
-    assert search["evaluations"] > 0
+    assert told["searches"][0]["method"] == "threshold_search"
+    assert told["searches"][0]["evaluations"] > 0
+    assert told["searches"][-1]["state"] == "stopped"  # the direct search, or whoever went on after it
     assert len(evaluations(running, told["evaluation_id"])) == 1
     time.sleep(0.3)  # what was begun has ended
     before, started = time.process_time(), time.monotonic()
