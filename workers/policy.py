@@ -28,8 +28,8 @@ class Policy:
     effort: int = 4_000_000  # rows scored by one cross-check, unless its reference asks for more
     fewest_coalitions: int = 1_000
     search_effort: int = 20_000_000  # candidates that one search for counterfactuals may look at
-    search_seconds: float = 600.0  # and how long, with what it found and where it stopped on record
-    proposing_seconds: float = 60.0  # how long one search of the counterfactual server may take
+    search_seconds: float = 60.0  # and how long: others wait behind it; where it stopped is on record
+    proposing_seconds: float = 30.0  # how long one search of the counterfactual server may take
     project_entries: int = 500  # entries of the log read into the table of notices in one transaction
     project_at_most: int = 20  # such transactions in one turn of the scheduler
 
