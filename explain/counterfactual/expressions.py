@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 Range = tuple[float, float]
 
 LONGEST = 256  # characters of a formula
+DEEPEST = 32  # signs and parentheses inside each other
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?!\w)"
     r"|(?P<name>[^\W\d]\w*)|`(?P<quoted>[^`]+)`|(?P<sign>[-+*/()]))"
@@ -120,6 +121,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = list(_tokens(text))
         self._at = 0
+        self._depth = 0
 
     def steps(self) -> Iterator[tuple[str, str | float]]:
         yield from self._sum()
@@ -139,19 +141,27 @@ class _Parser:
             yield "sign", sign
 
     def _factor(self) -> Iterator[tuple[str, str | float]]:
-        if self._taken("-"):
-            yield from self._factor()
-            yield "sign", "negate"
-        elif self._taken("("):
-            yield from self._sum()
-            if not self._taken(")"):
-                raise ConstraintError("the formula lacks a closing parenthesis")
+        if sign := self._taken("-", "("):
+            yield from self._nested(sign)
         else:
             kind, what = self._tokens[self._at] if self._at < len(self._tokens) else ("end", "its end")
             if kind not in ("number", "name"):
                 raise ConstraintError(f"the formula has no feature or number before {what}")
             self._at += 1
             yield kind, what
+
+    def _nested(self, sign: str) -> Iterator[tuple[str, str | float]]:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ConstraintError(f"the formula's parentheses and signs lie more than {DEEPEST} deep")
+        if sign == "-":
+            yield from self._factor()
+            yield "sign", "negate"
+        else:
+            yield from self._sum()
+            if not self._taken(")"):
+                raise ConstraintError("the formula lacks a closing parenthesis")
+        self._depth -= 1
 
     def _taken(self, *signs: str) -> str | None:
         """Take the next token if it is one of these signs."""

@@ -87,7 +87,10 @@ def test_the_parts_are_the_features_it_names() -> None:
         ("a + `b", "cannot be read from"),
         ("1 + 2", "names no feature"),
         ("(" * 300 + "a", "at most 256"),
-        ("(" * 255 + "a", "closing parenthesis"),
+        ("(" * 32 + "a", "closing parenthesis"),
+        ("(" * 33 + "a" + ")" * 33, "more than 32 deep"),
+        ("(" * 255 + "a", "more than 32 deep"),
+        ("-" * 255 + "a", "more than 32 deep"),
     ],
 )
 def test_what_is_no_formula_is_named(text: str, match: str) -> None:
