@@ -36,7 +36,7 @@ def offered_values(
         return codes_of(feature, before)
     declared = constraints.grid(at)
     grids = display_grids(scale) if declared is None else (declared,)
-    low, high = constraints.limits(at)
+    low, high = constraints.counted_limits(at)
     start = min(max(middle, low), high) if math.isnan(before) else before
     edges = axes.edges[at]
     own = int(axes.place(at, np.array([start]))[0])

@@ -10,7 +10,8 @@ one member is 1. A derived feature follows from its parts: nobody chooses it, an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from explain.counterfactual.grid import Grid
 from explain.counterfactual.inequalities import Inequality
 from explain.counterfactual.links import Link, chained
 from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.tied import Columns, Tied
 from explain.errors import ConstraintError, FieldError, InvalidFeatures, InvalidNarrowing
 from explain.features import FeatureSpace, pointer_to
 
@@ -39,7 +41,6 @@ class Constraints:
 
     `protected` are features that never change: protected ones and those that stand in for them. Of the
     members of each of the `groups` exactly one is 1 and all others are 0; moving the 1 is one change.
-    `tightened` marks a narrowing of constraints that were checked: it may leave nothing possible.
     """
 
     space: FeatureSpace
@@ -49,12 +50,12 @@ class Constraints:
     groups: tuple[tuple[str, ...], ...] = ()
     inequalities: tuple[Inequality, ...] = ()
     links: tuple[Link, ...] = ()
-    tightened: bool = False
     _freedoms: tuple[Freedom, ...] = field(init=False, repr=False, compare=False)
     _members: tuple[IntArray, ...] = field(init=False, repr=False, compare=False)
     _grouped: frozenset[str] = field(init=False, repr=False, compare=False)
     _alone: IntArray = field(init=False, repr=False, compare=False)
     _chain: tuple[Link, ...] = field(init=False, repr=False, compare=False)
+    _tied: Tied = field(init=False, repr=False, compare=False)
     _entangled: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,10 +69,9 @@ class Constraints:
             Freedom.of(feature, self.by_feature.get(feature.name, IMMUTABLE), derived=feature.name in derived)
             for feature in self.space.features
         )
-        if not self.tightened:
-            faults = contradictions(freedoms, self.protected, self.groups, self.inequalities, self.links)
-            if faults:
-                raise ConstraintError(errors=faults)
+        faults = contradictions(freedoms, self.protected, self.groups, self.inequalities, self.links)
+        if faults:
+            raise ConstraintError(errors=faults)
         members = tuple(np.array([self.space.index(name) for name in group]) for group in self.groups)
         grouped = frozenset(name for group in self.groups for name in group)
         alone = [at for at, one in enumerate(freedoms) if one.name not in grouped | derived]
@@ -80,6 +80,7 @@ class Constraints:
         object.__setattr__(self, "_grouped", grouped)
         object.__setattr__(self, "_alone", np.array(alone, dtype=np.int64))
         object.__setattr__(self, "_chain", chained(self.links))
+        object.__setattr__(self, "_tied", Tied.of(self.space, self._chain, self.inequalities))
         object.__setattr__(self, "_entangled", self._positions_in_relations())
 
     def _positions_in_relations(self) -> frozenset[int]:
@@ -98,7 +99,12 @@ class Constraints:
 
     def limits(self, at: int) -> tuple[float, float]:
         """Return the permitted range of the feature at this position."""
-        return self._freedoms[at].low, self._freedoms[at].high
+        return self._freedoms[at].limits
+
+    def counted_limits(self, at: int) -> tuple[float, float]:
+        """Return them with an end that is infinite cut to where the feature's steps can be counted."""
+        (low, high), counted = self._freedoms[at].limits, self._freedoms[at].counted
+        return max(low, -counted), min(high, counted)
 
     def derived(self, at: int) -> bool:
         """Tell whether the feature at this position follows from others."""
@@ -128,8 +134,7 @@ class Constraints:
             return True
         if any(at in self._entangled for at in self.changeable(row)):
             return False
-        columns = self._columns(row[None, :])
-        return all(bool(inequality.holds(columns)[0]) for inequality in self.inequalities)
+        return self._tied.holds(row)
 
     def allowed(self, at: int, before: float, after: FloatArray) -> Mask:
         """Tell which of these values the feature may change to, as far as it alone is concerned."""
@@ -146,14 +151,7 @@ class Constraints:
         """
         if not self._chain:
             return rows
-        rows = rows.copy()
-        changed = differing(before, rows)
-        for link in self._chain:
-            at = self.space.index(link.feature)
-            touched = changed[:, [self.space.index(part) for part in link.parts]].any(axis=1)
-            rows[:, at] = np.where(touched, link.values(self._columns(rows)), before[at])
-            changed[:, at] = differing(before[at : at + 1], rows[:, at : at + 1])[:, 0]
-        return rows
+        return self._tied.complete(before, rows, differing(before, rows))
 
     def changes(self, before: FloatArray, after: FloatArray) -> int:
         """Count the changes from one row to the other: the move of a group is one, a derived one is none."""
@@ -175,7 +173,7 @@ class Constraints:
     def check_factual(self, row: FloatArray) -> None:
         """Raise InvalidFeatures for a row whose groups or derived features are not what they should be."""
         faults = [fault for group in self._members if (fault := self._fault_of_group(group, row))]
-        columns = self._columns(row[None, :])
+        columns = Columns(self.space, row[None, :])
         for link in self._chain:
             if not link.agrees(float(row[self.space.index(link.feature)]), columns):
                 detail = f"is not what the manifest derives it from: {link.expression.text}"
@@ -183,17 +181,28 @@ class Constraints:
         if faults:
             raise InvalidFeatures(faults)
 
-    def narrowed(self, narrowing: Narrowing) -> Constraints:
-        """Return the constraints within a request's tighter limits; InvalidNarrowing if they are not."""
-        faults = narrowing.faults(self._freedoms, self.max_changes)
-        if faults:
+    def check_narrowing(self, narrowing: Narrowing) -> None:
+        """Raise InvalidNarrowing for a request's limits that are not tighter."""
+        if faults := narrowing.faults(self._freedoms, self.max_changes):
             raise InvalidNarrowing(faults)
-        return replace(
-            self,
-            by_feature={freedom.name: narrowing.applied(freedom) for freedom in self._freedoms},
-            max_changes=narrowing.max_changes or self.max_changes,
-            tightened=True,
-        )
+
+    def narrowed(self, narrowing: Narrowing) -> Constraints:
+        """Return the constraints within a request's tighter limits; InvalidNarrowing if they are not.
+
+        They may leave nothing possible. Only what the request names is made anew.
+        """
+        self.check_narrowing(narrowing)
+        freedoms = narrowing.applied(self._freedoms)
+        made = {
+            new.name: new.constraint
+            for new, old in zip(freedoms, self._freedoms, strict=True)
+            if new is not old
+        }
+        narrower = copy(self)
+        object.__setattr__(narrower, "_freedoms", freedoms)
+        object.__setattr__(narrower, "by_feature", {**self.by_feature, **made})
+        object.__setattr__(narrower, "max_changes", narrowing.max_changes or self.max_changes)
+        return narrower
 
     def _violations(self, before: FloatArray, rows: FloatArray) -> Iterator[tuple[str, Mask]]:
         """Yield each rule with a mask of the rows that break it."""
@@ -202,27 +211,16 @@ class Constraints:
             for message, broken in self._freedoms[at].broken(float(before[at]), rows[:, at]):
                 yield f"{self._freedoms[at].name} {message}", broken & changed[:, at]
         for names, group in zip(self.groups, self._members, strict=True):
-            valid = ((rows[:, group] == 1.0).sum(axis=1) == 1) & np.isin(rows[:, group], (0.0, 1.0)).all(1)
-            yield f"exactly one of {', '.join(names)} must be 1", changed[:, group].any(axis=1) & ~valid
-        yield from self._broken_links(before, rows, changed)
-        columns = self._columns(rows)
-        for inequality in self.inequalities:
-            yield f"{inequality} must hold", ~inequality.holds(columns)
+            touched = changed[:, group].any(axis=1)
+            if touched.any():
+                own = rows[:, group]
+                valid = ((own == 1.0).sum(axis=1) == 1) & ((own == 0.0) | (own == 1.0)).all(axis=1)
+                yield f"exactly one of {', '.join(names)} must be 1", touched & ~valid
+        yield from self._tied.broken_links(before, rows, changed)
+        yield from self._tied.broken_sums(before, rows, changed)
         count = self._counted(changed)
         most = int(count.max(initial=0))
         yield f"{most} features change, at most {self.max_changes} may", count > self.max_changes
-
-    def _broken_links(
-        self, before: FloatArray, rows: FloatArray, changed: Mask
-    ) -> Iterator[tuple[str, Mask]]:
-        expected = self.complete(before, rows)
-        for link in self._chain:
-            at = self.space.index(link.feature)
-            parts = [self.space.index(part) for part in link.parts]
-            wrong = (rows[:, at] != expected[:, at]) & ~(np.isnan(rows[:, at]) & np.isnan(expected[:, at]))
-            yield f"{link.feature} must be {link.expression.text}", wrong
-            undefined = np.isnan(expected[:, at]) & ~np.isnan(rows[:, parts]).any(axis=1)
-            yield f"{link.feature} cannot be computed", undefined & changed[:, parts].any(axis=1)
 
     def _counted(self, changed: Mask) -> IntArray:
         """Count the changes of each row, from what differs (n, features)."""
@@ -230,9 +228,6 @@ class Constraints:
         for group in self._members:
             count = count + changed[:, group].any(axis=1)
         return np.asarray(count, dtype=np.int64)
-
-    def _columns(self, rows: FloatArray) -> Mapping[str, FloatArray]:
-        return {self.space.features[at].name: rows[:, at] for at in self._entangled}
 
     def _fault_of_group(self, group: IntArray, row: FloatArray) -> FieldError | None:
         names = [self.space.features[at].name for at in group.tolist()]

@@ -59,10 +59,28 @@ def _of_freedom(freedom: Freedom, protected: bool) -> Iterator[tuple[str, str]]:
             yield "", f"a {feature.type} has neither range nor step"
         if feature.type == "category" and constraint.direction is not None:
             yield "/direction", "a category has no direction"
-    if freedom.low > freedom.high:
+    yield from _of_range(freedom)
+
+
+def _of_range(freedom: Freedom) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a permitted range, or with its steps."""
+    low, high, grid = freedom.low, freedom.high, freedom.grid
+    if low > high:
         yield "/range", "the permitted range is empty"
-    elif freedom.grid is not None and not freedom.grid.meets(freedom.low, freedom.high):
-        yield "/range", f"the permitted range is empty: no multiple of {freedom.grid.step:g} lies in it"
+        return
+    if grid is None:
+        return
+    farthest = max((abs(end) for end in (low, high) if math.isfinite(end)), default=0.0)
+    if farthest > grid.counted:
+        yield (
+            "/step",
+            (
+                f"in [{low:g}, {high:g}] steps of {grid.step:g} are too fine to be counted exactly: "
+                f"that goes up to {grid.counted:g}"
+            ),
+        )
+    elif not grid.meets(low, high):
+        yield "/range", f"the permitted range is empty: no multiple of {grid.step:g} lies in it"
 
 
 def _of_transitions(freedom: Freedom) -> Iterator[tuple[str, str]]:

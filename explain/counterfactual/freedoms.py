@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from explain.errors import ConstraintError, FieldError
 from explain.features import Feature, pointer_to
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 ChangeDirection = Literal["increase", "decrease"]
 
@@ -41,9 +42,10 @@ class FeatureConstraint:
 class Freedom:
     """A feature's constraint together with what the feature itself says.
 
-    `low` and `high` are the permitted range: the declared one and the constraint's, both together. `becomes`
-    tells which code may become which, shape (codes + 1, codes), the last row for a missing value; None where
-    nothing restricts it. A `derived` feature changes without being mutable, as its link says.
+    `low` and `high` are the permitted range: the declared one and the constraint's, both together.
+    `transitions` are the codes, ascending, that a code may become, and `allowed` (codes,) tells which any may
+    become; None where nothing restricts it. A `derived` feature changes without being mutable, as its link
+    says.
     """
 
     feature: Feature
@@ -51,7 +53,8 @@ class Freedom:
     low: float
     high: float
     grid: Grid | None
-    becomes: Mask | None
+    transitions: Mapping[int, IntArray] | None
+    allowed: Mask | None
     derived: bool = False
 
     @classmethod
@@ -65,7 +68,8 @@ class Freedom:
             low=max(lows, default=-math.inf),
             high=min(highs, default=math.inf),
             grid=None if derived else _checked_grid(feature, constraint),
-            becomes=_becomes(feature, constraint),
+            transitions=_transitions(feature, constraint),
+            allowed=_allowed(feature, constraint.allowed),
             derived=derived,
         )
 
@@ -84,16 +88,63 @@ class Freedom:
         """Whether it is a number or an integer."""
         return self.feature.type in ("number", "integer")
 
-    def reachable(self, code: int) -> bool:
-        """Tell whether some value may become this category."""
-        if self.becomes is None:
-            return True
-        rows = self.becomes if self.constraint.fill else self.becomes[:-1]
-        return bool(rows[:, code].any())
+    @property
+    def counted(self) -> float:
+        """How large a value may be for its steps to be counted exactly; infinite without steps."""
+        return math.inf if self.grid is None else self.grid.counted
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The permitted range without what lies beyond `counted`; an end that is infinite stays so."""
+        low = self.low if math.isinf(self.low) else max(self.low, -self.counted)
+        high = self.high if math.isinf(self.high) else min(self.high, self.counted)
+        return low, high
+
+    def narrowed(self, constraint: FeatureConstraint) -> Freedom:
+        """Return it under a constraint that is narrower in who may change it, range, or `allowed`."""
+        own = self.constraint
+        lows = [limit for limit in (self.feature.minimum, constraint.minimum) if limit is not None]
+        highs = [limit for limit in (self.feature.maximum, constraint.maximum) if limit is not None]
+        same = constraint.allowed is own.allowed
+        return replace(
+            self,
+            constraint=constraint,
+            low=max(lows, default=-math.inf),
+            high=min(highs, default=math.inf),
+            allowed=self.allowed if same else _allowed(self.feature, constraint.allowed),
+        )
+
+    def reachable_codes(self) -> frozenset[int]:
+        """Return the categories that some value may become."""
+        codes = np.arange(len(self.feature.categories))
+        if self.transitions is not None and not self.constraint.fill:
+            codes = np.unique(np.concatenate([codes[:0], *self.transitions.values()]))
+        return frozenset(codes[self._open(codes)].tolist())
 
     def changeable(self, before: float) -> bool:
-        """Tell whether this value may change at all: a missing one only if it may be filled."""
-        return self.mutable and (self.constraint.fill or not math.isnan(before))
+        """Tell whether this value may change at all.
+
+        A missing one may only if it can be filled, one whose steps cannot be counted exactly never.
+        """
+        if not self.mutable:
+            return False
+        return self.constraint.fill if math.isnan(before) else not self._uncounted(before)
+
+    def _uncounted(self, before: float) -> bool:
+        """Tell whether it lies so far out, where the range has no end, that float64 has no single steps."""
+        return (before > self.counted and math.isinf(self.high)) or (
+            before < -self.counted and math.isinf(self.low)
+        )
+
+    def _open(self, codes: IntArray) -> Mask:
+        return np.ones(len(codes), dtype=np.bool_) if self.allowed is None else self.allowed[codes]
+
+    def _may_become(self, before: float, codes: IntArray) -> Mask:
+        """Tell which categories this one, or a missing value, may become."""
+        mask = self._open(codes)
+        if self.transitions is None or math.isnan(before):
+            return mask
+        return mask & np.isin(codes, self.transitions.get(int(before), codes[:0]))
 
     def broken(self, before: float, after: FloatArray) -> Iterator[tuple[str, Mask]]:
         """Yield each rule with a mask of the changed values that break it."""
@@ -113,11 +164,12 @@ class Freedom:
         if feature.type == "category":
             known = (after == np.rint(after)) & (after >= 0) & (after < len(feature.categories))
             yield "must be one of its categories", ~known
-            if self.becomes is not None:
+            if self.transitions is not None or self.allowed is not None:
                 codes = np.where(known, after, 0.0).astype(np.int64)
-                own = -1 if math.isnan(before) else int(before)
-                yield "must be a category that it may become", known & ~self.becomes[own, codes]
+                yield "must be a category that it may become", known & ~self._may_become(before, codes)
         if self.grid is not None:
+            beyond = np.abs(after) > self.grid.counted
+            yield "is too large for its steps to be counted", beyond | self._uncounted(before)
             yield f"must be a multiple of {self.grid.step:g}", ~self.grid.holds(after)
 
 
@@ -140,15 +192,19 @@ def _grid(feature: Feature, constraint: FeatureConstraint) -> Grid | None:
     return grid
 
 
-def _becomes(feature: Feature, constraint: FeatureConstraint) -> Mask | None:
-    if constraint.transitions is None and constraint.allowed is None:
+def _transitions(feature: Feature, constraint: FeatureConstraint) -> Mapping[int, IntArray] | None:
+    """Return them by code; unknown names, which registration refuses, are left out."""
+    if constraint.transitions is None:
         return None
-    names = feature.categories
-    becomes = np.ones((len(names) + 1, len(names)), dtype=np.bool_)
-    if constraint.transitions is not None:
-        for code, name in enumerate(names):
-            targets = constraint.transitions.get(name, frozenset())
-            becomes[code] = [other in targets for other in names]
-    if constraint.allowed is not None:
-        becomes &= np.array([name in constraint.allowed for name in names], dtype=np.bool_)
-    return becomes
+    codes = {name: code for code, name in enumerate(feature.categories)}
+    return {
+        codes[name]: np.array(sorted(codes[other] for other in targets if other in codes), dtype=np.int64)
+        for name, targets in constraint.transitions.items()
+        if name in codes
+    }
+
+
+def _allowed(feature: Feature, allowed: frozenset[str] | None) -> Mask | None:
+    if allowed is None:
+        return None
+    return np.array([name in allowed for name in feature.categories], dtype=np.bool_)

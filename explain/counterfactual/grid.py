@@ -14,6 +14,7 @@ from explain.errors import ConstraintError
 FloatArray = NDArray[np.float64]
 
 _LARGEST = 2**53
+_COUNTED = 2.0**50  # units of the last decimal: three roundings of `nearest` stay well below half a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,15 @@ class Grid:
     def step(self) -> float:
         """The step as a float64."""
         return self.numerator / self.denominator
+
+    @property
+    def counted(self) -> float:
+        """The largest value up to which steps are counted exactly.
+
+        Multiples and their products are whole numbers of float64 up to there, two neighbours are never one
+        float64, and `nearest` finds the multiple of every value of the grid.
+        """
+        return _COUNTED / self.denominator
 
     def values(self, multiples: FloatArray) -> FloatArray:
         """Return the values of these whole multiples of the step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from explain.counterfactual.freedoms import FeatureConstraint, Freedom
+from explain.counterfactual.freedoms import Freedom
 from explain.errors import FieldError
 from explain.features import pointer_to
 
@@ -50,18 +50,27 @@ class Narrowing:
         if self.features_to_vary is not None and not self.features_to_vary:
             yield FieldError("/features_to_vary", "leaves nothing that may change")
 
-    def applied(self, freedom: Freedom) -> FeatureConstraint:
-        """Return the feature's constraint within these limits; only for a narrowing without faults."""
-        constraint = freedom.constraint
-        if self.features_to_vary is not None and freedom.name not in self.features_to_vary:
+    def applied(self, freedoms: Sequence[Freedom]) -> tuple[Freedom, ...]:
+        """Return all features' freedoms within these limits; only for a narrowing without faults.
+
+        What it says nothing about is the same object, so that a request pays for what it names.
+        """
+        vary = None if self.features_to_vary is None else frozenset(self.features_to_vary)
+        return tuple(self._applied(freedom, vary) for freedom in freedoms)
+
+    def _applied(self, freedom: Freedom, vary: frozenset[str] | None) -> Freedom:
+        constraint, given = freedom.constraint, self.permitted_range.get(freedom.name)
+        closed = vary is not None and constraint.mutable and freedom.name not in vary
+        if given is None and not closed:
+            return freedom
+        if closed:
             constraint = replace(constraint, mutable=False)
-        given = self.permitted_range.get(freedom.name)
-        if given is None:
-            return constraint
-        if freedom.feature.type == "category":
-            return replace(constraint, allowed=frozenset(map(str, given)))
-        low, high = map(float, given)
-        return replace(constraint, minimum=low, maximum=high)
+        if given is not None and freedom.feature.type == "category":
+            constraint = replace(constraint, allowed=frozenset(map(str, given)))
+        elif given is not None:
+            low, high = map(float, given)
+            constraint = replace(constraint, minimum=low, maximum=high)
+        return freedom.narrowed(constraint)
 
 
 def _fault_of_range(freedom: Freedom, given: PermittedRange) -> str | None:
@@ -83,6 +92,8 @@ def _fault_of_numbers(freedom: Freedom, low: float, high: float) -> str | None:
         return "is empty: it must be ordered, least and greatest"
     if low < freedom.low or high > freedom.high:
         return f"must lie within the manifest's [{freedom.low:g}, {freedom.high:g}]"
+    if low > freedom.counted or high < -freedom.counted:
+        return "is empty: values so large have no steps that can be counted"
     if freedom.grid is not None and not freedom.grid.meets(low, high):
         return f"is empty: no multiple of {freedom.grid.step:g} lies in it"
     return None
@@ -93,10 +104,12 @@ def _fault_of_categories(freedom: Freedom, given: PermittedRange, labels: tuple[
         return "must be categories"
     if not labels:
         return "is empty"
-    codes = {name: code for code, name in enumerate(freedom.feature.categories)}
+    wanted = frozenset(labels)
+    codes = {name: code for code, name in enumerate(freedom.feature.categories) if name in wanted}
+    reachable = freedom.reachable_codes()
     for label in labels:
         if label not in codes:
             return f"{label!r} is not a category known to the model"
-        if freedom.becomes is not None and not freedom.reachable(codes[label]):
+        if codes[label] not in reachable:
             return f"{label!r} is a category that nothing may become"
     return None

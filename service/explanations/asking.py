@@ -72,7 +72,7 @@ def checked(loaded: LoadedVersion, asked: CounterfactualRequest, instance: Insta
     if aim is not None:
         aimed(loaded.rule, aim)
     if narrowing is not None:
-        loaded.constraints.narrowed(narrowing)
+        loaded.constraints.check_narrowing(narrowing)
     return None
 
 
