@@ -101,7 +101,7 @@ class BeamSearch:
     ) -> list[tuple[float, State]]:
         if not state:
             self._rate = float((gained / self._options.cost).max(initial=0.0))
-        promising = np.flatnonzero(free & (gained > 0.0) & (adverse > self._target.sure))
+        promising = np.flatnonzero(free & (gained > 0.0) & (adverse > self._target.certain))
         cost, left = self._options.cost[promising], adverse[promising]
         estimate = self._cost(state) + cost + left / (self._rate or 1.0)
         features = self._options.feature[promising]
@@ -119,7 +119,7 @@ class BeamSearch:
             feature = int(self._options.feature[at])
             if feature not in settled:
                 self._propose(tuple(sorted((*state, at))))
-                if adverse[at] <= self._target.sure:
+                if adverse[at] <= self._target.certain:
                     settled.add(feature)
 
     def _propose(self, state: State) -> None:
@@ -176,7 +176,7 @@ class BeamSearch:
 
     def _sweep(self, changes: int) -> bool:
         """Look at every set of changes if nothing was found and they are few; tell whether that was done."""
-        if self.proposals or self._states_within(changes - 1) > _SWEPT:
+        if self.proposals or self._budget.stopped or self._states_within(changes - 1) > _SWEPT:
             return False
         level: list[State] = [()]
         for _ in range(1, changes):
@@ -196,11 +196,13 @@ class BeamSearch:
         return range(int(np.searchsorted(self._options.feature, last, side="right")), len(self._options))
 
     def _states_within(self, changes: int) -> int:
-        """Count the sets of at most so many options of different features."""
+        """Count the sets of at most so many options of different features, as far as a sweep goes."""
         sets = [1] + [0] * changes
         for options in np.unique(self._options.feature, return_counts=True)[1].tolist():
             for size in range(changes, 0, -1):
                 sets[size] += sets[size - 1] * options
+            if sum(sets) > _SWEPT:
+                break
         return sum(sets)
 
     def _refine(self) -> None:

@@ -29,6 +29,7 @@ NEARNESS = 0.1
 """What the whole of that costs, in units of the logarithm of diversity."""
 
 _CONSIDERED = 128
+_DIGITS = 9  # of what a choice is worth: logarithms differ in their last bits from processor to processor
 _ALIKE = 1e-12  # growth of the determinant below which two proposals count as equal
 
 
@@ -108,9 +109,11 @@ class _Shortlist:
             row = len(chosen) - 1
             last = chosen[-1]
             kernel = 1.0 / (1.0 + self._distances(int(near[last]), near))
-            factor[row] = (kernel - factor[:row, last] @ factor[:row]) / np.sqrt(growth[last])
+            factor[row] = (kernel - (factor[:row, last, None] * factor[:row]).sum(axis=0)) / np.sqrt(
+                growth[last]
+            )
             growth = np.maximum(growth - factor[row] ** 2, _ALIKE)
-            worth = np.log(growth) - penalty
+            worth = np.round(np.log(growth) - penalty, _DIGITS)
             worth[chosen] = -np.inf
             chosen.append(int(worth.argmax()))
         return [int(near[at]) for at in chosen]
@@ -120,4 +123,4 @@ class _Shortlist:
         apart = np.abs(self._points[others] - self._points[one])
         unlike = (apart > 0.0) | (np.isnan(self._points[others]) != np.isnan(self._points[one]))
         apart = np.where(self._named | np.isnan(apart), unlike, apart)
-        return np.asarray(apart @ self._weights)
+        return np.asarray((apart * self._weights).sum(axis=1))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from explain.counterfactual.base import Change, Counterfactual, CounterfactualSet, Effort, Status
 from explain.counterfactual.choosing import choose
 from explain.counterfactual.problem import Problem, Proposed
@@ -12,6 +14,7 @@ from explain.counterfactual.verify import verified
 
 NOTHING = Proposed()
 
+_ALIKE = 1e-9  # costs closer than this, relatively, are one
 _FURTHER = 4  # times as many of the next best are verified with the replacement of one that failed
 
 
@@ -36,7 +39,6 @@ def conclude(problem: Problem, found: Sequence[Found]) -> CounterfactualSet:
         status = "partial" if "stopped" in states else "found"
     elif proof and not dropped:
         status = "no_recourse"
-    bounds = [one.proposed.least_cost for one in found if one.proposed.least_cost is not None]
     return CounterfactualSet(
         status=status,
         complete=states <= {"finished"} or status == "no_recourse",
@@ -46,8 +48,19 @@ def conclude(problem: Problem, found: Sequence[Found]) -> CounterfactualSet:
         effort=tuple(one.effort for one in found),
         proof=proof if status == "no_recourse" else None,
         dropped=dropped,
-        least_cost=max(bounds, default=None),
+        least_cost=_least_cost(items, found),
     )
+
+
+def _least_cost(items: Sequence[Counterfactual], found: Sequence[Found]) -> float | None:
+    """Return the best proved lower bound of the cost; None if there is none.
+
+    What a verified item contradicts was no proof.
+    """
+    cheapest = min((item.cost for item in items), default=np.inf)
+    bounds = [one.proposed.least_cost for one in found if one.proposed.least_cost is not None]
+    held = [min(bound, cheapest) for bound in bounds if bound <= cheapest + _ALIKE * max(1.0, cheapest)]
+    return max(held) if len(held) == len(bounds) and held else None
 
 
 def chosen(problem: Problem, proposed: Sequence[Proposed]) -> tuple[tuple[Counterfactual, ...], int]:

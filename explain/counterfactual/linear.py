@@ -110,6 +110,8 @@ class _Crossing:
 
     def run(self, row: FloatArray, budget: Budget) -> tuple[list[Proposal], Proof | None]:
         """Return proposals, or none and the proof that no permitted change suffices, if there is one."""
+        if np.isinf(self.target.possible):  # rounded scores may reach what no margin clears
+            return [], None
         farthest = self._farthest(row)
         here = float(self.target.adversity(self.tables.margins(row[None, :]))[0])
         changes = min(self.constraints.max_changes, len(farthest.feature))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.axes import Axes, read_axes
 from explain.counterfactual.boxes import MISSING, Boxes, read_boxes
+from explain.counterfactual.rounding import sum_rounding
 from explain.errors import ModelUnsupported
 from explain.features import FeatureSpace
 from explain.models.ensemble import LEAF, TreeEnsemble
@@ -24,13 +25,17 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitTables:
-    """The leaves that a row can reach as boxes, their values and trees, and the cells of each feature."""
+    """The leaves that a row can reach as boxes, their values and trees, and the cells of each feature.
+
+    `rounding` bounds how far sums of the values may lie from the native margins.
+    """
 
     axes: Axes
     boxes: Boxes
     value: FloatArray
     tree: IntArray
     base_margin: float
+    rounding: float
 
     @classmethod
     def prepare(cls, trees: TreeEnsemble, space: FeatureSpace) -> SplitTables:
@@ -49,6 +54,7 @@ class SplitTables:
             value=trees.value[nodes[possible]],
             tree=tree[possible],
             base_margin=trees.base_margin,
+            rounding=float(sum_rounding(trees)[0]),
         )
 
     def cell(self, feature: int, values: FloatArray) -> IntArray:

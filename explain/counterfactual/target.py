@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 Link = Literal["identity", "logit", "log"]
 
 _ALIKE = 1e-4  # how far a 32-bit score may lie from its link's, relatively
+_SCORE_ROUNDING: dict[FloatWidth, float] = {32: 2.0**-21, 64: 2.0**-40}  # of a native score, relatively
+_LEAST_SCORE: dict[FloatWidth, float] = {32: 1e-37, 64: 1e-300}  # what is less is no more exact than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,16 @@ class Target:
     difference of margins); None if the score is no known function of the margin: then there is no clearance,
     and only the native library can tell how far a row is. `clearance` keeps an answer away from the threshold
     by what the native library's own rounding may move it on another machine; `tolerance` is how far a margin
-    summed from the tables may lie from the native one. Both are in margin units.
+    summed from the tables may lie from the native one. `leeway` is how far the rounding of the native scores
+    may move the threshold, to its adverse side and to its favourable one: a float32 probability near 1 is the
+    same for many margins. All are in margin units.
     """
 
     rule: OutcomeRule
     threshold: float | None
     clearance: float
     tolerance: float
+    leeway: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def of(cls, rule: OutcomeRule, link: Link | None, float_width: FloatWidth) -> Target:
@@ -45,7 +50,11 @@ class Target:
         tolerance = RELATIVE_TOLERANCE[float_width] * size
         if rule.contrast is not None:  # two margins, each with its own
             tolerance *= 2.0
-        return cls(rule, threshold, tolerance / 10.0, tolerance)
+        return cls(rule, threshold, tolerance / 10.0, tolerance, _leeway(rule, link, float_width))
+
+    def widened(self, rounding: float) -> Target:
+        """Return the same goal where margins from the tables may lie farther from the native ones."""
+        return replace(self, tolerance=self.tolerance + rounding)
 
     def adversity(self, margins: FloatArray) -> FloatArray:
         """Return how far margins lie on the adverse side; negative on the favourable one.
@@ -68,9 +77,14 @@ class Target:
         return -(self.clearance + self.tolerance)
 
     @property
+    def certain(self) -> float:
+        """The adversity up to which that holds however the native score is rounded."""
+        return self.sure - self.leeway[1]
+
+    @property
     def possible(self) -> float:
         """The adversity of a margin from the tables up to which the native one could be favourable."""
-        return self.tolerance
+        return self.tolerance + self.leeway[0]
 
     def favourable(self, prediction: Prediction) -> Mask:
         """Tell which rows the native model and the rule find on the goal's side."""
@@ -112,11 +126,27 @@ def link_of(rule: OutcomeRule, prediction: Prediction) -> Link | None:
 
 def _margin_threshold(rule: OutcomeRule, link: Link | None) -> float | None:
     """Return the threshold as a margin, by the inverse of the link."""
-    if link is None:
-        return None
+    return None if link is None else _inverse(link, rule.threshold)
+
+
+def _inverse(link: Link, score: float) -> float:
     if link == "identity":
-        return rule.threshold
-    return _logit(rule.threshold) if link == "logit" else _log(rule.threshold)
+        return score
+    return _logit(score) if link == "logit" else _log(score)
+
+
+def _leeway(rule: OutcomeRule, link: Link | None, float_width: FloatWidth) -> tuple[float, float]:
+    """Return how far rounded scores may move the threshold: to its adverse side, and to its favourable one.
+
+    A score that is the margin itself is rounded no further, and none is less than 0, rounded or not.
+    """
+    if link is None or link == "identity" or rule.threshold <= 0.0:
+        return 0.0, 0.0
+    score = rule.threshold
+    rounding = max(_SCORE_ROUNDING[float_width] * abs(score), _LEAST_SCORE[float_width])
+    here, *around = (_inverse(link, one) for one in (score, score + rounding, score - rounding))
+    above, below = (0.0 if end == here else abs(end - here) for end in around)
+    return (above, below) if rule.adverse_sign() > 0 else (below, above)
 
 
 def _log(value: float) -> float:

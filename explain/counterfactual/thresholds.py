@@ -27,10 +27,12 @@ class ThresholdSearch:
 
     def propose(self, problem: Problem, budget: Budget) -> Proposed:
         """Search from one change to as many as are permitted; see `beam`."""
-        row, target = problem.instance.row, problem.target
+        row, target = problem.instance.row, problem.target.widened(self.tables.rounding)
         options = options_of(self.tables, problem.constraints, problem.scales, row, problem.medians)
         if not len(options):
             return Proposed(proof="exhaustive")
+        if np.isinf(target.possible):  # rounded scores may reach what no margin clears
+            return Proposed()
         changes = min(problem.constraints.max_changes, len(np.unique(options.feature)))
         reach = Reach(self.tables, self.tables.cells(row), options, changes)
         best = reach.best_margin(target.rule.adverse_sign())

@@ -162,9 +162,16 @@ class LinearBounds:
             out.least[b] = -np.inf
         return out
 
-    def rounding(self, form: LinearForm) -> float:
-        """Bound what the native library's own rounding may do to a margin, wherever it is known."""
+    def rounding(self, form: LinearForm, implied: list[Extent]) -> float:
+        """Bound what the native library's own rounding may do to a margin, wherever it is known.
+
+        `implied` are the extents of the derived features over all that is permitted.
+        """
         sizes = np.abs(form.base_margins) + np.abs(self.fixed)
+        for at, extent in zip(self.derived, implied, strict=True):
+            if extent.present:
+                ends = np.array([[extent.low], [extent.high]])
+                sizes += np.abs(_terms(self.weights[:, [at]], ends, self.single)).max(axis=1)
         for terms in self.least:
             sizes += np.where(np.isfinite(terms), np.abs(terms), 0.0).max(axis=1)
         unit = 2.0**-23 if form.float_width == 32 else 2.0**-52

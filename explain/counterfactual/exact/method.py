@@ -9,7 +9,8 @@ import numpy as np
 
 from explain.counterfactual.axes import Axes, read_axes
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.exact.bounds import LinearBounds, TreeBounds
+from explain.counterfactual.exact.bounds import Bounds, LinearBounds, TreeBounds
+from explain.counterfactual.exact.branching import Branching
 from explain.counterfactual.exact.domains import (
     Domains,
     TooManyValues,
@@ -21,10 +22,12 @@ from explain.counterfactual.exact.domains import (
     tied_variable,
 )
 from explain.counterfactual.exact.goals import Goal
+from explain.counterfactual.exact.linked import Ties
 from explain.counterfactual.exact.search import EXACT_SEARCH, BranchAndBound
 from explain.counterfactual.exact.spans import linear_variable
 from explain.counterfactual.exact.sweeping import swept
 from explain.counterfactual.problem import Problem, Proposed
+from explain.counterfactual.rounding import sum_rounding
 from explain.models.base import Form, Model
 from explain.models.ensemble import TreeEnsemble
 from explain.models.linear import LinearForm
@@ -32,16 +35,23 @@ from explain.models.linear import LinearForm
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExactSearch:
-    """A search prepared for one model."""
+    """A search prepared for one model.
+
+    `rounding` bounds how far sums of trees, or differences of two sums, may lie from the native ones.
+    """
 
     form: Form
     axes: Axes | None
+    rounding: float = 0.0
 
     @classmethod
     def prepare(cls, model: Model) -> ExactSearch:
         """Read the model's form and cut its axes."""
         form = model.form()
-        return cls(form, read_axes(form, model.space) if isinstance(form, TreeEnsemble) else None)
+        if not isinstance(form, TreeEnsemble):
+            return cls(form, None, 0.0)
+        rounding = float(np.sort(sum_rounding(form))[-2:].sum())
+        return cls(form, read_axes(form, model.space), rounding)
 
     @property
     def name(self) -> str:
@@ -60,14 +70,24 @@ class ExactSearch:
             return Proposed()
         if problem.target.threshold is None:
             return swept(domains, budget)
+        if np.isinf(problem.target.possible):  # rounded scores may reach what no margin clears
+            return Proposed()
         goal = Goal.of(problem.target, self.form.base_margins, problem.target.possible)
+        bounds, rounding = self._bounds(domains, goal)
+        goal = replace(goal, possible=goal.possible + rounding)
+        return BranchAndBound(domains, bounds, goal, budget).propose()
+
+    def _bounds(self, domains: Domains, goal: Goal) -> tuple[Bounds, float]:
+        """Return the bounds of one problem's sums, and what native rounding may take from them."""
         if isinstance(self.form, LinearForm):
             linear = LinearBounds.prepare(self.form, domains, goal.signs)
-            goal = replace(goal, possible=goal.possible + linear.rounding(self.form))
-            return BranchAndBound(domains, linear, goal, budget).propose()
+            low, high, _ = Branching.of(domains).root()
+            implied = Ties.of(domains).implied(low, high)
+            if implied is None:  # nothing is permitted: there is nothing to round
+                return linear, 0.0
+            return linear, linear.rounding(self.form, implied)
         assert self.axes is not None  # noqa: S101  trees have them
-        trees = TreeBounds.prepare(self.form, self.axes, domains, goal.signs)
-        return BranchAndBound(domains, trees, goal, budget).propose()
+        return TreeBounds.prepare(self.form, self.axes, domains, goal.signs), self.rounding
 
     def _variables(self, problem: Problem) -> Iterator[Variable]:
         """Yield what may be chosen."""

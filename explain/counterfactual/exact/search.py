@@ -158,6 +158,7 @@ class BranchAndBound:
             reached[asked] = self._problem.target.reached(prediction)
             doubtful = self._problem.target.favourable(prediction) & ~reached[asked]
             self._unsettled |= bool(doubtful.any())
+            self._least = min([self._least, *(leaves[at].cost for at in asked[doubtful].tolist())])
         for at, node in enumerate(leaves):
             if reached[at]:
                 self._propose(rows[at], node)

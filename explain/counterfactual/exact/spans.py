@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.exact.domains import Variable, tied_variable, variable_of
-from explain.counterfactual.grid import display_grids
+from explain.counterfactual.grid import Grid, display_grids
 from explain.counterfactual.problem import Problem
 
 FloatArray = NDArray[np.float64]
@@ -36,17 +36,29 @@ def linear_variable(problem: Problem, at: int, needed: float) -> Variable | None
         return tied_variable(problem, at, tied=False)
     if grid is not None and (high - low) / grid.step <= _LISTED:
         return tied_variable(problem, at, tied=False)
-    start = min(max(0.0, low), high) if math.isnan(before) else before
+    start = _first_value(grid, low, high) if math.isnan(before) else before
     direction = None if math.isnan(before) else constraints.of(at).direction
     reach = min(max(100.0 * float(problem.scales[at]), needed), _FARTHEST)
-    parts = [np.empty((0, 3))]
+    if start is None:
+        return None
+    parts = [np.full((int(math.isnan(before)), 3), start)]  # what fills a missing value may be the first
     if direction != "increase" and low < start:
-        parts.append(_spans(problem, at, start, low, reach)[::-1])
+        parts.insert(0, _spans(problem, at, start, low, reach)[::-1])
     if direction != "decrease" and high > start:
         parts.append(_spans(problem, at, start, high, reach))
     spans = np.concatenate(parts)
     spans = spans[constraints.allowed(at, before, spans[:, 1]) & (spans[:, 1] != before)]
     return variable_of(problem, at, spans[:, 1], spans[:, 0], np.sort(spans[:, [0, 2]], axis=1))
+
+
+def _first_value(grid: Grid | None, low: float, high: float) -> float | None:
+    """Return the permitted value nearest to 0; None if no value of the grid lies in the range."""
+    start = min(max(0.0, low), high)
+    if grid is None:
+        return start
+    values = grid.values(grid.nearest(np.array([start])) + np.arange(-1.0, 2.0)) + 0.0
+    values = values[(values >= low) & (values <= high)]
+    return float(values[np.abs(values - start).argmin()]) if len(values) else None
 
 
 def _spans(problem: Problem, at: int, start: float, limit: float, reach: float) -> FloatArray:
@@ -63,7 +75,8 @@ def _spans(problem: Problem, at: int, start: float, limit: float, reach: float) 
     points = points[(points > start) & (points < last)] if up else points[(points < start) & (points > last)]
     if grid is None or math.isfinite(limit):
         end = last if grid is None else _last_on_grid(shown.values(final + np.arange(-1.0, 2.0)), limit, up)
-        points = np.append(points, end)
+        if (end > start) == up and end != start:
+            points = np.append(points, end)
     points = np.unique(points)[:: 1 if up else -1]
     spans = np.stack([np.concatenate([[start], points[:-1]]), points, points], axis=1)
     if math.isfinite(limit) or not len(points):
