@@ -157,14 +157,16 @@ def stability(
     """Return the share of disturbances under which a counterfactual row stays on the goal's side.
 
     Every number of the row that is not missing and that the counterfactual leaves alone moves by an even draw
-    from [-noise, noise] times its spread; changed values, whole numbers, truth values and categories stay,
-    and derived features follow.
+    from [-noise, noise] times its spread; changed values, whole numbers, truth values, categories and members
+    of one-hot groups stay, and derived features follow.
     """
     constraints, before = problem.constraints, problem.instance.row
     free = [
         at
         for at, feature in enumerate(constraints.space.features)
-        if feature.type == "number" and row[at] == before[at] and not constraints.derived(at)
+        if feature.type == "number"
+        and row[at] == before[at]
+        and not (constraints.derived(at) or constraints.grouped(at))
     ]  # a missing value equals nothing
     disturbed = np.tile(row, (draws, 1))
     disturbed[:, free] += generator.uniform(-noise, noise, (draws, len(free))) * problem.scales[free]

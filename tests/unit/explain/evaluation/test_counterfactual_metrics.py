@@ -234,3 +234,19 @@ def test_missing_values_and_changed_ones_are_not_disturbed() -> None:
     problem = _problem(before)
     on_the_edge = np.array([0.0, NAN, 4.0, 0.0, 0.0])
     assert stability(problem, on_the_edge, np.random.default_rng(1), noise=10.0) == 1.0
+
+
+def test_a_member_of_a_one_hot_group_is_not_disturbed() -> None:
+    """Numbers as members, both as they were: any other value than 0 and 1 would turn the model."""
+
+    class Whole(Balance):
+        def margins(self, rows: Any) -> Any:
+            return np.where(np.isin(rows[:, :2], (0.0, 1.0)).all(axis=1), 1.0, -1.0)
+
+    space = FeatureSpace(tuple(Feature(name, "number") for name in ("rents", "owns", "x")), 64)
+    free = {name: FeatureConstraint(mutable=True) for name in space.names}
+    constraints = Constraints(space, free, 1, groups=(("rents", "owns"),))
+    row, model = np.array([1.0, 0.0, 5.0]), Whole(space)
+    given: Any = model
+    problem = replace(_problem(), model=given, constraints=constraints, instance=space.instance(row))
+    assert stability(problem, np.array([1.0, 0.0, 5.0]), np.random.default_rng(1), noise=0.5) == 1.0
