@@ -40,6 +40,7 @@ def contradictions(
     for index, inequality in enumerate(inequalities):
         places = relations.of_inequality(inequality)
         found += [FieldError(f"/inequalities/{index}{at}", detail) for at, detail in places]
+    found += _opposed(by_name, inequalities)
     return tuple(found)
 
 
@@ -103,6 +104,28 @@ def _shared(groups: Sequence[Group]) -> Iterator[FieldError]:
             if name in seen:
                 yield FieldError(f"/one_hot/{index}/{place}", f"{name} is in two groups, or twice in one")
             seen.add(name)
+
+
+def _opposed(by_name: Mapping[str, Freedom], inequalities: Sequence[Inequality]) -> Iterator[FieldError]:
+    """Yield inequalities that bound the same sum from both sides and leave nothing between.
+
+    Where a feature may be missing both can hold.
+    """
+    bounds: dict[tuple[tuple[str, float], ...], tuple[int, float]] = {}
+    for index, inequality in enumerate(inequalities):
+        terms = sorted((name, weight) for name, weight in inequality.terms if weight)
+        if not terms or any(name not in by_name or by_name[name].feature.nullable for name, _ in terms):
+            continue
+        size = abs(terms[0][1])
+        key = tuple((name, weight / size) for name, weight in terms)
+        opposite = bounds.get(tuple((name, -weight) for name, weight in key))
+        if opposite is not None and inequality.at_most / size + opposite[1] < 0.0:
+            yield FieldError(
+                f"/inequalities/{index}", f"contradicts inequality {opposite[0]}: no sum satisfies both"
+            )
+        known = bounds.get(key)
+        if known is None or inequality.at_most / size < known[1]:
+            bounds[key] = (index, inequality.at_most / size)
 
 
 def _of_chain(links: Sequence[Link]) -> Iterator[FieldError]:

@@ -164,3 +164,15 @@ def test_every_contradiction_is_told_at_once() -> None:
             **at_most(-1, value=1),
         )
     ) == {"/features/income/range", "/links/0/equals", "/inequalities/0"}
+
+
+def test_sums_bounded_from_both_sides_leave_something_between() -> None:
+    def bounded(least: float, most: float) -> list[dict[str, object]]:
+        return [
+            {"terms": {"loan": 1, "value": 1}, "at_most": most},
+            {"terms": {"value": 2, "loan": 2}, "at_least": 2 * least},
+        ]
+
+    assert "contradicts inequality 0" in errors_of(inequalities=bounded(150, 60))["/inequalities/1"]
+    parse_manifest(manifest(inequalities=bounded(60, 60)))
+    parse_manifest(manifest(inequalities=bounded(60, 150)))
