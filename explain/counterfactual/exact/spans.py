@@ -65,7 +65,8 @@ def _spans(problem: Problem, at: int, start: float, limit: float, reach: float) 
     """Return spans from `start` towards a limit, near to far: near end, the value of its row, far end."""
     up = limit > start
     grid = problem.constraints.grid(at)
-    last = limit if math.isfinite(limit) else start + (reach if up else -reach)
+    low, high = problem.constraints.counted_limits(at)
+    last = limit if math.isfinite(limit) else min(max(start + (reach if up else -reach), low), high)
     step = (grid or display_grids(float(problem.scales[at]))[0]).step
     stride = max(1.0, math.ceil(abs(last - start) / step / _SPANS))
     shown = grid or display_grids(float(problem.scales[at]))[0]

@@ -15,7 +15,6 @@ from explain.counterfactual.narrowing import Narrowing
 from explain.counterfactual.tied import Columns, Tied
 from explain.features import Feature, FeatureSpace
 
-
 LABELS = tuple(f"c{code}" for code in range(10_000))
 FREE = FeatureConstraint(mutable=True)
 NUMBERS = FeatureSpace(tuple(Feature(f"p{at}", "number", nullable=True) for at in range(12)))

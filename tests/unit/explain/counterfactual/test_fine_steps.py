@@ -15,6 +15,7 @@ from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
 from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.exact.spans import linear_variable
 from explain.counterfactual.grid import Grid
 from explain.counterfactual.narrowing import Narrowing
 from explain.counterfactual.search import CounterfactualSearch, run
@@ -133,3 +134,18 @@ def test_a_request_cannot_ask_for_what_cannot_be_counted() -> None:
         constraints.narrowed(Narrowing(permitted_range={"wealth": (2.0**53, 2.0**54)}))
     cut = constraints.narrowed(Narrowing(permitted_range={"wealth": (0.0, 2.0**60)}))
     assert cut.limits(0) == (0.0, GRID.counted)
+
+
+def test_the_spans_of_a_range_without_an_end_leave_out_nothing_that_can_be_counted(
+    make_forest: type[Forest], split: type[Split]
+) -> None:
+    constraints = constraints_of(0.0, None)
+    model = make_forest(constraints.space, [split(value=1.0)])
+    reference = Reference.of("given", np.linspace(0.0, 100.0, 30)[:, None])
+    search = CounterfactualSearch.prepare(model, RULE, constraints, reference)
+    problem = search.problem(constraints.space.instance(np.array([50.0])), count=1, seed=1)
+    variable = linear_variable(problem, 0, GRID.counted * 7.3)
+    assert variable is not None
+    low, high = variable.ends[:, 0], variable.ends[:, 1]
+    assert high[-1] >= value_of(LAST)
+    assert (low[1:] <= high[:-1]).all()
