@@ -125,16 +125,8 @@ def _build_routes(app: FastAPI) -> None:
 
 def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Services:
     """Opens pools and threads; a database that is away delays nothing here."""
-    threads, seekers = settings.threads, max(1, settings.threads // 2)
-    pool = open_pool(
-        settings.database_url,
-        min_size=2,
-        max_size=2 * threads + DESK_THREADS + PRESS_THREADS + 4,
-        name="ofrecord-api",
-    )
-    keys_pool = open_pool(
-        settings.keys_database_url, min_size=1, max_size=2 * threads + 4, name="ofrecord-api-keys"
-    )
+    threads = settings.threads
+    pool, keys_pool = _pools(settings)
     audit_log = AuditLog(pool, KeyStore(keys_pool, settings.master_key), origin=settings.log_origin)
     desk = BoundedExecutor("desk", threads=DESK_THREADS, limit=256)
 
@@ -144,6 +136,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
     versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
     signer, proposer = Signer.parse(settings.receipt_key), Proposer(settings.counterfactual_socket)
     tasks = TaskSender(settings)
+    start = partial(start_up, settings, clock, pool=pool, log=audit_log, signer=signer, versions=versions)
     return Services(
         settings=settings,
         clock=clock,
@@ -152,14 +145,10 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         log=audit_log,
         committer=GroupCommitter(audit_log, clock),
         versions=versions,
-        examiner=Examiner(
-            cache_dir=settings.cache_dir,
-            table_bytes=settings.table_memory_bytes,
-            limits=Limits(memory_bytes=settings.registration_memory_bytes),
-        ),
+        examiner=_examiner(settings),
         signer=signer,
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
-        seek=BoundedExecutor("seek", threads=seekers, limit=seekers * (1 + SEARCHES_PER_THREAD)),
+        seek=_seek(threads),
         reserve=Reserve(),
         proposer=proposer,
         desk=desk,
@@ -168,19 +157,35 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         authenticator=Authenticator(find),
         tasks=tasks,
         renderer=renderer,
-        warming=Warming(
-            partial(
-                start_up,
-                settings,
-                clock,
-                pool=pool,
-                log=audit_log,
-                signer=signer,
-                versions=versions,
-                proposer=proposer,
-                tasks=tasks,
-            )
+        warming=Warming(partial(start, proposer=proposer, tasks=tasks)),
+    )
+
+
+def _pools(settings: Settings) -> tuple[Pool, Pool]:
+    """The connections to the log's database and to that of the keys."""
+    threads = 2 * settings.threads
+    return (
+        open_pool(
+            settings.database_url,
+            min_size=2,
+            max_size=threads + DESK_THREADS + PRESS_THREADS + 4,
+            name="ofrecord-api",
         ),
+        open_pool(settings.keys_database_url, min_size=1, max_size=threads + 4, name="ofrecord-api-keys"),
+    )
+
+
+def _seek(threads: int) -> BoundedExecutor:
+    """The threads of searches: fewer than attributions have, which must never wait behind one."""
+    seekers = max(1, threads // 2)
+    return BoundedExecutor("seek", threads=seekers, limit=seekers * (1 + SEARCHES_PER_THREAD))
+
+
+def _examiner(settings: Settings) -> Examiner:
+    return Examiner(
+        cache_dir=settings.cache_dir,
+        table_bytes=settings.table_memory_bytes,
+        limits=Limits(memory_bytes=settings.registration_memory_bytes),
     )
 
 
