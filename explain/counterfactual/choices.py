@@ -40,6 +40,13 @@ class Choices:
         return cls(np.full(len(values), variable), column, np.stack([values, values], axis=1), cost)
 
     @classmethod
+    def none(cls, rows: FloatArray) -> Choices:
+        """Return for each row the choice to leave it as it is, of no variable (-1)."""
+        count = len(rows)
+        column = np.zeros((count, 2), dtype=np.int64)
+        return cls(np.full(count, -1), column, np.repeat(rows[:, :1], 2, axis=1), np.zeros(count))
+
+    @classmethod
     def of_group(cls, variable: int, old: int, new: IntArray, cost: float) -> Choices:
         """Return the choices of a one-hot group: the 1 moves from one feature to another."""
         column = np.stack([np.full(len(new), old, dtype=np.int64), new], axis=1)
@@ -67,19 +74,15 @@ class Choices:
         return changed
 
     def thinned(self, origin: FloatArray, most: int) -> Choices:
-        """Return about `most` choices of each variable, near and far on both sides of the row's own value."""
-        sizes = np.bincount(self.variable)
-        if sizes.max(initial=0) <= most:
+        """Return about `most` choices of one variable's, near and far on both sides of its own value."""
+        if len(self) <= most:
             return self
-        kept = np.ones(len(self), dtype=np.bool_)
-        for variable in np.flatnonzero(sizes > most).tolist():
-            own = np.flatnonzero(self.variable == variable)
-            kept[own] = False
-            up = self.value[own, 1] > origin[self.column[own, 1]]
-            for side in (own[~up], own[up]):
-                share = max(1, round(most * len(side) / len(own)))
-                by_cost = side[np.argsort(self.cost[side], kind="stable")]
-                kept[by_cost[_near_and_far(len(side), share)]] = True
+        kept = np.zeros(len(self), dtype=np.bool_)
+        up = self.value[:, 1] > origin[self.column[:, 1]]
+        for side in (np.flatnonzero(~up), np.flatnonzero(up)):
+            share = max(1, round(most * len(side) / len(self)))
+            by_cost = side[np.argsort(self.cost[side], kind="stable")]
+            kept[by_cost[_near_and_far(len(side), share)]] = True
         return self.picked(kept)
 
 
@@ -88,6 +91,8 @@ def _near_and_far(count: int, most: int) -> IntArray:
     """Return at most so many ranks of `count`: the first ones, then further and further apart, the last."""
     if count <= most:
         return np.arange(count)
+    if most == 2:  # the nearest and the farthest
+        return np.array([0, count - 1])
     near = min(_NEAREST, most // 2)
     far = np.geomspace(near + 1, count, most - near) - 1.0
     return np.unique(np.concatenate([np.arange(near), np.rint(far).astype(np.int64)]))

@@ -12,32 +12,34 @@ FloatArray = NDArray[np.float64]
 
 ALL = 1_024  # values that are listed completely
 _NEAR, _EVEN = 96, 160  # else: so many distances from the own value on each side, and so many places
-_REACH = 64.0  # spreads from the own value, where the range has no end
+_REACH = 64.0  # spreads or steps from the own value, where the range has no end
 
 
-def rungs(constraints: Constraints, at: int, start: float, scale: float) -> tuple[FloatArray, Grid, bool]:
+def rungs(
+    constraints: Constraints, at: int, before: float, middle: float, scale: float
+) -> tuple[FloatArray, Grid, bool]:
     """Return values a number may become, ascending, their grid, and whether there are no others.
 
-    `start` is the value from which near and far are counted.
+    Near and far are counted from `before`, or from `middle` where that is missing. A number without a step
+    may become any in its range: only where that is a single one is the list complete. Its grid is the
+    coarsest with a value in the range, and the ends of the range are listed too.
     """
+    low, high = _range(constraints, at, before)
+    start = middle if np.isnan(before) else before
     declared = constraints.grid(at)
-    grid = display_grids(scale)[0] if declared is None else declared
-    low, high = constraints.limits(at)
-    bounded = bool(np.isfinite([low, high]).all())
-    low = low if np.isfinite(low) else min(start, high) - _REACH * scale
-    high = high if np.isfinite(high) else max(start, low) + _REACH * scale
-    first, last = grid.nearest(np.array([low, high])).tolist()
-    ends = grid.values(np.array([first, last]))
-    first, last = first + float(ends[0] < low), last - float(ends[1] > high)
-    count = last - first + 1.0
-    if count <= ALL:
-        multiples = np.arange(first, last + 0.5)
-        return grid.values(multiples) + 0.0, grid, bounded and declared is not None
-    middle = min(max(float(grid.nearest(np.array([start]))[0]), first), last)
-    near = np.rint(np.geomspace(1.0, count, _NEAR))
-    multiples = np.concatenate([middle - near, [middle], middle + near, np.linspace(first, last, _EVEN)])
-    multiples = np.unique(np.clip(np.rint(multiples), first, last))
-    return grid.values(multiples) + 0.0, grid, False
+    if declared is not None:
+        values, complete = _listed(declared, (low, high), start, scale)
+        return values, declared, complete
+    grids = display_grids(scale)
+    if low >= high:
+        return np.array([low] if low == high else []), grids[0], True
+    for grid in grids:
+        values = _listed(grid, (low, high), start, scale)[0]
+        values = values[values != before]
+        if len(values):
+            break
+    ends = np.array([low, high])
+    return np.union1d(values, ends[np.isfinite(ends) & (ends != before)]) + 0.0, grid, False
 
 
 def inside(grid: Grid, near: float, far: float, most: int) -> FloatArray:
@@ -46,3 +48,34 @@ def inside(grid: Grid, near: float, far: float, most: int) -> FloatArray:
     multiples = np.unique(np.rint(np.linspace(ends[0], ends[1], most + 2)))
     values = grid.values(multiples if near < far else multiples[::-1]) + 0.0
     return np.asarray(values[(values > min(near, far)) & (values < max(near, far))])
+
+
+def _range(constraints: Constraints, at: int, before: float) -> tuple[float, float]:
+    """Return the permitted range on the side to which the number may move."""
+    low, high = constraints.limits(at)
+    direction = constraints.of(at).direction
+    if direction == "increase" and not np.isnan(before):
+        low = max(low, before)
+    if direction == "decrease" and not np.isnan(before):
+        high = min(high, before)
+    return low, high
+
+
+def _listed(grid: Grid, limits: tuple[float, float], start: float, scale: float) -> tuple[FloatArray, bool]:
+    """Return values of a grid within limits, and whether they are all."""
+    low, high = limits
+    bounded = bool(np.isfinite([low, high]).all())
+    reach = _REACH * max(scale, grid.step)
+    low = low if np.isfinite(low) else min(start, high) - reach
+    high = high if np.isfinite(high) else max(start, low) + reach
+    first, last = grid.nearest(np.array([low, high])).tolist()
+    ends = grid.values(np.array([first, last]))
+    first, last = first + float(ends[0] < low), last - float(ends[1] > high)
+    count = last - first + 1.0
+    if count <= ALL:
+        return grid.values(np.arange(first, last + 0.5)) + 0.0, bounded
+    middle = min(max(float(grid.nearest(np.array([start]))[0]), first), last)
+    near = np.rint(np.geomspace(1.0, count, _NEAR))
+    multiples = np.concatenate([middle - near, [middle], middle + near, np.linspace(first, last, _EVEN)])
+    multiples = np.unique(np.clip(np.rint(multiples), first, last))
+    return grid.values(multiples) + 0.0, False

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.counterfactual.broods import Brood, Candidates, Move, Node
 from explain.counterfactual.choices import Choices
 from explain.counterfactual.openings import Openings, State
 from explain.counterfactual.options import SPARSITY, row_costs
 from explain.counterfactual.problem import Problem
-from explain.counterfactual.scorer import Find, Scorer
+from explain.counterfactual.scorer import Find, Scorer, rows_at_once
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,49 +18,13 @@ Mask = NDArray[np.bool_]
 
 BEAMS = (16, 96)  # states kept from one depth to the next; the wide beam only if the first finds nothing
 _ALIKE = 3  # of them, those that change the same variables
-_CHOICES = 32  # choices of a variable that are looked at, unless the variables are few
-_FIRST = 768  # choices looked at from the row itself, all variables together, where they are few
+_CHOICES = 32  # choices of a related number that are looked at in one state
 _BRED = 24  # choices of a state that are looked at, beside the one of each variable that gains most
+_GAINERS = 96  # variables, those that gain most, of which a state's choices include that one
 _FRESH = 8  # choices of a related number in a state where its partners differ
-_TOGETHER = 16  # states expanded at once
+_TOGETHER = 16  # states expanded at once, fewer where rows are wide
 _REFINED, _REFINEMENTS = 4, 2  # finds that are refined, and how often
 _POINTS, _ZOOMS = 24, 2  # values tried between two, and how often
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """A state of the search: its row, the variables that were changed, ascending, and what is known of it."""
-
-    row: FloatArray
-    taken: State
-    cost: float
-    distance: float
-    permitted: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Brood:
-    """What one step beyond some states leads to."""
-
-    rows: FloatArray
-    taken: list[State]
-    cost: FloatArray
-    distance: FloatArray
-    permitted: Mask
-
-    def promising(self, dearest: float) -> IntArray:
-        """Return those from which one more change could still undercut a cost."""
-        return np.flatnonzero((self.cost + SPARSITY < dearest) & np.isfinite(self.distance))
-
-    def node(self, at: int) -> Node:
-        """Return one of them as a state."""
-        return Node(
-            self.rows[at],
-            self.taken[at],
-            float(self.cost[at]),
-            float(self.distance[at]),
-            bool(self.permitted[at]),
-        )
 
 
 class Stepping:
@@ -73,29 +36,33 @@ class Stepping:
         self._scorer = scorer
         self._changes = changes
         self._rate = 1.0
+        self._together = max(1, min(_TOGETHER, rows_at_once(len(openings.row)) // 16))
         self._expanded_from: set[bytes] = set()
 
     def run(self) -> None:
         """Look at single changes, then deeper, then closer to what was found."""
         first = self._begin()
+        if first is None:
+            return
         for beam in BEAMS:
             if not self._scorer.stopped and (beam == BEAMS[0] or not self._scorer.found):
                 self._deepen(first, beam)
         self._refine()
 
-    def _begin(self) -> Brood:
-        """Score the single changes; learn what each gains and what a unit of cost buys at best."""
-        openings = self._openings
-        most = max(_CHOICES, _FIRST // len(openings))
-        shown = openings.every.thinned(openings.row, most)
-        rows = np.concatenate([openings.row[None, :], shown.applied(openings.row)])
-        brood = self._scored(rows, [(), *((variable,) for variable in shown.variable.tolist())])
+    def _begin(self) -> Brood | None:
+        """Score the single changes; learn what each gains and what a unit of cost buys; None if stopped."""
+        origin, shown = self._openings.row[None, :], self._openings.shown
+        choices = Choices.joined([Choices.none(origin), shown])
+        brood = self._scored(Candidates(origin, [()], np.zeros(len(choices), dtype=np.int64), choices))
+        if self._scorer.stopped:
+            return None
         self._shown = shown
         with np.errstate(invalid="ignore"):
             gain = brood.distance[0] - brood.distance[1:]
         self._gain = np.nan_to_num(gain, nan=0.0, posinf=0.0, neginf=0.0)
         by_gain = np.argsort(-self._gain, kind="stable")
-        self._gainers = by_gain[np.unique(shown.variable[by_gain], return_index=True)[1]]
+        best = np.sort(np.unique(shown.variable[by_gain], return_index=True)[1])[:_GAINERS]
+        self._gainers = by_gain[best]
         self._rate = float((self._gain / shown.cost).max(initial=0.0)) or 1.0
         return brood
 
@@ -105,10 +72,10 @@ class Stepping:
         for depth in range(2, self._changes + 1):
             frontier = self._selected(broods, beam)
             broods = []
-            for begin in range(0, len(frontier), _TOGETHER):
-                if self._scorer.stopped:
+            for begin in range(0, len(frontier), self._together):
+                if not self._scorer.goes_on():
                     return
-                together = frontier[begin : begin + _TOGETHER]
+                together = frontier[begin : begin + self._together]
                 ceilings = np.full(len(together), self._dearest())
                 broods.append(self._expanded(together, ceilings, last=depth == self._changes))
 
@@ -125,15 +92,18 @@ class Stepping:
         places = [(brood, at) for brood, own in promising for at in own.tolist()]
         for best in np.argsort(estimates, kind="stable").tolist():
             brood, at = places[best]
-            node = brood.node(at)
-            key = node.row.tobytes()
-            if key in kept or key in self._scorer.found or alike.get(node.taken, 0) >= _ALIKE:
+            key, taken = brood.keys[at], brood.taken[at]
+            if key in kept or key in self._scorer.found or alike.get(taken, 0) >= _ALIKE:
                 continue
-            alike[node.taken] = alike.get(node.taken, 0) + 1
-            kept[key] = node
+            alike[taken] = alike.get(taken, 0) + 1
+            kept[key] = self._node(brood, at)
             if len(kept) == beam:
                 break
         return list(kept.values())
+
+    def _node(self, brood: Brood, at: int) -> Node:
+        rows = brood.candidates.rows(brood.at[at : at + 1])
+        return brood.node(at, self._problem.constraints.complete(self._openings.row, rows)[0])
 
     def _estimates(self, brood: Brood) -> FloatArray:
         """Estimate what it will have cost to reach the goal; what is not permitted needs one more change."""
@@ -146,31 +116,26 @@ class Stepping:
         rooms = ceilings - np.array([node.cost for node in nodes])
         differ = self._openings.differing(start)
         state, choice = self._promising(nodes, rooms, differ)
-        shown = self._shown.picked(choice)
-        rows, parents, variables = [shown.applied(start[state])], [state], [shown.variable]
-        for variable, own in differ.items():
-            for at in np.flatnonzero(own).tolist():
-                if variable not in nodes[at].taken:
-                    fresh = self._fresh(nodes[at], variable, float(rooms[at]))
-                    rows.append(fresh.applied(nodes[at].row))
-                    parents.append(np.full(len(fresh), at))
-                    variables.append(fresh.variable)
-        pairs = zip(np.concatenate(parents).tolist(), np.concatenate(variables).tolist(), strict=True)
-        taken = [tuple(sorted((*nodes[at].taken, variable))) for at, variable in pairs]
-        return self._scored(np.concatenate(rows), taken, last=last)
+        parents, choices = [state], [self._shown.picked(choice)]
+        for variable, at in zip(*(own.tolist() for own in np.nonzero(differ.T)), strict=True):
+            if variable not in nodes[at].taken:
+                if not self._scorer.goes_on():
+                    break
+                fresh = self._fresh(nodes[at], variable, float(rooms[at]))
+                parents.append(np.full(len(fresh), at))
+                choices.append(fresh)
+        states = [node.taken for node in nodes]
+        candidates = Candidates(start, states, np.concatenate(parents), Choices.joined(choices))
+        return self._scored(candidates, last=last)
 
-    def _promising(
-        self, nodes: list[Node], rooms: FloatArray, differ: dict[int, Mask]
-    ) -> tuple[IntArray, IntArray]:
+    def _promising(self, nodes: list[Node], rooms: FloatArray, differ: Mask) -> tuple[IntArray, IntArray]:
         """Return pairs of states and choices: those that promise least cost, and of each variable the best.
 
         Left out are variables that have other choices in a state. A state that breaks an inequality must
         change something in it.
         """
         shown = self._shown
-        closed = np.zeros((len(nodes), len(self._openings)), dtype=np.bool_)
-        for variable, own in differ.items():
-            closed[own, variable] = True
+        closed = differ.copy()
         for at, node in enumerate(nodes):
             closed[at, list(node.taken)] = True
             closed[at] |= not node.permitted and ~self._openings.bound
@@ -201,21 +166,33 @@ class Stepping:
         apart = np.abs(choices.value[:, :1] - self._shown.value[own, 0][None, :])
         return np.asarray(self._gain[own[apart.argmin(axis=1)]])
 
-    def _permitted(self, rows: FloatArray) -> tuple[FloatArray, Mask]:
-        constraints, origin = self._problem.constraints, self._openings.row
-        complete = constraints.complete(origin, rows)
-        return complete, constraints.permitted(origin, complete)
+    def _scored(self, candidates: Candidates, *, last: bool = False) -> Brood:
+        """Recompute what follows, check and score rows; of the `last` ones only those that are permitted.
 
-    def _scored(self, rows: FloatArray, taken: list[State], *, last: bool = False) -> Brood:
-        """Recompute what follows, check and score rows; of the `last` ones only those that are permitted."""
-        problem = self._problem
-        rows, permitted = self._permitted(rows)
-        if last:
-            taken = [state for state, wanted in zip(taken, permitted.tolist(), strict=True) if wanted]
-            rows, permitted = rows[permitted], permitted[permitted]
-        cost = row_costs(problem.constraints, problem.scales, self._openings.row, rows)
-        distance = self._scorer.distances(rows, taken, cost, permitted)
-        return Brood(rows, taken, cost, distance, permitted)
+        Rows are made as the budget goes on; those that no more were are left out.
+        """
+        problem, origin = self._problem, self._openings.row
+        together = rows_at_once(len(origin))
+        parts: list[tuple[IntArray, FloatArray, FloatArray, Mask]] = []
+        taken: list[State] = []
+        keys: list[bytes] = []
+        for start in range(0, len(candidates), together):
+            if not self._scorer.goes_on():
+                break
+            at = np.arange(start, min(start + together, len(candidates)))
+            rows = problem.constraints.complete(origin, candidates.rows(at))
+            permitted = problem.constraints.permitted(origin, rows)
+            if last:
+                at, rows, permitted = at[permitted], rows[permitted], permitted[permitted]
+            cost = row_costs(problem.constraints, problem.scales, origin, rows)
+            states = [candidates.taken(one) for one in at.tolist()]
+            distance, own = self._scorer.distances(rows, states, cost, permitted)
+            parts.append((at, cost, distance, permitted))
+            taken += states
+            keys += own
+        parts.append((np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0, dtype=np.bool_)))
+        numbers, cost, distance, permitted = (np.concatenate(own) for own in zip(*parts, strict=True))
+        return Brood(candidates, numbers, taken, keys, cost, distance, permitted)
 
     def _refine(self) -> None:
         """Take changes back, look for what could do instead, and move numbers closer to the row's own."""
@@ -232,65 +209,66 @@ class Stepping:
         rest = [(find, variable) for find in best for variable in find.taken]
         if not rest:
             return
-        rows = [self._openings.taken_back(find.row, variable) for find, variable in rest]
+        back = [self._openings.taken_back(self._scorer.row(find), variable) for find, variable in rest]
         states = [tuple(one for one in find.taken if one != variable) for find, variable in rest]
-        brood = self._scored(np.stack(rows), states)
+        brood = self._scored(Candidates.unchanged(np.stack(back), states))
+        if self._scorer.stopped:
+            return
         nodes: list[Node] = []
         ceilings: list[float] = []
         for at, (find, _) in enumerate(rest):
-            key = brood.rows[at].tobytes()
+            key = brood.keys[at]
             if key not in self._expanded_from and key not in self._scorer.found:
                 self._expanded_from.add(key)
-                nodes.append(brood.node(at))
+                nodes.append(self._node(brood, at))
                 ceilings.append(find.cost)
-        if nodes and not self._scorer.stopped:
-            self._expanded(nodes, np.array(ceilings), last=True)
+        for begin in range(0, len(nodes), self._together):
+            if not self._scorer.goes_on():
+                return
+            own = slice(begin, begin + self._together)
+            self._expanded(nodes[own], np.array(ceilings[own]), last=True)
 
     def _closer(self, best: list[Find]) -> None:
         """Move each number of the best finds towards the row's own, to the nearest value that suffices."""
         openings = self._openings
+        if not best:
+            return
+        rows = np.stack([self._scorer.row(find) for find in best])
         moves = [
-            Move(find.taken, find.row, variable, float(openings.row[column]), float(find.row[column]))
-            for find in best
+            Move(at, variable, float(openings.row[column]), float(rows[at, column]))
+            for at, find in enumerate(best)
             for variable in find.taken
             if openings.numeric(variable)
             for column in openings.columns[variable].tolist()
         ]
         for _ in range(_ZOOMS):
-            values = [openings.between(move.variable, move.near, move.far, _POINTS) for move in moves]
-            tried = [(move, own) for move, own in zip(moves, values, strict=True) if len(own)]
-            if not tried or self._scorer.stopped:
+            tried: list[tuple[Move, FloatArray]] = []
+            for move in moves:
+                if not self._scorer.goes_on():
+                    return
+                values = openings.between(move.variable, move.near, move.far, _POINTS)
+                if len(values):
+                    tried.append((move, values))
+            if not tried:
                 return
-            rows = [move.rows(int(openings.columns[move.variable][0]), own) for move, own in tried]
-            states = [move.taken for move, own in tried for _ in own]
-            brood = self._scored(np.concatenate(rows), states)
-            held = np.array([row.tobytes() in self._scorer.found for row in brood.rows])
+            brood = self._scored(self._moved(rows, [find.taken for find in best], tried))
+            if self._scorer.stopped:
+                return
+            held = np.array([key in self._scorer.found for key in brood.keys])
             ends = np.cumsum([len(own) for _, own in tried])[:-1]
             moves = [
                 move.within(own, suffices)
                 for (move, own), suffices in zip(tried, np.split(held, ends), strict=True)
             ]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Move:
-    """A number of a find on its way back: `near` does not suffice, as far as is known, and `far` does."""
-
-    taken: State
-    row: FloatArray
-    variable: int
-    near: float
-    far: float
-
-    def rows(self, at: int, values: FloatArray) -> FloatArray:
-        """Return the find's row with each of these values."""
-        rows = np.repeat(self.row[None, :], len(values), axis=0)
-        rows[:, at] = values
-        return rows
-
-    def within(self, values: FloatArray, suffices: Mask) -> Move:
-        """Return the narrower move, after values between were asked for, the nearer first."""
-        if not suffices.any():
-            return replace(self, near=float(values[-1]))
-        first = int(suffices.argmax())
-        return replace(self, near=float(values[first - 1]) if first else self.near, far=float(values[first]))
+    def _moved(
+        self, rows: FloatArray, states: list[State], tried: list[tuple[Move, FloatArray]]
+    ) -> Candidates:
+        """Return the rows of the finds with each of the values that are tried."""
+        columns = [int(self._openings.columns[move.variable][0]) for move, _ in tried]
+        choices = [
+            Choices.of_feature(move.variable, at, own, np.zeros(len(own)))
+            for at, (move, own) in zip(columns, tried, strict=True)
+        ]
+        parent = np.concatenate([np.full(len(own), move.find) for move, own in tried])
+        return Candidates(rows, states, parent, Choices.joined(choices))

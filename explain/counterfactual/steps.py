@@ -47,20 +47,28 @@ class StepSearch:
 
     def propose(self, problem: Problem, budget: Budget) -> Proposed:
         """Sweep a small space completely, else search from one change to as many as are permitted."""
-        openings = Openings(problem, self.axes)
-        if not len(openings.every) or _never_permitted(problem):
+        openings = Openings(problem, self.axes, budget)
+        if openings.stopped:
+            return Proposed()
+        if _never_permitted(problem):
             return Proposed(proof="exhaustive")
-        changes = min(problem.constraints.max_changes, len(openings))
+        if not len(openings.shown):
+            return Proposed(proof="exhaustive" if openings.complete else None)
         scorer = Scorer(problem, budget, self.name)
-        if sets_within(openings.sizes, changes) > SWEPT:
+        if not scorer.goes_on():
+            return Proposed()
+        changes = min(problem.constraints.max_changes, len(openings))
+        if not sets_within(openings.sizes, changes, SWEPT):
             Stepping(problem, openings, scorer, changes).run()
             return Proposed(scorer.proposals())
         asked = sweep(problem, openings, scorer, changes)
         proposals = scorer.proposals()
         settled = asked is not None and not proposals and not scorer.doubtful
         least = min((proposal.cost for proposal in proposals), default=None) if asked is not None else None
-        exact = openings.on_grids and not scorer.doubtful
-        return Proposed(proposals, "exhaustive" if settled else None, least if exact else None)
+        exact = openings.on_grids
+        return Proposed(
+            proposals, "exhaustive" if settled else None, least if exact and not scorer.doubtful else None
+        )
 
 
 def _never_permitted(problem: Problem) -> bool:
