@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_TOGETHER = 1_000_000  # codes of conditions looked at together
+
 
 class Reach:
     """The part of an ensemble that at most `changes` of these options can touch."""
@@ -69,12 +71,13 @@ class Reach:
         enterable = before[boxes.high] > before[boxes.low]
         if len(boxes.window):
             enterable |= before[boxes.window[:, 1]] > before[boxes.window[:, 0]]
-        at = np.flatnonzero(boxes.coded >= 0)
-        if len(at):
-            cells = self._first_cell[boxes.feature[at]][:, None] + np.arange(boxes.codes.shape[1])
-            offered = np.diff(before)
-            cells = np.minimum(cells, len(offered) - 1)
-            enterable[at] = (boxes.codes[boxes.coded[at]] & (offered[cells] == 1)).any(axis=1)
+        coded = np.flatnonzero(boxes.coded >= 0)
+        for feature in np.unique(boxes.feature[coded]).tolist():
+            own = coded[boxes.feature[coded] == feature]
+            first, last = self._first_cell[feature : feature + 2]
+            offered = np.flatnonzero(np.diff(before[first : last + 1]))
+            for at in np.array_split(own, 1 + len(own) * len(offered) // _TOGETHER):
+                enterable[at] = boxes.codes[boxes.coded[at][:, None], offered].any(axis=1)
         return np.asarray(enterable)
 
     def best_margin(self, adverse_sign: int) -> float:
@@ -120,5 +123,6 @@ class Reach:
             feature_begin=np.searchsorted(boxes.feature[order], np.arange(len(self.start) + 1)),
             of_feature=order,
             first_cell=self._first_cell,
-            place=np.where(np.diff(before) == 1, before[:-1], -1),
+            offered=np.flatnonzero(np.diff(before) == 1),
+            first_place=before[self._first_cell],
         )

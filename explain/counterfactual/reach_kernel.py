@@ -34,7 +34,7 @@ class Leaves(NamedTuple):
     Leaf i owns the conditions begin[i] to begin[i + 1] - 1, feature j those that `of_feature` lists from
     feature_begin[j] to feature_begin[j + 1] - 1. The cells that some option offers are counted from 0 on:
     those that meet a condition are ENTERED to LEFT - 1 (the last four fields are there with windows only).
-    `place` says where a cell comes, -1 for one that none offers.
+    `offered` are these cells, feature j's from first_place[j] to first_place[j + 1] - 1.
     """
 
     value: FloatArray
@@ -46,7 +46,8 @@ class Leaves(NamedTuple):
     feature_begin: IntArray
     of_feature: IntArray
     first_cell: IntArray
-    place: IntArray
+    offered: IntArray
+    first_place: IntArray
 
 
 class Standing(NamedTuple):
@@ -90,10 +91,11 @@ def _add(leaves: Leaves, standing: Standing, leaf: int, sign: float, sums: Float
         if missed == 0:
             sums[1 + condition[FEATURE]] += value
         if condition[CODED] >= 0:
-            first = leaves.first_cell[condition[FEATURE]]
-            for code in range(leaves.codes.shape[1]):
-                if leaves.codes[condition[CODED], code] and leaves.place[first + code] >= 0:
-                    sums[steps + cells + leaves.place[first + code]] += value
+            feature = condition[FEATURE]
+            first = leaves.first_cell[feature]
+            for place in range(leaves.first_place[feature], leaves.first_place[feature + 1]):
+                if leaves.codes[condition[CODED], leaves.offered[place] - first]:
+                    sums[steps + cells + place] += value
             continue
         sums[steps + condition[ENTERED]] += value
         sums[steps + condition[LEFT]] -= value
