@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, cast
 
 from explain.counterfactual.aim import Aim
-from explain.counterfactual.narrowing import Narrowing, PermittedRange
+from explain.counterfactual.constraints.narrowing import Narrowing, PermittedRange
 from records.counterfactual_parts import AskedPart, PermittedRow
 
 

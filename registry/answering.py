@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.dice import DiceSearch
+from explain.counterfactual.dice.adapter import DiceSearch
 from explain.counterfactual.search import CounterfactualSearch, run
 from explain.deadline import Deadline
 from explain.reference import Reference

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from explain.contrast import Contrast
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
 from explain.errors import ConstraintError, FieldError
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.outcome import OutcomeRule

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explain.catalogue import ReasonCatalogue
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints.checker import Constraints
 from explain.counterfactual.search import CounterfactualSearch
 from explain.errors import ManifestContradiction, ModelUnsupported
 from explain.features import FeatureSpace

@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 from explain.counterfactual.aim import Aim
-from explain.counterfactual.narrowing import Narrowing, PermittedRange
+from explain.counterfactual.constraints.narrowing import Narrowing, PermittedRange
 from explain.counterfactual.problem import Problem
 from explain.reference import ReferenceKind
 from registry.loaded_version import LoadedVersion

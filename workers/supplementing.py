@@ -21,7 +21,7 @@ from explain.counterfactual.aim import Aim
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.counterfactual.problem import Problem
 from explain.counterfactual.search import METHOD_VERSION, run
 from explain.deadline import Deadline

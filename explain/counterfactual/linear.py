@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import Proof
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.grid import display_grids
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.grid import display_grids
 from explain.counterfactual.options import cost_of
 from explain.counterfactual.problem import Problem, Proposal, Proposed
 from explain.counterfactual.target import Target

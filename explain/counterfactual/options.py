@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.cells import offered_values
-from explain.counterfactual.constraints import Constraints, differing
-from explain.counterfactual.tables import IntArray, SplitTables
+from explain.counterfactual.cells.offered import offered_values
+from explain.counterfactual.cells.tables import IntArray, SplitTables
+from explain.counterfactual.constraints.checker import Constraints, differing
 from explain.reference import Reference
 
 FloatArray = NDArray[np.float64]

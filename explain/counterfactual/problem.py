@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import Proof
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints.checker import Constraints
 from explain.counterfactual.target import Target
 from explain.features import Instance
 from explain.models.base import Model

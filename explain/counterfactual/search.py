@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from explain.counterfactual.aim import Aim, aimed
 from explain.counterfactual.base import CounterfactualSet, Effort
 from explain.counterfactual.budget import Budget
+from explain.counterfactual.cells.tables import SplitTables
 from explain.counterfactual.concluding import Found, conclude
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.linear import LinearSearch, LinearTables
-from explain.counterfactual.narrowing import Narrowing
 from explain.counterfactual.options import medians_of, scales_of
 from explain.counterfactual.problem import Method, Problem
-from explain.counterfactual.steps import StepSearch
-from explain.counterfactual.tables import SplitTables
+from explain.counterfactual.steps.search import StepSearch
 from explain.counterfactual.target import Link, Target, link_of
-from explain.counterfactual.thresholds import ThresholdSearch
+from explain.counterfactual.thresholds.search import ThresholdSearch
 from explain.deadline import Deadline
 from explain.errors import TargetReached
 from explain.features import Instance

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.base import Change, Counterfactual
-from explain.counterfactual.constraints import Constraints, differing
+from explain.counterfactual.constraints.checker import Constraints, differing
 from explain.counterfactual.options import cost_of
 from explain.counterfactual.problem import Problem, Proposal
 from explain.errors import InvalidFeatures

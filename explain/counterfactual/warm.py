@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import read_axes
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.cells.axes import read_axes
+from explain.counterfactual.cells.tables import SplitTables
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.options import options_of
 from explain.counterfactual.problem import Problem
-from explain.counterfactual.reach import Reach
-from explain.counterfactual.tables import SplitTables
 from explain.counterfactual.target import Target
+from explain.counterfactual.thresholds.reach import Reach
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.models.base import Prediction

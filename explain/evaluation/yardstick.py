@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints.checker import Constraints
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]

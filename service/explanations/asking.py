@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from explain.counterfactual.aim import Aim, aimed
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.counterfactual.problem import Problem
 from explain.counterfactual.search import METHOD_VERSION
 from explain.features import Instance

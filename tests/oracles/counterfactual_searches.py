@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.problem import Method, Problem
 from explain.counterfactual.search import CounterfactualSearch, run
 from explain.deadline import Deadline

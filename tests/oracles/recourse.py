@@ -12,10 +12,10 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
 from explain.features import Feature, FeatureSpace, FloatWidth
 
 FloatArray = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes
+from explain.counterfactual.cells.axes import Axes
 from explain.counterfactual.exact.domains import Domains
 from explain.counterfactual.exact.kernel import Bounded, Splits, Walk, bound, new_bounded, new_walk
 from explain.counterfactual.exact.linked import Extent

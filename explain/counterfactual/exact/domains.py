@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes
-from explain.counterfactual.cells import offered_values
-from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.grid import Grid
+from explain.counterfactual.cells.axes import Axes
+from explain.counterfactual.cells.offered import offered_values
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.grid import Grid
 from explain.counterfactual.options import SPARSITY, costs_of
 from explain.counterfactual.problem import Problem
 

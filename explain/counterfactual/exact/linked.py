@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
 from explain.counterfactual.exact.domains import Domains
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
 
 IntArray = NDArray[np.int64]
 

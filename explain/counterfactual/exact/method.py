@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explain.counterfactual.axes import Axes, read_axes
 from explain.counterfactual.budget import Budget
+from explain.counterfactual.cells.axes import Axes, read_axes
 from explain.counterfactual.exact.bounds import Bounds, LinearBounds, TreeBounds
 from explain.counterfactual.exact.branching import Branching
 from explain.counterfactual.exact.domains import (

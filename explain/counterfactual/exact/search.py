@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from explain.counterfactual.base import Proof
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import differing
+from explain.counterfactual.constraints.checker import differing
 from explain.counterfactual.exact.bounds import Bounds, Boxes
 from explain.counterfactual.exact.branching import Box, Branching, Node, Plan
 from explain.counterfactual.exact.domains import Domains

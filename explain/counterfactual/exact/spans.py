@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from explain.counterfactual.constraints.grid import Grid, display_grids
 from explain.counterfactual.exact.domains import Variable, tied_variable, variable_of
-from explain.counterfactual.grid import Grid, display_grids
 from explain.counterfactual.problem import Problem
 
 FloatArray = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import differing
+from explain.counterfactual.constraints.checker import differing
 from explain.counterfactual.exact.domains import Domains
 from explain.counterfactual.exact.search import EXACT_SEARCH
 from explain.counterfactual.options import cost_of

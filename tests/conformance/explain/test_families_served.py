@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from explain.attribution.base import tolerance_for
 from explain.contrast import Contrast
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.cells.tables import SplitTables
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.linear import LinearTables
 from explain.counterfactual.options import options_of, scales_of
-from explain.counterfactual.reach import Reach
 from explain.counterfactual.search import CounterfactualSearch
-from explain.counterfactual.tables import SplitTables
+from explain.counterfactual.thresholds.reach import Reach
 from explain.deadline import Deadline
 from explain.gate import MISSING_KINDS, examine
 from explain.models.ensemble import TreeEnsemble

@@ -15,8 +15,8 @@ import pytest
 from explain.counterfactual.aim import Aim
 from explain.counterfactual.base import Effort
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.dice import DiceSearch
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.narrowing import Narrowing
+from explain.counterfactual.dice.adapter import DiceSearch
 from explain.counterfactual.search import run
 from explain.deadline import Deadline
 from registry.preparing import PreparedVersion

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.links import Link
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.links import Link
 from explain.errors import ConstraintError
 
 NAMES = ("a", "b", "c")

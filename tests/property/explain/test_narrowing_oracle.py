@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.errors import InvalidNarrowing
 from tests.oracles import constraints as plain
 from tests.oracles.drawn_constraints import FEATURES, LABELS, NAMES, Case, cases, row_of

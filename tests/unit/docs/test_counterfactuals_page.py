@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from explain.counterfactual.constraints import Constraints
+from explain.counterfactual.constraints.checker import Constraints
 from explain.errors import ExplainError
 from registry.conversions import constraints_of, space_of
 from registry.errors import RegistryError

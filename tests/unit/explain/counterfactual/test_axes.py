@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from explain.counterfactual.axes import read_axes
-from explain.counterfactual.tables import SplitTables
+from explain.counterfactual.cells.axes import read_axes
+from explain.counterfactual.cells.tables import SplitTables
 from explain.features import Feature, FeatureSpace, FloatWidth
 from explain.models.ensemble import MISSING_NAN, MISSING_NONE, MISSING_ZERO
 

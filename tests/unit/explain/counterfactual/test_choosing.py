@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from explain.counterfactual.choosing import DEARER, DEARER_AT_LEAST, NEARNESS, choose
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.problem import Problem, Proposal
 from explain.counterfactual.target import Target
 from explain.features import Feature, FeatureSpace

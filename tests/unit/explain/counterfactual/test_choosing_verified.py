@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explain.counterfactual.base import Effort
 from explain.counterfactual.choosing import choose
 from explain.counterfactual.concluding import Found, conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.problem import Problem, Proposal, Proposed
 from explain.counterfactual.target import Target
 from explain.counterfactual.verify import verify

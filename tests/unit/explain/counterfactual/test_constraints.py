@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.grid import Grid, display_grids
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.grid import Grid, display_grids
 from explain.errors import ConstraintError
 from explain.features import Feature, FeatureSpace
 

@@ -7,12 +7,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
-from explain.counterfactual.narrowing import Narrowing
-from explain.counterfactual.tied import Columns, Tied
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
+from explain.counterfactual.constraints.narrowing import Narrowing
+from explain.counterfactual.constraints.tied import Columns, Tied
 from explain.features import Feature, FeatureSpace
 
 LABELS = tuple(f"c{code}" for code in range(10_000))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
 from explain.errors import ConstraintError, InvalidFeatures
 from explain.features import Feature, FeatureSpace
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from explain.counterfactual.base import Change
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.links import Link
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.links import Link
 from explain.counterfactual.problem import Problem, Proposal
 from explain.counterfactual.search import CounterfactualSearch
 from explain.counterfactual.target import Target

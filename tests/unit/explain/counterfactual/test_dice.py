@@ -17,9 +17,9 @@ from explain.counterfactual.aim import Aim
 from explain.counterfactual.base import Effort
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import Found
-from explain.counterfactual.constraints import differing
-from explain.counterfactual.dice import DiceSearch
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.checker import differing
+from explain.counterfactual.constraints.narrowing import Narrowing
+from explain.counterfactual.dice.adapter import DiceSearch
 from explain.counterfactual.problem import Problem
 from explain.counterfactual.search import CounterfactualSearch, run
 from explain.counterfactual.verify import verify

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import Found, conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.problem import Problem
 from explain.counterfactual.search import CounterfactualSearch, run

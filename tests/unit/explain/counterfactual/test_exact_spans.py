@@ -11,7 +11,7 @@ import xgboost as xgb
 from explain.counterfactual.base import Effort
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import Found, conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.problem import Problem, Proposed
 from explain.counterfactual.search import CounterfactualSearch, run

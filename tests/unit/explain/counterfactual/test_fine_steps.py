@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from explain.counterfactual.base import CounterfactualSet
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.grid import Grid
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.counterfactual.exact.spans import linear_variable
-from explain.counterfactual.grid import Grid
-from explain.counterfactual.narrowing import Narrowing
 from explain.counterfactual.search import CounterfactualSearch, run
 from explain.deadline import Deadline
 from explain.errors import ConstraintError, InvalidNarrowing

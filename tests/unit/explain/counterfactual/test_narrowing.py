@@ -12,8 +12,8 @@ from explain.counterfactual.aim import Aim, aimed
 from explain.counterfactual.base import Change
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.counterfactual.search import CounterfactualSearch, run
 from explain.deadline import Deadline
 from explain.errors import InvalidFeatures, InvalidNarrowing, TargetReached

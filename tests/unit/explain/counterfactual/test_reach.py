@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from explain.counterfactual.beam import _first_least
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.cells.tables import SplitTables
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.options import options_of
-from explain.counterfactual.reach import Reach
-from explain.counterfactual.tables import SplitTables
+from explain.counterfactual.thresholds.beam import _first_least
+from explain.counterfactual.thresholds.reach import Reach
 
 
 @pytest.mark.parametrize("comparison", ["<", "<="])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from explain.counterfactual.aim import Aim
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.exact.method import ExactSearch
 from explain.counterfactual.problem import Method, Problem
 from explain.counterfactual.rounding import sum_rounding

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.cells.tables import SplitTables
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.options import options_of
-from explain.counterfactual.reach import Reach
 from explain.counterfactual.search import CounterfactualSearch
-from explain.counterfactual.tables import SplitTables
+from explain.counterfactual.thresholds.reach import Reach
 from explain.deadline import Deadline
 from explain.errors import ModelUnsupported
 from explain.features import Feature, FeatureSpace, FloatWidth

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from explain.counterfactual.base import CounterfactualSet
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.linear import LinearTables
 from explain.counterfactual.options import scales_of
 from explain.counterfactual.search import CounterfactualSearch

@@ -8,9 +8,9 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from explain.counterfactual.base import CounterfactualSet
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.cells.tables import SplitTables
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.search import CounterfactualSearch
-from explain.counterfactual.tables import SplitTables
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace, Instance
 from explain.models import load_model
@@ -140,7 +140,7 @@ def test_every_margin_of_the_tables_is_the_native_one(
     model: Model, rows: FloatArray, reference: Reference
 ) -> None:
     from explain.counterfactual.options import options_of, scales_of  # noqa: PLC0415  one door for the test
-    from explain.counterfactual.reach import Reach  # noqa: PLC0415
+    from explain.counterfactual.thresholds.reach import Reach  # noqa: PLC0415
 
     tables = SplitTables.prepare(tree_form(model), SPACE)
     for row in rows[:12]:

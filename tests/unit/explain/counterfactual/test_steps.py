@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.expressions import Expression
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.expressions import Expression
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
 from explain.counterfactual.problem import Problem, Proposed
 from explain.counterfactual.search import CounterfactualSearch
-from explain.counterfactual.steps import StepSearch
+from explain.counterfactual.steps.search import StepSearch
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace
 from explain.models.base import Prediction

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from explain.contrast import Contrast
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.concluding import conclude
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
-from explain.counterfactual.narrowing import Narrowing
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.narrowing import Narrowing
 from explain.counterfactual.search import CounterfactualSearch, run
-from explain.counterfactual.sweep import sets_within
+from explain.counterfactual.steps.sweep import sets_within
 from explain.deadline import Deadline
 from explain.features import Feature, FeatureSpace
 from explain.models import load_model

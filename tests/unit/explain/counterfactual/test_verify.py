@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from explain.counterfactual.base import Change
-from explain.counterfactual.constraints import Constraints, FeatureConstraint
+from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.problem import Problem, Proposal
 from explain.counterfactual.search import CounterfactualSearch
 from explain.counterfactual.target import Target, link_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from explain.counterfactual.freedoms import Freedom
+from explain.counterfactual.constraints.freedoms import Freedom
 from explain.errors import FieldError
 from explain.features import pointer_to
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explain.counterfactual.beam import THRESHOLD_SEARCH, BeamSearch
 from explain.counterfactual.budget import Budget
+from explain.counterfactual.cells.tables import SplitTables
 from explain.counterfactual.options import options_of
 from explain.counterfactual.problem import Problem, Proposed
-from explain.counterfactual.reach import Reach
-from explain.counterfactual.tables import SplitTables
+from explain.counterfactual.thresholds.beam import THRESHOLD_SEARCH, BeamSearch
+from explain.counterfactual.thresholds.reach import Reach
 
 
 @dataclass(frozen=True, slots=True, eq=False)

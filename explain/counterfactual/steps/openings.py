@@ -7,16 +7,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.cells import codes_of, offered_values
-from explain.counterfactual.choices import Choices
-from explain.counterfactual.constraints import differing
-from explain.counterfactual.grid import Grid
+from explain.counterfactual.cells.axes import Axes
+from explain.counterfactual.cells.offered import codes_of, offered_values
+from explain.counterfactual.constraints.checker import differing
+from explain.counterfactual.constraints.grid import Grid
 from explain.counterfactual.options import costs_of
 from explain.counterfactual.problem import Problem
-from explain.counterfactual.relations import Relation
-from explain.counterfactual.rungs import inside, rungs
+from explain.counterfactual.steps.choices import Choices
+from explain.counterfactual.steps.relations import Relation
+from explain.counterfactual.steps.rungs import inside, rungs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

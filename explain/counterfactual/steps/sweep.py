@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.choices import Choices
-from explain.counterfactual.openings import Openings, State
 from explain.counterfactual.options import row_costs
 from explain.counterfactual.problem import Problem
-from explain.counterfactual.scorer import Scorer, rows_at_once
+from explain.counterfactual.steps.choices import Choices
+from explain.counterfactual.steps.openings import Openings, State
+from explain.counterfactual.steps.scorer import Scorer, rows_at_once
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes
+from explain.counterfactual.cells.axes import Axes
 from explain.models.ensemble import LEAF, MISSING_NONE, MISSING_ZERO, NUMERIC, TreeEnsemble
 
 IntArray = NDArray[np.int64]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes
-from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link
+from explain.counterfactual.cells.axes import Axes
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link
 from explain.features import FeatureSpace
 
 FloatArray = NDArray[np.float64]

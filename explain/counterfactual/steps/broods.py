@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.choices import Choices
-from explain.counterfactual.openings import State
 from explain.counterfactual.options import SPARSITY
+from explain.counterfactual.steps.choices import Choices
+from explain.counterfactual.steps.openings import State
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.boxes import Boxes
+from explain.counterfactual.cells.boxes import Boxes
+from explain.counterfactual.cells.tables import IntArray, SplitTables
 from explain.counterfactual.options import Options
-from explain.counterfactual.tables import IntArray, SplitTables
 
 if TYPE_CHECKING:
-    from explain.counterfactual.reach_kernel import Leaves
+    from explain.counterfactual.thresholds.reach_kernel import Leaves
 
 FloatArray = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Reach:
         self._tree = tables.tree[alive]
         kept = boxes.picked(wanted).renumbered(np.cumsum(alive) - 1)
         # numba takes most of a second to import: saved by a process that searches nothing.
-        from explain.counterfactual import reach_kernel  # noqa: PLC0415
+        from explain.counterfactual.thresholds import reach_kernel  # noqa: PLC0415
 
         self._margins_of = reach_kernel.margins_of
         self._leaves = self._laid_out(kept)
@@ -105,7 +105,7 @@ class Reach:
 
     def _laid_out(self, boxes: Boxes) -> Leaves:
         """Lay the conditions out for the kernel: by leaf, and once more by feature."""
-        from explain.counterfactual.reach_kernel import Leaves  # noqa: PLC0415  as above
+        from explain.counterfactual.thresholds.reach_kernel import Leaves  # noqa: PLC0415  as above
 
         before = self._before
         count = np.bincount(boxes.leaf, minlength=len(self._value))

@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import differing
-from explain.counterfactual.dice_frames import UNKNOWN, Column, Frame, Layout
+from explain.counterfactual.constraints.checker import differing
+from explain.counterfactual.dice.frames import UNKNOWN, Column, Frame, Layout
+from explain.counterfactual.dice.oracle import Exhausted, Oracle, Stopped
+from explain.counterfactual.dice.sparing import spared
 from explain.counterfactual.options import row_costs
-from explain.counterfactual.oracle import Exhausted, Oracle, Stopped
 from explain.counterfactual.problem import Problem, Proposal, Proposed
 from explain.counterfactual.search import CounterfactualSearch
-from explain.counterfactual.sparing import spared
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.expressions import Range
+from explain.counterfactual.constraints.expressions import Range
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes, read_axes
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.openings import Openings
+from explain.counterfactual.cells.axes import Axes, read_axes
 from explain.counterfactual.problem import Problem, Proposed
-from explain.counterfactual.scorer import Scorer
-from explain.counterfactual.stepping import Stepping
-from explain.counterfactual.sweep import SWEPT, sets_within, sweep
+from explain.counterfactual.steps.openings import Openings
+from explain.counterfactual.steps.scorer import Scorer
+from explain.counterfactual.steps.stepping import Stepping
+from explain.counterfactual.steps.sweep import SWEPT, sets_within, sweep
 from explain.models.base import Model
 from explain.models.ensemble import TreeEnsemble
 

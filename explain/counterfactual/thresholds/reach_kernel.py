@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.attribution.compiling import compiled, inlined
-from explain.counterfactual.boxes import MISSING
+from explain.counterfactual.cells.boxes import MISSING
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes
-from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.grid import Grid, display_grids
+from explain.counterfactual.cells.axes import Axes
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.grid import Grid, display_grids
 from explain.features import Feature
 
 FloatArray = NDArray[np.float64]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.broods import Brood, Candidates, Move, Node
-from explain.counterfactual.choices import Choices
-from explain.counterfactual.openings import Openings, State
 from explain.counterfactual.options import SPARSITY, row_costs
 from explain.counterfactual.problem import Problem
-from explain.counterfactual.scorer import Find, Scorer, rows_at_once
+from explain.counterfactual.steps.broods import Brood, Candidates, Move, Node
+from explain.counterfactual.steps.choices import Choices
+from explain.counterfactual.steps.openings import Openings, State
+from explain.counterfactual.steps.scorer import Find, Scorer, rows_at_once
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

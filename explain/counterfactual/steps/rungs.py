@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.grid import Grid, display_grids
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.grid import Grid, display_grids
 
 FloatArray = NDArray[np.float64]
 

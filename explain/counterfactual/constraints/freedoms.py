@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.grid import Grid
+from explain.counterfactual.constraints.grid import Grid
 from explain.errors import ConstraintError, FieldError
 from explain.features import Feature, pointer_to
 

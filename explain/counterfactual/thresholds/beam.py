@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from explain.counterfactual.budget import Budget
 from explain.counterfactual.options import SPARSITY, Options
 from explain.counterfactual.problem import Proposal
-from explain.counterfactual.reach import Reach
 from explain.counterfactual.target import Target
+from explain.counterfactual.thresholds.reach import Reach
 from explain.models.base import Model
 
 FloatArray = NDArray[np.float64]

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from explain.counterfactual.expressions import Range
-from explain.counterfactual.freedoms import Freedom
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link, chained
+from explain.counterfactual.constraints.expressions import Range
+from explain.counterfactual.constraints.freedoms import Freedom
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link, chained
 from explain.errors import ConstraintError, FieldError
 from explain.features import pointer_to
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.constraints import Constraints
-from explain.counterfactual.grid import Grid, display_grids
+from explain.counterfactual.constraints.checker import Constraints
+from explain.counterfactual.constraints.grid import Grid, display_grids
 from explain.counterfactual.problem import Problem
 
 FloatArray = NDArray[np.float64]

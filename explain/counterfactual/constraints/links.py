@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.expressions import Expression, Range
-from explain.counterfactual.grid import Grid
+from explain.counterfactual.constraints.expressions import Expression, Range
+from explain.counterfactual.constraints.grid import Grid
 from explain.errors import ConstraintError
 
 FloatArray = NDArray[np.float64]

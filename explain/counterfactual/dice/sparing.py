@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.dice_frames import Frame
+from explain.counterfactual.dice.frames import Frame
 from explain.counterfactual.options import row_costs
 
 FloatArray = NDArray[np.float64]

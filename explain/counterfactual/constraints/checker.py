@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.contradictions import contradictions
-from explain.counterfactual.freedoms import ChangeDirection, FeatureConstraint, Freedom
-from explain.counterfactual.grid import Grid
-from explain.counterfactual.inequalities import Inequality
-from explain.counterfactual.links import Link, chained
-from explain.counterfactual.narrowing import Narrowing
-from explain.counterfactual.tied import Columns, Tied
+from explain.counterfactual.constraints.contradictions import contradictions
+from explain.counterfactual.constraints.freedoms import ChangeDirection, FeatureConstraint, Freedom
+from explain.counterfactual.constraints.grid import Grid
+from explain.counterfactual.constraints.inequalities import Inequality
+from explain.counterfactual.constraints.links import Link, chained
+from explain.counterfactual.constraints.narrowing import Narrowing
+from explain.counterfactual.constraints.tied import Columns, Tied
 from explain.errors import ConstraintError, FieldError, InvalidFeatures, InvalidNarrowing
 from explain.features import FeatureSpace, pointer_to
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.counterfactual.axes import Axes, read_axes
-from explain.counterfactual.boxes import MISSING, Boxes, read_boxes
+from explain.counterfactual.cells.axes import Axes, read_axes
+from explain.counterfactual.cells.boxes import MISSING, Boxes, read_boxes
 from explain.counterfactual.rounding import sum_rounding
 from explain.errors import ModelUnsupported
 from explain.features import FeatureSpace

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.constraints import differing
-from explain.counterfactual.openings import State
+from explain.counterfactual.constraints.checker import differing
 from explain.counterfactual.problem import Problem, Proposal
+from explain.counterfactual.steps.openings import State
 from explain.models.base import Prediction
 
 FloatArray = NDArray[np.float64]

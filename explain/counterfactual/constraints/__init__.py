@@ -1,0 +1,1 @@
+"""What an applicant may be told to change: the constraints and their one checker."""

@@ -1,0 +1,1 @@
+"""DiCE behind one door, in a process of its own."""

@@ -1,0 +1,1 @@
+"""The direct search over the split thresholds of trees."""
