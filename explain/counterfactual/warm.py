@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.counterfactual.budget import Budget
-from explain.counterfactual.cells.axes import read_axes
 from explain.counterfactual.cells.tables import SplitTables
 from explain.counterfactual.constraints.checker import Constraints, FeatureConstraint
 from explain.counterfactual.exact.method import ExactSearch
@@ -35,8 +34,7 @@ def warm_search(trees: TreeEnsemble) -> None:
     Reach(tables, tables.cells(row), options, 1).margins(tables.cells(np.zeros(1)))
     target = Target.of(OutcomeRule("margin", 0.0, "above", "below", "high_is_adverse"), "identity", 32)
     problem = Problem(_Stump(space, trees), target, constraints, space.instance(row), np.ones(1), 1, 0)
-    exact = ExactSearch(trees, read_axes(trees, space))
-    exact.propose(problem, Budget(Deadline.unlimited(), None))
+    ExactSearch.prepare(problem.model).propose(problem, Budget(Deadline.unlimited(), None))
 
 
 class _Stump:

@@ -42,7 +42,7 @@ class ExactSearch:
 
     form: Form
     axes: Axes | None
-    rounding: float = 0.0
+    rounding: float
 
     @classmethod
     def prepare(cls, model: Model) -> ExactSearch:

@@ -213,6 +213,17 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "is not one of the categories": [
         {"features": {"employment": {"mutable": True, "transitions": {"retired": ["permanent"]}}}}
     ],
+    "contradicts inequality": [
+        {
+            "inequalities": [
+                {"terms": {"housing_ratio": 1, "other_debt_ratio": 1}, "at_most": 50},
+                {"terms": {"housing_ratio": 1, "other_debt_ratio": 1}, "at_least": 60},
+            ]
+        }
+    ],
+    "too fine to be counted": [
+        {"features": {"income": {"mutable": True, "range": [0, 30], "step": 1e-14}}},
+    ],
     "is no feature": [{"links": [{"feature": "loan_to_value", "equals": "loan / price"}]}],
 }
 
