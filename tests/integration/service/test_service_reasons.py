@@ -12,7 +12,7 @@ import yaml
 
 from explain.errors import ExplainError
 from schemas.answer import Explanation
-from service.explanations import explaining
+from service.explanations import submitting
 from tests.integration.service.combined_systems import (
     FACTORS,
     JUDGED,
@@ -103,7 +103,7 @@ def test_a_call_that_ended_before_its_incident_is_made_good_by_the_next(
 
     request = running.request()
     with monkeypatch.context() as patched:
-        patched.setattr(explaining, "escalate", ended)
+        patched.setattr(submitting, "escalate", ended)
         assert running.explain(request, marked).status_code == 500
     before = running.entries("incident.raised")
     if how == "retry":
