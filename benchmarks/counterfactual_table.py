@@ -46,7 +46,7 @@ def _compared(document: Document) -> Iterator[str]:
     ):
         cells = [_ratio(_line(result, "random"), measure) for result in results]
         yield _row(f"{word}, Ofrecord and DiCE random", cells)
-    yield _row("Ofrecord's statuses", [_statuses(result["statuses"]) for result in results])
+    yield _row("statuses of the direct search alone", [_statuses(result["statuses"]) for result in results])
     yield ""
 
 
@@ -55,7 +55,8 @@ def _kept(document: Document) -> Iterator[str]:
     budgets = [kept["budget_ms"] for kept in results[0]["budgets"]]
     yield (
         f"Answers inside their budget and 10 ms, {document['clients']} clients at once on "
-        f"{facts['cores']} cores that also run the database and the clients ({facts['date']}, Python "
+        f"{facts['cores']} cores that also run the database and the clients, workers paused "
+        f"({facts['date']}, Python "
         f"{facts['python']}); in brackets, the 99th percentile as the client waits for it."
     )
     yield ""
