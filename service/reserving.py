@@ -11,7 +11,7 @@ from explain.deadline import Deadline
 SHARE = 0.2
 SHARE_AT_MOST_MS = 25.0
 # What was measured counts between these limits: a stalled disk must not take the time of every search after
-# it, and of a budget the search always gets half.
+# it, and a fifth of every budget is the search's.
 LEAST_MS, GREATEST_MS = 8.0, 150.0
 MOST_OF_BUDGET = 0.8
 

@@ -16,6 +16,7 @@ from records.promises import promise_counterfactuals, promise_of
 from records.subjects import subject_named
 from runtime.clock import SystemClock
 from tests.oracles.enumerated_versions import FEATURES, Prepared, private_part
+from tests.oracles.records import asked_part
 
 STEP, REACH = 0.5, 2.0
 FREE = ("f0", "f1", "f3")
@@ -35,19 +36,6 @@ def declined(prepared: Prepared) -> np.ndarray[Any, Any]:
     scores = prepared.model.predict(rows).scores
     found: np.ndarray[Any, Any] = rows[int(np.argsort(scores)[-25])]
     return found
-
-
-def asked_part(**more: Any) -> dict[str, Any]:
-    return {
-        "count": 3,
-        "required": False,
-        "features_to_vary": None,
-        "permitted_range": [],
-        "max_changes": None,
-        "methods": None,
-        "target": None,
-        **more,
-    }
 
 
 def explain(world: Any, version: str = "open", *, evaluation_id: UUID | None = None, **members: Any) -> UUID:

@@ -223,3 +223,17 @@ def approved(**changes: Any) -> LetterSource:
         "notice": None,
     }
     return source(stated, **changes)
+
+
+def asked_part(**more: Any) -> dict[str, Any]:
+    """Return a question about counterfactuals as it is recorded, the usual one but for these members."""
+    return {
+        "count": 3,
+        "required": False,
+        "features_to_vary": None,
+        "permitted_range": [],
+        "max_changes": None,
+        "methods": None,
+        "target": None,
+        **more,
+    }

@@ -11,8 +11,9 @@ import pytest
 from records.private import parse_supplement
 from runtime.broker import EVALUATE, make_celery, send
 from runtime.settings import Settings
-from tests.oracles.deferred_explanations import asked_part, defer, freedoms
+from tests.oracles.deferred_explanations import defer, freedoms
 from tests.oracles.enumerated_versions import FEATURES, Prepared, prepare
+from tests.oracles.records import asked_part
 from tests.oracles.worker_processes import POLICY, flush, kill_all, schedulers, worker
 
 EFFORT = 20_000  # seconds of an exact search that goes on for minutes if it may

@@ -16,7 +16,6 @@ from records.private import parse_supplement
 from runtime.settings import Settings
 from tests.oracles.deferred_explanations import (
     FREE,
-    asked_part,
     declined,
     defer,
     enumerated_rows,
@@ -25,6 +24,7 @@ from tests.oracles.deferred_explanations import (
     item_of,
 )
 from tests.oracles.enumerated_versions import FEATURES, Prepared, prepare
+from tests.oracles.records import asked_part
 from workers.evaluating import evaluate
 from workers.policy import Policy
 from workers.resources import Resources, open_resources

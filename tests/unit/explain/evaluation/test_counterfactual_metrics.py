@@ -66,7 +66,7 @@ class Balance:
         return Prediction(margins, margins)
 
     def form(self) -> Any:
-        raise NotImplementedError
+        raise AssertionError("the measures ask the model itself, not its form")
 
 
 def _problem(before: Any = BEFORE) -> Problem:

@@ -18,15 +18,7 @@ from tests.oracles import records
 from tests.oracles.letters import section, section_lines, text_of
 
 VARIATION = "What would have changed the result"
-NOTHING_ASKED = {
-    "count": 3,
-    "required": False,
-    "features_to_vary": None,
-    "permitted_range": [],
-    "max_changes": None,
-    "methods": None,
-    "target": None,
-}
+NOTHING_ASKED = records.asked_part()
 BELOW = {"score": 0.5, "direction": "below", "wanted_class": None}
 
 
