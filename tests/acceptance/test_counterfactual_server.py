@@ -101,6 +101,19 @@ def test_four_clients_are_answered_in_time_and_nothing_goes_on(
     assert cpu_seconds(running.process.pid) - before <= 0.03
 
 
+def test_no_lock_is_shared_between_processes(
+    running: Running, version: PreparedVersion, rows: np.ndarray
+) -> None:
+    """A child that is killed while it holds one would stop every later child for ever."""
+    problem = problem_of(version.loaded, rows[0])
+    for method in METHODS:
+        assert asked(running.path, version.loaded, problem, method).effort.state == "finished"
+    family = {running.process.pid, *descendants(running.process.pid)}
+    assert len(family) > 1
+    for one in family:
+        assert "/sem." not in Path(f"/proc/{one}/maps").read_text()
+
+
 def test_a_killed_child_is_unavailable_and_the_server_lives(
     running: Running, version: PreparedVersion, rows: np.ndarray
 ) -> None:

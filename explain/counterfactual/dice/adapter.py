@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import threading
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -43,6 +44,10 @@ _BRED_PER_WANTED = 3  # by the genetic search, which breeds ten times as many
 _REFERENCE_ROWS = 500
 _ITERATIONS = 60
 _OUTCOME = "outcome"
+
+# The lock a progress bar takes by default is one for all processes: a child killed while it holds it would
+# stop every later child for ever.
+tqdm.set_lock(threading.RLock())
 
 
 class _Encoder:
