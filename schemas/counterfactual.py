@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Identifier, JsonScalar, Many, Moment, Number, Wire, number
+from schemas.findings import Finding, Location, repeated
 from schemas.log import Receipt
 from schemas.manifest_counterfactuals import CounterfactualMethod, FeatureName, Label
 from schemas.problem import refusal
@@ -20,13 +22,40 @@ _LONGEST_LABEL, _MOST_LABELS = 128, 10_000
 
 
 def _permitted(given: object) -> tuple[int | float, int | float] | tuple[str, ...]:
-    """Accept two numbers or any number of texts; one branch, so that a fault has one place."""
-    if isinstance(given, list | tuple) and len(given) <= _MOST_LABELS:
-        if all(isinstance(one, str) and 0 < len(one) <= _LONGEST_LABEL for one in given):
-            return tuple(given)
-        if len(given) == 2 and not any(isinstance(one, str) for one in given):
-            return number(given[0]), number(given[1])
+    """Accept two numbers or any number of texts, not both; a fault of one of them is at its own place."""
+    if isinstance(given, list | tuple):
+        if len(given) > _MOST_LABELS:
+            raise PydanticCustomError("permitted_range", f"must have at most {_MOST_LABELS} categories")
+        faults: list[Finding] = []
+        if all(isinstance(one, str) for one in given):
+            faults.extend(_unlabelled(given))
+            if not faults:
+                return tuple(given)
+        elif len(given) == 2 and not any(isinstance(one, str) for one in given):
+            least, greatest = (_end(one, (index,), faults) for index, one in enumerate(given))
+            if not faults:
+                return least, greatest
+        if faults:
+            raise refusal("PermittedRange", faults)
     raise PydanticCustomError("permitted_range", "must be least and greatest, or a list of categories")
+
+
+def _unlabelled(given: Sequence[str]) -> Iterator[Finding]:
+    """Find the texts that are no category of any model, or stand there twice; none of them is repeated."""
+    unfit = [at for at, label in enumerate(given) if not 0 < len(label) <= _LONGEST_LABEL]
+    for index in unfit:
+        yield (index,), f"must have 1 to {_LONGEST_LABEL} characters"
+    if not unfit:
+        yield from ((at, "is there already") for at, _ in repeated(given, ()))
+
+
+def _end(given: object, at: Location, faults: list[Finding]) -> int | float:
+    """Read one end of a range; zero, and one fault more, for what is no number."""
+    try:
+        return number(given)
+    except PydanticCustomError as fault:
+        faults.append((at, fault.message()))
+        return 0
 
 
 PermittedRange = Annotated[
@@ -45,6 +74,8 @@ PermittedRange = Annotated[
 
 class CounterfactualTarget(Wire):
     """Another goal than the favourable side of the configured threshold."""
+
+    model_config = ConfigDict(validate_by_name=False)  # what is sent says `class`, and nothing else
 
     score: Number | None = Field(default=None, description="the score to reach; with direction")
     direction: Literal["below", "above"] | None = Field(
@@ -92,8 +123,13 @@ class CounterfactualRequest(Wire):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        faults: list[Finding] = []
         if self.required and self.count == 0:
-            raise refusal("CounterfactualRequest", [(("required",), "must be false when count is 0")])
+            faults.append((("required",), "must be false when count is 0"))
+        faults.extend(repeated(self.features_to_vary or (), ("features_to_vary",)))
+        faults.extend(repeated(self.methods or (), ("methods",)))
+        if faults:
+            raise refusal("CounterfactualRequest", faults)
         return self
 
 

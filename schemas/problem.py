@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 
 from pydantic import Field, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from schemas.base import Many, Wire
+from schemas.fault_words import words_of
 
-DETAIL_LIMIT = 500
 LISTED_FAULTS = 1000
 
 
@@ -43,32 +43,29 @@ def pointed_errors(error: ValidationError, *, under: str = "") -> tuple[PointedE
     """
     if error.error_count() > LISTED_FAULTS:
         return (PointedError(pointer=under, detail=f"has {error.error_count()} faults, too many to list"),)
-    found = (
-        PointedError(pointer=under + pointer(item["loc"]), detail=_detail(item["type"], item["msg"]))
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    return tuple(_pointed(fault, under) for fault in error.errors(include_url=False) if not _follows(fault))
+
+
+def _pointed(fault: ErrorDetails, under: str) -> PointedError:
+    """A fault of a member's name is at the member.
+
+    The validator writes such a place with a last part of its own, and has the name itself as input.
+    """
+    place, words = fault["loc"], words_of(fault)
+    if place[-1:] == ("[key]",) and place[-2:-1] == (fault["input"],) and fault["type"] != "extra_forbidden":
+        place, words = place[:-1], f"its name {words}"
+    return PointedError(pointer=under + pointer(place), detail=words)
+
+
+def _follows(fault: ErrorDetails) -> bool:
+    """Whether it only counts too few because some of what was sent has faults of its own.
+
+    Those are told in their own places; the array that was sent is long enough.
+    """
+    sent = fault["input"]
+    return (
+        fault["type"] == "too_short" and isinstance(sent, Sized) and len(sent) >= fault["ctx"]["min_length"]
     )
-    return tuple(found)
-
-
-_PLAIN = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "bool_type": "must be true or false",
-    "string_type": "must be a text",
-    "tuple_type": "must be an array",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "finite_number": "must be finite",
-}
-
-
-def _detail(kind: str, message: str) -> str:
-    """Prefer a plain sentence to the validator's own words."""
-    return _PLAIN.get(kind, message)[:DETAIL_LIMIT]
 
 
 def refusal(title: str, errors: Iterable[tuple[tuple[str | int, ...], str]]) -> ValidationError:

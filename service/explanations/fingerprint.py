@@ -36,16 +36,16 @@ def _narrower(asked: CounterfactualRequest) -> list[JsonValue]:
     """What the request says beyond how many, sets in one order; nothing where it says no more."""
     said: dict[str, object] = {}
     if asked.features_to_vary is not None:
-        said["features_to_vary"] = sorted(set(asked.features_to_vary))
+        said["features_to_vary"] = sorted(asked.features_to_vary)
     if asked.permitted_range:
         said["permitted_range"] = {
-            feature: sorted(set(given)) if _labels(given) else given
+            feature: sorted(given) if _labels(given) else given
             for feature, given in asked.permitted_range.items()
         }
     if asked.max_changes is not None:
         said["max_changes"] = asked.max_changes
     if asked.methods is not None:
-        said["methods"] = list(dict.fromkeys(asked.methods))
+        said["methods"] = list(asked.methods)
     if asked.target is not None:
         said["target"] = asked.target.model_dump(exclude_none=True)
     return [typed(said)] if said else []

@@ -120,7 +120,7 @@ FAULTS: list[tuple[dict[str, object], str, str]] = [
     (
         {"links": [{"feature": "debt_ratio", "equals": "income", "decimals": -1}]},
         "/links/0/decimals",
-        "greater than",
+        "must be at least 0",
     ),
     ({"methods": []}, "/methods", "at least 1"),
     ({"methods": ["direct", "direct"]}, "/methods/1", "twice"),

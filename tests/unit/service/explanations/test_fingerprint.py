@@ -104,9 +104,9 @@ def test_the_narrower_question_counts_by_what_it_says() -> None:
     asked = _fingerprint(counterfactuals=NARROWER)
     same: dict[str, object] = {
         "target": {"direction": "below", "score": 1.0},
-        "permitted_range": {"c": ["y", "x", "x"], "a": [1.0, 2.0]},
-        "features_to_vary": ["b", "a", "b"],
-        "methods": ["direct", "dice_random", "direct"],
+        "permitted_range": {"c": ["y", "x"], "a": [1.0, 2.0]},
+        "features_to_vary": ["b", "a"],
+        "methods": ["direct", "dice_random"],
         "max_changes": 2,
         "count": 3,
     }
