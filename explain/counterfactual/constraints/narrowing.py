@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,8 +35,10 @@ class Narrowing:
             freedom = by_name.get(name)
             if freedom is None:
                 found.append(FieldError(at, "is not a feature of this model"))
-            elif detail := _fault_of_range(freedom, given):
-                found.append(FieldError(at, detail))
+            else:
+                found.extend(
+                    FieldError(at + place, detail) for place, detail in _faults_of_range(freedom, given)
+                )
         if self.max_changes is not None and not 1 <= self.max_changes <= max_changes:
             found.append(FieldError("/max_changes", f"must be between 1 and the manifest's {max_changes}"))
         return found
@@ -73,43 +76,57 @@ class Narrowing:
         return freedom.narrowed(constraint)
 
 
-def _fault_of_range(freedom: Freedom, given: PermittedRange) -> str | None:
-    """Say what is wrong with one permitted range; None if it is narrower."""
+def _faults_of_range(freedom: Freedom, given: PermittedRange) -> list[tuple[str, str]]:
+    """List what is wrong with one permitted range, each with its place in it; nothing if it is narrower."""
     labels = tuple(one for one in given if isinstance(one, str))
+    fault: str | None
     if not (freedom.mutable or freedom.derived):
-        return "may not change"
-    if freedom.feature.type == "category":
-        return _fault_of_categories(freedom, given, labels)
-    if freedom.feature.type == "boolean":
-        return "is for numbers, integers and categories, not for true and false"
-    if labels or len(given) != 2:
-        return "must be least and greatest"
-    return _fault_of_numbers(freedom, *map(float, given))
+        fault = "may not change"
+    elif freedom.feature.type == "boolean":
+        fault = "is for numbers, integers and categories, not for true and false"
+    elif freedom.feature.type == "category":
+        if len(labels) == len(given) and labels:
+            return list(_faults_of_categories(freedom, labels))
+        fault = "must be categories" if given else "is empty"
+    elif not given:
+        fault = "is empty"
+    elif labels or len(given) != 2:
+        fault = "must be least and greatest"
+    else:
+        fault = _fault_of_numbers(freedom, *map(float, given))
+    return [("", fault)] if fault else []
 
 
 def _fault_of_numbers(freedom: Freedom, low: float, high: float) -> str | None:
     if not low <= high:
         return "is empty: it must be ordered, least and greatest"
     if low < freedom.low or high > freedom.high:
-        return f"must lie within the manifest's [{freedom.low:g}, {freedom.high:g}]"
+        return f"must lie within the manifest's: {_written(freedom.low, freedom.high)}"
     if low > freedom.counted or high < -freedom.counted:
         return "is empty: values so large have no steps that can be counted"
     if freedom.grid is not None and not freedom.grid.meets(low, high):
-        return f"is empty: no multiple of {freedom.grid.step:g} lies in it"
+        return f"is empty: no multiple of {_exact(freedom.grid.step)} lies in it"
     return None
 
 
-def _fault_of_categories(freedom: Freedom, given: PermittedRange, labels: tuple[str, ...]) -> str | None:
-    if len(labels) != len(given):
-        return "must be categories"
-    if not labels:
-        return "is empty"
+def _written(low: float, high: float) -> str:
+    """Write a range as somebody says it who knows of no infinity."""
+    if math.isinf(high):
+        return f"at least {_exact(low)}"
+    return f"at most {_exact(high)}" if math.isinf(low) else f"{_exact(low)} to {_exact(high)}"
+
+
+def _exact(number: float) -> str:
+    """Write a number with all its digits, a whole one without a point."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def _faults_of_categories(freedom: Freedom, labels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     wanted = frozenset(labels)
     codes = {name: code for code, name in enumerate(freedom.feature.categories) if name in wanted}
     reachable = freedom.reachable_codes()
-    for label in labels:
+    for index, label in enumerate(labels):
         if label not in codes:
-            return f"{label!r} is not a category known to the model"
-        if codes[label] not in reachable:
-            return f"{label!r} is a category that nothing may become"
-    return None
+            yield f"/{index}", "is not a category known to the model"
+        elif codes[label] not in reachable:
+            yield f"/{index}", "is a category that nothing may become"
