@@ -24,6 +24,7 @@ from records import evaluations, notices
 from records.private import PrivatePartMalformed
 from records.reaching import RecordsUnavailable
 from registry import errors as registry
+from schemas.fault_words import words_of
 from schemas.problem import PointedError
 from service import errors as service
 from service import report_problems
@@ -71,9 +72,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.NotFound: NOT_FOUND,
     service.DecisionConflict: CONFLICT,
     service.DecisionMismatch: MISMATCH,
-    service.CounterfactualUnavailable: Kind(
-        "counterfactual-unavailable", 503, "No verified counterfactual in time"
-    ),
+    service.CounterfactualUnavailable: Kind("counterfactual-unavailable", 503, "No verified counterfactual"),
     service.NotAcceptable: Kind("not-acceptable", 406, "Not available in an accepted media type"),
     service.NoticeConflict: Kind("notice-conflict", 409, "This step is on record with other content"),
     service.NoticeStepRefused: Kind("notice-step-refused", 409, "The notice is not at this point"),
@@ -83,7 +82,10 @@ TABLE: Mapping[type[Exception], Kind] = {
     explain.InvalidFeatures: replace(
         INVALID_INPUT, detail="Features are not valid; `errors` says which and why."
     ),
-    explain.InvalidNarrowing: INVALID_INPUT,
+    explain.InvalidNarrowing: replace(
+        INVALID_INPUT,
+        detail="What is asked of the counterfactuals does not fit the model; `errors` says what and why.",
+    ),
     explain.TargetReached: Kind("target-reached", 422, "The decision already reaches this goal"),
     explain.ModelUnsupported: Kind("model-unsupported", 422, "The model cannot be explained exactly"),
     explain.ModelCorrupt: Kind("model-corrupt", 422, "The artifact is damaged"),
@@ -179,7 +181,7 @@ def problem_of(error: Exception) -> Problem:
         kind = _HTTP_KINDS.get(error.status_code, INVALID_INPUT if error.status_code < 500 else INTERNAL)
         return Problem(kind, kind.detail or kind.title + ".", headers=dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
-        flaws = tuple(Flaw(_parameter(found["loc"]), str(found["msg"])) for found in error.errors())
+        flaws = tuple(Flaw(_parameter(found["loc"]), words_of(found)) for found in error.errors())
         return Problem(INVALID_INPUT, "A parameter of the address is not valid.", flaws)
     kind = kind_of(error)
     retry_after = getattr(error, "retry_after_seconds", None)

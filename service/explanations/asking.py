@@ -59,7 +59,7 @@ def checked(loaded: LoadedVersion, asked: CounterfactualRequest, instance: Insta
     """
     declared = loaded.manifest.counterfactuals.methods
     flaws = [
-        Flaw(f"/counterfactuals/methods/{at}", f"is none of the manifest's: {', '.join(declared)}")
+        Flaw(f"/counterfactuals/methods/{at}", f"is none of the manifest's methods: {', '.join(declared)}")
         for at, method in enumerate(asked.methods or ())
         if method not in declared
     ]
@@ -91,7 +91,7 @@ def _sought(loaded: LoadedVersion, asked: CounterfactualRequest, instance: Insta
     narrowing, aim = narrowing_of(part), aim_of(part)
     seed = seed_for(loaded.artifact_digest, canonical_row(instance.row), METHOD_VERSION)
     problem = loaded.search.problem(instance, count=asked.count, seed=seed, narrowing=narrowing, aim=aim)
-    methods = tuple(dict.fromkeys(asked.methods or loaded.manifest.counterfactuals.methods))
+    methods = asked.methods or loaded.manifest.counterfactuals.methods
     return Sought(problem, narrowing, aim, methods, asked.methods is not None, asked.required)
 
 

@@ -129,13 +129,23 @@ def recourse_of(sought: Sought, found: CounterfactualSet, started: float, now: d
     Raises `CounterfactualUnavailable` where one was required and none is verified.
     """
     if sought.required and not any(item.verified for item in found.items):
-        raise CounterfactualUnavailable(
-            f"No verified counterfactual was found inside the budget ({found.status})."
-        )
+        raise CounterfactualUnavailable(_unfound(found))
     milliseconds = 1e3 * (time.monotonic() - started)
     if found.status != "unresolved":
         return Recourse(found, milliseconds)
     return Recourse(replace(found, status="deferred", complete=False), milliseconds, uuid7(now))
+
+
+def _unfound(found: CounterfactualSet) -> str:
+    """Says why there is none: proved, out of time, not asked, or looked for in vain."""
+    states = {effort.state for effort in found.effort}
+    if found.status == "no_recourse":
+        return "It is proved that no permitted change reaches the goal: more time would not find one."
+    if "stopped" in states:
+        return "The time ended before the search did, and none was verified until then."
+    if "unavailable" in states:
+        return "None was verified, and one of the searches could not be asked."
+    return "The search ended without a verified one, which does not prove that there is none."
 
 
 def nothing_sought(finding: Finding) -> Recourse:

@@ -97,6 +97,7 @@ def test_one_that_is_required_is_not_deferred(running: Any) -> None:
         refused = running.explain(running.request(budget_ms=100, counterfactuals=asked))
     assert refused.status_code == 503
     assert refused.json()["type"] == "/problems/counterfactual-unavailable"
+    assert refused.json()["detail"].startswith("The time ended before the search did")
     assert running.entries("explanation.created") == created
     assert running.entries("incident.raised") == incidents + 1
 

@@ -181,6 +181,7 @@ def test_a_required_counterfactual_that_is_not_found_is_an_incident_and_no_reaso
     refused = running.explain(request, "fixed")
     assert refused.status_code == 503
     assert refused.json()["type"] == "/problems/counterfactual-unavailable"
+    assert "It is proved that no permitted change" in refused.json()["detail"]
     assert "reasons" not in refused.json()
     assert running.entries("explanation.created") == created
     assert running.entries("incident.raised") == incidents + 1

@@ -129,6 +129,24 @@ def test_what_is_neither_verified_nor_proved_is_deferred() -> None:
             recourse_of(_sought("direct", required=True), found, 0.0, NOW)
 
 
+@pytest.mark.parametrize(
+    ("status", "states", "match"),
+    [
+        ("no_recourse", ("finished",), "It is proved that no permitted change reaches the goal"),
+        ("no_recourse", ("stopped", "finished"), "It is proved"),
+        ("unresolved", ("stopped",), "The time ended before the search did"),
+        ("unresolved", ("finished", "stopped", "unavailable"), "The time ended"),
+        ("unresolved", ("finished", "unavailable"), "one of the searches could not be asked"),
+        ("unresolved", ("finished",), "does not prove that there is none"),
+    ],
+)
+def test_a_required_one_that_is_missing_says_why(status: Any, states: Any, match: str) -> None:
+    found = _set(status, 0, *(Effort("step_search", state) for state in states))
+    with pytest.raises(CounterfactualUnavailable, match=match) as refused:
+        recourse_of(_sought("direct", required=True), found, 0.0, NOW)
+    assert status not in str(refused.value)  # our own words for it mean nothing to a caller
+
+
 def test_a_turn_ends_early_only_where_others_wait() -> None:
     now, waiting = [0.0], [False]
     turn = Turn.of(Deadline(1000, 0.0, lambda: now[0]), lambda: waiting[0])
