@@ -104,7 +104,8 @@ def _fault_of_numbers(freedom: Freedom, low: float, high: float) -> str | None:
         return f"must lie within the manifest's: {_written(freedom.low, freedom.high)}"
     if low > freedom.counted or high < -freedom.counted:
         return "is empty: values so large have no steps that can be counted"
-    if freedom.grid is not None and not freedom.grid.meets(low, high):
+    least, greatest = max(low, -freedom.counted), min(high, freedom.counted)
+    if freedom.grid is not None and not freedom.grid.meets(least, greatest):
         return f"is empty: no multiple of {_exact(freedom.grid.step)} lies in it"
     return None
 

@@ -117,6 +117,25 @@ def test_a_narrowing_tightens() -> None:
         narrowed.narrowed(Narrowing(("years",)))
 
 
+@pytest.mark.parametrize("step", [None, 0.5])
+@pytest.mark.parametrize("ends", [(-1e308, 1e308), (0.0, 1.7e308), (0.0, 5e-324)])
+def test_a_range_may_be_as_wide_as_numbers_go(
+    make_forest: type[Forest], split: type[Split], step: float | None, ends: tuple[float, float]
+) -> None:
+    space = FeatureSpace((Feature("income", "number"),))
+    wide = Constraints(space, {"income": FeatureConstraint(mutable=True, step=step)}, max_changes=1)
+    model = make_forest(space, [split(threshold=20.0, left=split(value=1.0), right=split(value=-1.0))])
+    reference = Reference.of("given", np.arange(40.0)[:, None])
+    search = CounterfactualSearch.prepare(model, RULE, wide, reference)
+    asked = Narrowing(permitted_range={"income": ends})
+    problem = search.problem(space.read({"income": 5.0}), count=1, seed=1, narrowing=asked)
+    for method in (search.direct(problem), search.exact):
+        found = run(method, problem, Budget(Deadline(60_000, 0.0, lambda: 0.0), None))
+        reached = [item.changes[0].after for item in conclude(problem, [found]).items]
+        assert bool(reached) == (ends[1] >= 20.0)
+        assert all(isinstance(one, float) and ends[0] <= one <= ends[1] for one in reached)
+
+
 @pytest.mark.parametrize("direction", ["below", "above"])
 @pytest.mark.parametrize("kind", ["probability_of_adverse", "probability_of_favourable", "margin", "value"])
 def test_an_aim_is_one_side_of_a_score(kind: Any, direction: Any) -> None:
