@@ -72,9 +72,15 @@ class VerifierKey:
 class AuditLog:
     """Append to and read from one log. Thread-safe: every call takes its own connection."""
 
-    def __init__(self, pool: Pool, keystore: KeyStore, *, origin: str) -> None:
-        """Take a pool on the main database, the keys, and the name of the log."""
+    def __init__(
+        self, pool: Pool, keystore: KeyStore, *, origin: str, single_statements: Pool | None = None
+    ) -> None:
+        """Take a pool on the main database, the keys, and the name of the log.
+
+        `single_statements` lends connections without transactions, where a look-up is one round trip.
+        """
         self._pool = pool
+        self._single_statements = single_statements or pool
         self._keystore = keystore
         self.origin = check_origin(origin)
 
@@ -144,13 +150,14 @@ class AuditLog:
 
     def discard_broken_connections(self) -> None:
         """After a failure: replace the connections that a restarted server has closed."""
-        self._pool.check()
+        for pool in {self._pool, self._single_statements}:
+            pool.check()
         self._keystore.discard_broken_connections()
 
     def find_duplicate(self, idempotency: Idempotency) -> Appended | Conflict | None:
         """Tell what a key already stands for, before any work is done for it."""
         hidden = self._keystore.conceal(idempotency)
-        with session(self._pool) as connection:
+        with session(self._single_statements) as connection:
             row = connection.execute(LOG["idempotency"], {"key": hidden.key}).fetchone()
         if row is None:
             return None

@@ -46,7 +46,7 @@ def _compared(document: Document) -> Iterator[str]:
     ):
         cells = [_ratio(_line(result, "random"), measure) for result in results]
         yield _row(f"{word}, Ofrecord and DiCE random", cells)
-    yield _row("statuses of the direct search alone", [_statuses(result["statuses"]) for result in results])
+    yield _row("statuses within 50 ms", [_statuses(result["statuses"]) for result in results])
     yield ""
 
 

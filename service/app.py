@@ -27,7 +27,7 @@ from runtime.postgres import Pool, open_pool
 from runtime.settings import Settings
 from service import openapi
 from service.authentication import Authenticator
-from service.context import Services
+from service.context import Pools, Services
 from service.executor import BoundedExecutor
 from service.letters.narrating import Narrators
 from service.middleware import Gateway, pass_on
@@ -126,21 +126,25 @@ def _build_routes(app: FastAPI) -> None:
 def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Services:
     """Opens pools and threads; a database that is away delays nothing here."""
     threads = settings.threads
-    pool, keys_pool = _pools(settings)
-    audit_log = AuditLog(pool, KeyStore(keys_pool, settings.master_key), origin=settings.log_origin)
+    pools = _pools(settings)
+    pool, single_statements, keys_pool = pools
+    keystore = KeyStore(keys_pool, settings.master_key)
+    audit_log = AuditLog(pool, keystore, origin=settings.log_origin, single_statements=single_statements)
     desk = BoundedExecutor("desk", threads=DESK_THREADS, limit=256)
 
     async def find(secret: str) -> Principal | None:
-        return await desk.run(_find_token, pool, secret, clock)
+        return await desk.run(_find_token, single_statements, secret, clock)
 
-    versions = VersionCache(pool, cache_dir=settings.cache_dir, table_bytes=settings.table_memory_bytes)
+    tables = settings.table_memory_bytes
+    versions = VersionCache(single_statements, cache_dir=settings.cache_dir, table_bytes=tables)
     signer, proposer = Signer.parse(settings.receipt_key), Proposer(settings.counterfactual_socket)
     tasks = TaskSender(settings)
-    start = partial(start_up, settings, clock, pool=pool, log=audit_log, signer=signer, versions=versions)
+    start = partial(start_up, settings, clock, pools=pools, log=audit_log, signer=signer, versions=versions)
     return Services(
         settings=settings,
         clock=clock,
         pool=pool,
+        single_statements=single_statements,
         keys_pool=keys_pool,
         log=audit_log,
         committer=GroupCommitter(audit_log, clock),
@@ -161,15 +165,21 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
     )
 
 
-def _pools(settings: Settings) -> tuple[Pool, Pool]:
-    """The connections to the log's database and to that of the keys."""
+def _pools(settings: Settings) -> Pools:
     threads = 2 * settings.threads
-    return (
+    return Pools(
         open_pool(
             settings.database_url,
             min_size=2,
             max_size=threads + DESK_THREADS + PRESS_THREADS + 4,
             name="ofrecord-api",
+        ),
+        open_pool(
+            settings.database_url,
+            min_size=2,
+            max_size=threads + DESK_THREADS,
+            name="ofrecord-api-single",
+            autocommit=True,
         ),
         open_pool(settings.keys_database_url, min_size=1, max_size=threads + 4, name="ofrecord-api-keys"),
     )
@@ -210,8 +220,8 @@ def stop(services: Services) -> None:
     for executor in (services.gate, services.press, services.hot, services.seek, services.desk):
         executor.close()
     services.committer.close()
-    services.pool.close()
-    services.keys_pool.close()
+    for pool in (services.pool, services.single_statements, services.keys_pool):
+        pool.close()
 
 
 def _find_token(pool: Pool, secret: str, clock: Clock) -> Principal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from fastapi import Request
@@ -26,18 +27,28 @@ from service.tasks import TaskSender
 from service.warming import Warming
 
 
+class Pools(NamedTuple):
+    """The connections: to the log's database with and without transactions, and to that of the keys."""
+
+    pool: Pool
+    single_statements: Pool
+    keys_pool: Pool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The rooms behind the wire, wired.
 
     `hot` is for explanations alone, up to their reasons; `seek` for the search of what would change them;
     `desk` for reads, tokens and other short database work; `press` for letters; `gate` for registrations,
-    which take seconds and must hold up nobody.
+    which take seconds and must hold up nobody. What is one statement takes its connection from
+    `single_statements`: without a transaction around it, it is one round trip.
     """
 
     settings: Settings
     clock: Clock
     pool: Pool
+    single_statements: Pool
     keys_pool: Pool
     log: AuditLog
     committer: GroupCommitter

@@ -8,8 +8,9 @@ from records.reaching import reaching, transaction
 from registry.loading import VersionCache
 from registry.proposing import Proposer
 from runtime.clock import Clock
-from runtime.postgres import Pool, check_durability
+from runtime.postgres import check_durability
 from runtime.settings import Settings
+from service.context import Pools
 from service.explanations.rehearsing import rehearse, rehearse_statements
 from service.tasks import TaskSender
 
@@ -18,7 +19,7 @@ def start_up(
     settings: Settings,
     clock: Clock,
     *,
-    pool: Pool,
+    pools: Pools,
     log: AuditLog,
     signer: Signer,
     versions: VersionCache,
@@ -27,7 +28,7 @@ def start_up(
 ) -> None:
     """Makes the process able to serve; whatever raises is tried again, but `DurabilityOff` is final."""
     if not settings.allow_unsafe_durability:
-        with transaction(pool) as connection:
+        with transaction(pools.pool) as connection:
             check_durability(connection)
     log.publish_verifier_key("receipt", signer.verifier.vkey, clock.now())
     log.ensure_partitions(clock.now())
@@ -35,7 +36,7 @@ def start_up(
     with reaching():
         loaded = versions.load_all_approved()
     rehearse(log, clock, loaded, proposer)
-    rehearse_statements(log, clock, pool)
+    rehearse_statements(log, clock, pools)
     tasks.prepare()
 
 

@@ -54,7 +54,7 @@ def insert(services: Services, promises: Iterable[Promise]) -> None:
     """Inserts what is not there yet and tells the workers; never raises, for the promise is on record."""
     promises = list(promises)
     try:
-        with transaction(services.pool) as conn:
+        with transaction(services.single_statements) as conn:
             inserted = promise_counterfactuals(conn, promises)
     except Exception as error:  # noqa: BLE001 - the answer does not depend on it
         _later(promises, error)

@@ -23,9 +23,10 @@ from registry.errors import RegistryError
 from registry.loading import LoadedVersion
 from registry.proposing import Proposer
 from runtime.clock import Clock
-from runtime.postgres import Pool
+from runtime.postgres import Connection, Pool
 from schemas.counterfactual import CounterfactualRequest
 from schemas.explanation import ExplanationRequest
+from service.context import Pools
 from service.errors import ServiceError
 from service.explanations.finding import Finding, Question, find
 from service.explanations.owing import notice_of
@@ -56,20 +57,25 @@ def rehearse(log: AuditLog, clock: Clock, versions: Iterable[LoadedVersion], pro
             log.prepare(_draft(loaded, now), now)
 
 
-def rehearse_statements(log: AuditLog, clock: Clock, pool: Pool) -> None:
-    """Let each connection plan what a request asks of it, in a transaction that is rolled back."""
+def rehearse_statements(log: AuditLog, clock: Clock, pools: Pools) -> None:
+    """Let each connection plan what a request asks of it; what would be kept is rolled back."""
     idempotency = Idempotency(key=NAME.encode(), fingerprint=b"")
     with reaching():
         log.find_duplicate(idempotency)
         log.rehearse_keys()
         with ExitStack() as held:
-            for connection in [held.enter_context(pool.connection()) for _ in range(CONNECTIONS)]:
+            for connection in _some(pools.single_statements, held):
+                find_token(connection, NAME, clock.now())
+                with suppress(RegistryError):
+                    store.serving_row(connection, NAME, None)
+            for connection in _some(pools.pool, held):
                 with connection.transaction(force_rollback=True):
-                    find_token(connection, NAME, clock.now())
-                    with suppress(RegistryError):
-                        store.serving_row(connection, NAME, None)
                     draft = Draft(type="incident.raised", actor=NAME, body={}, idempotency=idempotency)
                     log.append_one(draft, clock.now(), connection)
+
+
+def _some(pool: Pool, held: ExitStack) -> list[Connection]:
+    return [held.enter_context(pool.connection()) for _ in range(CONNECTIONS)]
 
 
 def _draft(loaded: LoadedVersion, now: datetime) -> Draft:
