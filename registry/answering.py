@@ -69,9 +69,14 @@ def _load(disk: DiskCache, key: bytes) -> DoJob:
 
 
 def _warm(search: CounterfactualSearch, dice: DiceSearch, reference: Reference) -> None:
+    """Search from the first row that the constraints admit; where none is, the first job finds it cold."""
+    admitted = reference.rows[search.constraints.admitted(reference.rows)][:1]
+    if not len(admitted):
+        logger.info("not warmed: no row of the reference is admitted by the constraints")
+        return
     for method in dice.names:
         asked = AskedSearch(method, max_evaluations=_WARMING_EVALUATIONS)
-        _do(search, dice, Job(asked, reference.rows[0], 1, 0).to_bytes(), _nobody)
+        _do(search, dice, Job(asked, admitted[0], 1, 0).to_bytes(), _nobody)
 
 
 def _do(search: CounterfactualSearch, dice: DiceSearch, body: bytes, progress: Progress) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from explain.counterfactual.constraints.grid import Grid
 from explain.errors import ConstraintError
 
 FloatArray = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 ALIKE = 1e-6
 """How far a derived value without decimals that a caller sends may lie from its formula's, relatively."""
@@ -46,22 +46,23 @@ class Link:
         low, high = (float(self._rounded(np.array([end]))[0]) for end in self.expression.interval(ranges))
         return low, high
 
-    def agrees(self, given: float, columns: Mapping[str, FloatArray]) -> bool:
-        """Tell whether a caller's value is the formula's: within half a unit of its decimals, or ALIKE.
+    def agrees(self, given: FloatArray, columns: Mapping[str, FloatArray]) -> Mask:
+        """Tell for each row whether a caller's value (n,) is the formula's.
 
-        A missing part makes it missing. Where all parts are there and the formula has no value all the same,
-        any value will do.
+        It is within half a unit of the decimals, or ALIKE. A missing part makes it missing. Where all parts
+        are there and the formula has no value all the same, any value will do.
         """
-        if any(np.isnan(columns[part]).any() for part in self.parts):
-            return math.isnan(given)
-        expected = float(np.ravel(self.expression.evaluate(columns))[0])
-        if math.isnan(expected):
-            return True
-        size = max(abs(expected), abs(given))
-        grid = self.grid
-        return abs(given - expected) <= (
-            ALIKE * size if grid is None else 0.5 * grid.step + 8.0 * float(np.spacing(size))
-        )
+        expected = self.expression.evaluate(columns)
+        with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(expected), np.abs(given))
+            grid = self.grid
+            tolerance = ALIKE * size if grid is None else 0.5 * grid.step + 8.0 * np.spacing(size)
+            close = np.abs(given - expected) <= tolerance
+        return np.where(self.incomplete(columns), np.isnan(given), np.isnan(expected) | close)
+
+    def incomplete(self, columns: Mapping[str, FloatArray]) -> Mask:
+        """Tell for each row whether a part is missing."""
+        return np.asarray(np.logical_or.reduce([np.isnan(columns[part]) for part in self.parts]))
 
     def _rounded(self, values: FloatArray) -> FloatArray:
         grid = self.grid
