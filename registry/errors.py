@@ -1,22 +1,23 @@
 """What can go wrong in the registry, as one tree of named errors.
 
 RegistryError
-├── ManifestInvalid    the manifest, each fault with its JSON pointer
-├── ReferenceInvalid   the uploaded reference, each fault with its row and column
-├── CatalogueInvalid   a reason catalogue, each fault with its JSON pointer
-├── ModelUnknown       no version of this model was ever registered
-├── VersionUnknown     the model has no such version
-├── CatalogueUnknown   no such reason catalogue
-├── CatalogueConflict  this version of a catalogue is registered with other content
-├── CatalogueUnfit     a catalogue that does not word the reasons of a model version
-├── NotApproved        nothing of this model may serve
-├── VersionConflict    this version is registered with other content
-├── StatusRefused      a change of status that cannot be
-├── BlobMissing        stored bytes are not there
-├── BlobDamaged        stored bytes are not what their digest says
-├── ExaminationStopped the service stopped while a registration was examined
-├── ExaminationStarved explanations left no time to examine a registration
-└── ExaminationFailed  a registration could not be examined, through no fault of its own
+├── ManifestInvalid        the manifest, each fault with its JSON pointer
+├── ReferenceInvalid       the uploaded reference, each fault with its row and column
+├── ReferenceContradiction no uploaded row keeps a constraint, each fault with its JSON pointer
+├── CatalogueInvalid       a reason catalogue, each fault with its JSON pointer
+├── ModelUnknown           no version of this model was ever registered
+├── VersionUnknown         the model has no such version
+├── CatalogueUnknown       no such reason catalogue
+├── CatalogueConflict      this version of a catalogue is registered with other content
+├── CatalogueUnfit         a catalogue that does not word the reasons of a model version
+├── NotApproved            nothing of this model may serve
+├── VersionConflict        this version is registered with other content
+├── StatusRefused          a change of status that cannot be
+├── BlobMissing            stored bytes are not there
+├── BlobDamaged            stored bytes are not what their digest says
+├── ExaminationStopped     the service stopped while a registration was examined
+├── ExaminationStarved     explanations left no time to examine a registration
+└── ExaminationFailed      a registration could not be examined, through no fault of its own
 
 Where an error carries no detail of its own, the first line of its docstring is its message.
 """
@@ -53,6 +54,10 @@ class ManifestInvalid(_Pointed):
 
 class ReferenceInvalid(_Pointed):
     """The uploaded reference does not fit the manifest."""
+
+
+class ReferenceContradiction(_Pointed):
+    """No uploaded row keeps what the manifest says of them; pointers are into the manifest."""
 
 
 class CatalogueInvalid(_Pointed):

@@ -22,7 +22,7 @@ from explain.errors import (
 )
 from registry.catalogues import Catalogue
 from registry.digests import digest_of
-from registry.errors import ReferenceInvalid
+from registry.errors import ReferenceContradiction, ReferenceInvalid
 from schemas.problem import PointedError
 
 _LENGTH = struct.Struct(">Q")
@@ -70,6 +70,14 @@ def _texts(error: type[Exception], attribute: str | None) -> _Form:
     )
 
 
+def _pointed(error: type[ReferenceInvalid | ReferenceContradiction]) -> _Form:
+    """Write an error that is made of faults, each at its place."""
+    return _Form(
+        lambda raised: [[fault.pointer, fault.detail] for fault in raised.errors],
+        lambda faults: error(PointedError(pointer=pointer, detail=detail) for pointer, detail in faults),
+    )
+
+
 _FORMS: Mapping[type[Exception], _Form] = {
     ModelUnsupported: _texts(ModelUnsupported, "construct"),
     ModelCorrupt: _texts(ModelCorrupt, "detail"),
@@ -81,12 +89,8 @@ _FORMS: Mapping[type[Exception], _Form] = {
         lambda raised: [float(x).hex() for x in (raised.expected, raised.total, raised.tolerance)],
         lambda numbers: AttributionUnreconciled(*map(float.fromhex, numbers)),
     ),
-    ReferenceInvalid: _Form(
-        lambda raised: [[fault.pointer, fault.detail] for fault in raised.errors],
-        lambda faults: ReferenceInvalid(
-            PointedError(pointer=pointer, detail=detail) for pointer, detail in faults
-        ),
-    ),
+    ReferenceInvalid: _pointed(ReferenceInvalid),
+    ReferenceContradiction: _pointed(ReferenceContradiction),
 }
 TRAVELLING = tuple(_FORMS)
 _BY_NAME = {kind.__name__: form for kind, form in _FORMS.items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from explain.counterfactual.constraints.formulas import empty_formulas
 from explain.errors import ConstraintError, FieldError
 from registry.conversions import constraints_of, space_of
 from registry.digests import canonical_json, digest_of
@@ -44,9 +45,11 @@ def parse_manifest(data: bytes, content_type: str | None = None) -> ParsedManife
     if insufficient := tuple(lint_reasons(manifest)):
         raise ManifestInvalid(insufficient)
     try:
-        constraints_of(manifest, space_of(manifest))
+        constraints = constraints_of(manifest, space_of(manifest))
     except ConstraintError as error:
         raise ManifestInvalid(_pointed(error)) from error
+    if empty := empty_formulas(constraints):
+        raise ManifestInvalid(_pointed(ConstraintError(errors=empty)))
     canonical = canonical_json(manifest.model_dump(exclude_defaults=True))
     return ParsedManifest(manifest, canonical, digest_of(canonical))
 

@@ -9,10 +9,13 @@ from explain.evaluation.stability import reason_stability
 from explain.gate import examine, warn
 from registry.cells import FloatArray
 from registry.loaded_version import LoadedVersion
+from registry.observing import Observation
 
 
-def measure(loaded: LoadedVersion, uploaded: FloatArray) -> dict[str, object]:
+def measure(loaded: LoadedVersion, uploaded: FloatArray, observation: Observation) -> dict[str, object]:
     """Return the gate's report, its warnings, and how stable the reasons are; `uploaded` is (n, features).
+
+    `observation` is what these rows say of the constraints.
 
     Raises what the gate raises: what cannot be explained exactly is refused before anything else is measured.
     """
@@ -24,7 +27,8 @@ def measure(loaded: LoadedVersion, uploaded: FloatArray) -> dict[str, object]:
     stability = reason_stability(explained, reference, uploaded, ranking_of(loaded))
     return {
         **asdict(report),
-        "warnings": [asdict(warning) for warning in warnings],
+        "warnings": [asdict(warning) for warning in (*warnings, *observation.warnings)],
+        "constraint_checks": list(observation.checks),
         "reason_stability": asdict(stability),
     }
 

@@ -13,6 +13,7 @@ from registry.coverage import gaps
 from registry.digests import canonical_json, digest_of
 from registry.loaded_version import TABLE_BYTES, LoadedVersion, Understood, assemble, understand
 from registry.manifests import ParsedManifest
+from registry.observing import observed
 from registry.references import read_reference
 from registry.version_row import VersionContent, VersionIdentity
 from schemas.manifest import Manifest
@@ -39,12 +40,13 @@ def prepare_version(
     """Load the model, select its reference, and let the gate examine both. Slow: seconds.
 
     `catalogue` is the one that the manifest names; None for the texts that it carries itself.
-    Raises ReferenceInvalid, or from the explanation core ModelUnsupported, ModelCorrupt,
-    ManifestContradiction, ReferenceTooSmall, ConstraintError or AttributionUnreconciled.
+    Raises ReferenceInvalid or ReferenceContradiction, or from the explanation core ModelUnsupported,
+    ModelCorrupt, ManifestContradiction, ReferenceTooSmall, ConstraintError or AttributionUnreconciled.
     """
     manifest = parsed.manifest
     understood = understand(parsed, artifact)  # first: it refuses a broken artifact before anything heavy
     rows = read_reference(uploaded, uploaded_type, manifest)
+    observation = observed(understood.constraints, rows, understood.factors)
     reference = _selected(understood, manifest, rows)
     loaded = assemble(
         understood,
@@ -56,7 +58,8 @@ def prepare_version(
     )
     from registry.measuring import measure  # noqa: PLC0415  pulls the compiler: seconds
 
-    capability = canonical_json({**measure(loaded, rows), **gaps(manifest, loaded.words)})
+    measured = measure(loaded, rows, observation)
+    capability = canonical_json({**measured, **gaps(manifest, loaded.words)})
     content = content_of(
         parsed, artifact, uploaded, reference, capability=capability, catalogue=loaded.catalogue
     )

@@ -66,7 +66,8 @@ class ModelVersion(Wire):
     catalogue: RegisteredCatalogue = Field(description="the reason texts")
     capability: dict[str, JsonValue] = Field(
         description="what the registration gate measured; `reason_stability` says how often the same reasons "
-        "come back when the reference is drawn anew, `warnings` what an owner should look at"
+        "come back when the reference is drawn anew, `warnings` what an owner should look at, "
+        "`constraint_checks` how many uploaded rows contradict each constraint on counterfactuals"
     )
     history: Many[StatusChange] = Field(default=(), description="changes of status, oldest first")
     catalogue_history: Many[CatalogueChange] = Field(

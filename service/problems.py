@@ -129,6 +129,9 @@ TABLE: Mapping[type[Exception], Kind] = {
     audit.AuditError: INTERNAL,
     registry.ManifestInvalid: Kind("manifest-invalid", 422, "The manifest is not valid"),
     registry.ReferenceInvalid: Kind("reference-invalid", 422, "The reference does not fit the manifest"),
+    registry.ReferenceContradiction: Kind(
+        "reference-contradiction", 422, "The reference contradicts the manifest"
+    ),
     registry.ModelUnknown: NOT_FOUND,
     registry.VersionUnknown: NOT_FOUND,
     registry.CatalogueUnknown: NOT_FOUND,
@@ -192,6 +195,7 @@ def problem_of(error: Exception) -> Problem:
 _PARTS: Mapping[type[Exception], str] = {
     registry.ManifestInvalid: "/manifest",
     registry.ReferenceInvalid: "/reference",
+    registry.ReferenceContradiction: "/manifest",
     registry.CatalogueInvalid: "",
 }
 
@@ -209,7 +213,12 @@ def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
             found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
         case components.ComponentsContradict():
             found = (Flaw(error.pointer, error.detail),)
-        case registry.ManifestInvalid() | registry.ReferenceInvalid() | registry.CatalogueInvalid():
+        case (
+            registry.ManifestInvalid()
+            | registry.ReferenceInvalid()
+            | registry.ReferenceContradiction()
+            | registry.CatalogueInvalid()
+        ):
             found = _pointed(_PARTS[type(error)], error.errors)
         case _ if type(error) in _POINTERS:
             found = (Flaw(_POINTERS[type(error)], str(error)),)

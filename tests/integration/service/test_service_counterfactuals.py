@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -141,18 +145,56 @@ def test_the_question_is_part_of_the_decision(running: Any) -> None:
         assert running.explain({**request, "counterfactuals": other}).status_code == 409
 
 
-@pytest.fixture(scope="module")
-def linked(running: Any, upload: Any) -> str:
-    """A model of which one feature follows from two others."""
+def _linked(upload: Any, model: str, contradicting: int) -> Any:
+    """A registration with a derived feature, which these first rows of the reference contradict."""
+    table = pd.read_csv(io.BytesIO(upload.reference), keep_default_na=False)
+    derived = (5.2 * table["loan_amount"] / table["income"]).round(1)
+    table["debt_ratio"] = derived + np.where(np.arange(len(table)) < contradicting, 3.0, 0.0)
     freedom = yaml.safe_load(upload.manifest)["counterfactuals"]
     features = {**freedom["features"], "debt_ratio": {"mutable": False}}
     given = upload.with_manifest(
-        model="linked", counterfactuals={**freedom, "features": features, "links": [DERIVED]}
+        model=model, counterfactuals={**freedom, "features": features, "links": [DERIVED]}
     )
-    made = running.register(given)
+    return replace(given, reference=table.to_csv(index=False).encode())
+
+
+@pytest.fixture(scope="module")
+def linked(running: Any, upload: Any) -> str:
+    """A model with a derived feature, which a tenth of its reference contradicts."""
+    made = running.register(_linked(upload, "linked", 60))
     assert made.status_code == 201, made.text
     assert running.approve("linked").status_code == 200
     return "linked"
+
+
+def test_rows_that_contradict_a_link_are_told_to_the_owner(running: Any, linked: str) -> None:
+    capability = running.http.get(f"/v1/models/{linked}/versions/1").json()["capability"]
+    (told,) = [one for one in capability["warnings"] if one["code"] == "link_contradicted"]
+    assert told["features"] == ["debt_ratio", "loan_amount", "income"]
+    assert "/counterfactuals/links/0: 60 of 600 uploaded rows (10 %)" in told["detail"]
+    assert "422 invalid-input" in told["detail"]
+    assert capability["constraint_checks"] == [
+        {
+            "pointer": "/counterfactuals/links/0",
+            "rows": 600,
+            "compared": 600,
+            "contradicted": 60,
+            "share": 0.1,
+            "largest_difference": pytest.approx(3.0, abs=0.06),
+        }
+    ]
+
+
+def test_a_link_that_no_row_keeps_is_not_registered(running: Any, upload: Any) -> None:
+    before = running.entries()
+    refused = running.register(_linked(upload, "unlinked", 600))
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["type"] == "/problems/reference-contradiction"
+    (fault,) = refused.json()["errors"]
+    assert fault["pointer"] == "/manifest/counterfactuals/links/0"
+    assert "all 600 uploaded rows" in fault["detail"]
+    assert running.entries() == before
+    assert running.http.get("/v1/models/unlinked").status_code == 404
 
 
 def test_a_row_that_contradicts_a_link_has_no_counterfactual(running: Any, linked: str) -> None:
@@ -181,6 +223,7 @@ CONTRADICTING: dict[str, tuple[dict[str, Any], str]] = {
         {"features": {"debt_ratio": {"mutable": True}}, "links": [DERIVED]},
         "/links/0",
     ),
+    "a link without a value": ({"links": [{**DERIVED, "equals": "loan_amount / 0"}]}, "/links/0/equals"),
     "a link to nothing": ({"links": [{**DERIVED, "equals": "loan_amount / wealth"}]}, "/links/0"),
     "what no values satisfy": (
         {

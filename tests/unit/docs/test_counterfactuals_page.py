@@ -224,6 +224,11 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "too fine to be counted": [
         {"features": {"income": {"mutable": True, "range": [0, 30], "step": 1e-14}}},
     ],
+    "names no feature": [{"links": [{"feature": "loan_to_value", "equals": "3 / 2"}]}],
+    "always comes to the same value": [{"links": [{"feature": "loan_to_value", "equals": "value / value"}]}],
+    "has no value anywhere in the declared ranges": [
+        {"links": [{"feature": "loan_to_value", "equals": "loan / 0"}]}
+    ],
     "is no feature": [{"links": [{"feature": "loan_to_value", "equals": "loan / price"}]}],
 }
 

@@ -25,7 +25,7 @@ from explain.errors import (
     TablesChanged,
     TargetReached,
 )
-from registry.errors import ReferenceInvalid
+from registry.errors import ReferenceContradiction, ReferenceInvalid
 from registry.frames import TRAVELLING, Garbled, pack, read_error, read_head, unpack, write_error
 from schemas.problem import PointedError
 
@@ -38,6 +38,7 @@ ERRORS = [
     ConstraintError("step of zero"),
     AttributionUnreconciled(0.1, math.nan, math.inf),
     ReferenceInvalid(FAULTS),
+    ReferenceContradiction(FAULTS),
 ]
 
 

@@ -107,6 +107,11 @@ FAULTS: list[tuple[dict[str, object], str, str]] = [
     (link("loan share", "gift / value"), "/links/0/feature", "must be nullable"),
     (link("loan share", "600 + loan / value"), "/links/0/equals", "declared ranges"),
     (link("loan share", "`loan share` + 1"), "/links", "circle"),
+    (link("loan share", "loan / 0"), "/links/0/equals", "has no value anywhere"),
+    (link("loan share", "loan / (value - value)"), "/links/0/equals", "has no value anywhere"),
+    (link("loan share", "loan / (rents * (1 - rents))"), "/links/0/equals", "has no value anywhere"),
+    (link("loan share", "7 + 0 * loan"), "/links/0/equals", "always comes to the same value"),
+    (link("loan share", "value / value"), "/links/0/equals", "always comes to the same value"),
     (link("loan", "value / 2"), "/links/0/feature", "not mutable by itself"),
     (
         {**link("rents", "value"), "features": {"rents": {"mutable": False}}},
