@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from audit.entry import Draft, Idempotency
 from audit.log import AuditLog
 from explain.deadline import Deadline
@@ -40,13 +43,15 @@ from service.explanations.searching import (
     settled,
 )
 
+FloatArray = NDArray[np.float64]
+
 BUDGET_MS = 100
 CONNECTIONS = 2  # as many as the pool keeps open
 NAME = "rehearsal"
 
 
 def rehearse(log: AuditLog, clock: Clock, versions: Iterable[LoadedVersion], proposer: Proposer) -> None:
-    """Explain the first reference row of each version, if it has an explanation, and encrypt that.
+    """Explain a reference row of each version, if it has an explanation, and encrypt that.
 
     The counterfactual server is told of each, so that its first search need not load the model.
     """
@@ -80,18 +85,26 @@ def _some(pool: Pool, held: ExitStack) -> list[Connection]:
 
 def _draft(loaded: LoadedVersion, now: datetime) -> Draft:
     """Take the steps of an explanation up to its draft."""
-    values = loaded.space.instance(loaded.reference.rows[0]).values
+    row, searched = _row(loaded)
+    values = loaded.space.instance(row).values
     request = ExplanationRequest(
         decision_id=NAME,
         features=dict(zip(loaded.space.names, values, strict=True)),
         budget_ms=BUDGET_MS,
-        counterfactuals=CounterfactualRequest(count=1),
+        counterfactuals=CounterfactualRequest(count=int(searched)),
     )
     finding = find(loaded, Question(loaded.model_name, request))
     recourse, notice = _recourse(finding, now), notice_of(finding, now)
     part, body = private_part(finding, recourse, notice), clear_body(finding, recourse, notice)
     answer(part, body, NAME)
     return Draft(type="explanation.created", actor=NAME, body=body, private=build_private(part))
+
+
+def _row(loaded: LoadedVersion) -> tuple[FloatArray, bool]:
+    """Return the first reference row that a search may start from; where none is, the first without one."""
+    rows = loaded.reference.rows
+    admitted = loaded.constraints.admitted(rows)
+    return rows[int(np.argmax(admitted))], bool(admitted.any())
 
 
 def _recourse(finding: Finding, now: datetime) -> Recourse:
