@@ -14,6 +14,7 @@ from audit.entry import Draft
 from explain.counterfactual.constraints.expressions import Expression
 from explain.counterfactual.constraints.links import Link
 from explain.reference import Reference
+from service.context import Pools
 from service.explanations.rehearsing import rehearse, rehearse_statements
 
 
@@ -30,7 +31,8 @@ def test_a_rehearsal_leaves_nothing_behind(running: Any) -> None:
     running.integrate()
     before = kept(running)
     rehearse(services.log, services.clock, [loaded], services.proposer)
-    rehearse_statements(services.log, services.clock, services.pool)
+    pools = Pools(services.pool, services.single_statements, services.keys_pool)
+    rehearse_statements(services.log, services.clock, pools)
     assert kept(running) == before
 
 
