@@ -18,6 +18,7 @@ Pool: TypeAlias = ConnectionPool[Connection]
 
 CONNECTION_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_MS = 2_000
+"""What an append may take: for the pool whose connections it borrows."""
 
 _LOG = logging.getLogger(__name__)
 

@@ -89,7 +89,7 @@ class KeyStore:
         self._put(())
 
     def _put(self, keys: Sequence[NewKey]) -> None:
-        with session(self._pool) as connection, connection.pipeline():
+        with session(self._pool) as connection:
             subjects = self._subject_keys(
                 connection, {key.subject for key in keys if key.subject is not None}
             )

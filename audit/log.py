@@ -9,7 +9,7 @@ from uuid import UUID
 
 from audit import sealing
 from audit.checkpoint import check_origin
-from audit.database import STATEMENT_TIMEOUT_MS, Connection, Pool, named_failures, session
+from audit.database import Connection, Pool, named_failures, session
 from audit.entry import (
     Appended,
     Draft,
@@ -77,7 +77,8 @@ class AuditLog:
     ) -> None:
         """Take a pool on the main database, the keys, and the name of the log.
 
-        `single_statements` lends connections without transactions, where a look-up is one round trip.
+        `single_statements` lends connections in autocommit, where an append or a look-up is one round trip;
+        the time a statement may take there is the time an append may take.
         """
         self._pool = pool
         self._single_statements = single_statements or pool
@@ -125,7 +126,10 @@ class AuditLog:
         return outcome
 
     def commit(self, batch: Sequence[Prepared], conn: Connection | None = None) -> list[Appended | Conflict]:
-        """Commit prepared entries: first their keys, then all of them in one transaction."""
+        """Commit prepared entries: first their keys, then all of them in one transaction.
+
+        The function that appends is the whole of that transaction; its rows come when it is committed.
+        """
         if not batch:
             return []
         self._keystore.keep([item.key for item in batch if item.key is not None])
@@ -139,11 +143,8 @@ class AuditLog:
             with named_failures():
                 rows = conn.execute(LOG["append"], parameters).fetchall()
         else:
-            with session(self._pool) as connection:
-                with connection.pipeline():
-                    connection.execute(LOG["limit_statements"], {"milliseconds": str(STATEMENT_TIMEOUT_MS)})
-                    cursor = connection.execute(LOG["append"], parameters)
-                rows = cursor.fetchall()
+            with session(self._single_statements) as connection:
+                rows = connection.execute(LOG["append"], parameters).fetchall()
         if len(rows) != len(batch):
             raise AuditUnavailable("an idempotency key was taken away during the append; try again")
         return [_outcome(*row) for row in rows]

@@ -33,9 +33,17 @@ class VersionCache:
     """
 
     def __init__(
-        self, pool: Pool, *, cache_dir: Path, table_bytes: int = TABLE_BYTES, capacity: int = 16
+        self,
+        pool: Pool,
+        *,
+        cache_dir: Path,
+        table_bytes: int = TABLE_BYTES,
+        capacity: int = 16,
+        single_statements: Pool | None = None,
     ) -> None:
+        """`single_statements` lends connections in autocommit, to ask whether a version may serve."""
         self._pool = pool
+        self._single_statements = single_statements or pool
         self._cache_dir = cache_dir
         self._table_bytes = table_bytes
         self._disk = DiskCache(cache_dir)
@@ -49,7 +57,7 @@ class VersionCache:
 
         Raises ModelUnknown, VersionUnknown or NotApproved, or what loading raises.
         """
-        with self._pool.connection() as conn:
+        with self._single_statements.connection() as conn:
             row = store.serving_row(conn, model, version)
         if row.status != "approved":
             raise NotApproved(model, version)

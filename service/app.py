@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from audit.commit import GroupCommitter
+from audit.database import STATEMENT_TIMEOUT_MS
 from audit.keys import KeyStore
 from audit.log import AuditLog
 from audit.note import Signer
@@ -136,7 +137,9 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         return await desk.run(_find_token, single_statements, secret, clock)
 
     tables = settings.table_memory_bytes
-    versions = VersionCache(single_statements, cache_dir=settings.cache_dir, table_bytes=tables)
+    versions = VersionCache(
+        pool, cache_dir=settings.cache_dir, table_bytes=tables, single_statements=single_statements
+    )
     signer, proposer = Signer.parse(settings.receipt_key), Proposer(settings.counterfactual_socket)
     tasks = TaskSender(settings)
     start = partial(start_up, settings, clock, pools=pools, log=audit_log, signer=signer, versions=versions)
@@ -180,8 +183,15 @@ def _pools(settings: Settings) -> Pools:
             max_size=threads + DESK_THREADS,
             name="ofrecord-api-single",
             autocommit=True,
+            statement_timeout_ms=STATEMENT_TIMEOUT_MS,
         ),
-        open_pool(settings.keys_database_url, min_size=1, max_size=threads + 4, name="ofrecord-api-keys"),
+        open_pool(
+            settings.keys_database_url,
+            min_size=1,
+            max_size=threads + 4,
+            name="ofrecord-api-keys",
+            autocommit=True,
+        ),
     )
 
 

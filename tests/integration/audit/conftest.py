@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from audit.database import STATEMENT_TIMEOUT_MS
 from audit.fsck import FsckReport, fsck
 from audit.integrate import Integrator
 from audit.keys import KeyStore
@@ -75,12 +76,15 @@ class Rig:
 def rig(database) -> Iterator[Rig]:
     pools = (
         open_pool(database.url("service"), max_size=20),
-        open_pool(database.keys_url("service"), max_size=20),
+        open_pool(database.keys_url("service"), max_size=20, autocommit=True),
         open_pool(database.url("integrator"), max_size=4),
     )
+    singles = open_pool(
+        database.url("service"), max_size=20, autocommit=True, statement_timeout_ms=STATEMENT_TIMEOUT_MS
+    )
     keystore = KeyStore(pools[1], bytes(32))
-    log = AuditLog(pools[0], keystore, origin=ORIGIN)
+    log = AuditLog(pools[0], keystore, origin=ORIGIN, single_statements=singles)
     log.ensure_partitions(NOW)
     yield Rig(database, *pools, keystore, log, Integrator(pools[2], [SIGNER], ORIGIN))
-    for pool in pools:
+    for pool in (*pools, singles):
         pool.close()
