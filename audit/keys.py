@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -79,35 +79,62 @@ class KeyStore:
         return Sealed(ciphertext, private, key)
 
     def keep(self, keys: Sequence[NewKey]) -> None:
-        """Commit the keys of a batch of entries."""
+        """Commit the keys of a batch of entries.
+
+        Most subjects are new, so that each is offered a key and the batch wrapped with these; what belongs to
+        subjects that had one already is wrapped again.
+        """
         if not keys:
             return
-        self._put(keys)
+        offered = {key.subject: self._new_subject_key() for key in keys if key.subject is not None}
+        with session(self._pool) as connection:
+            known = self._put(connection, keys, offered, self._index_of(offered))
+            if known:
+                self._put(connection, [key for key in keys if key.subject in known], known, {})
 
     def rehearse(self) -> None:
         """Let the database plan what `keep` asks of it, with no key at all."""
-        self._put(())
-
-    def _put(self, keys: Sequence[NewKey]) -> None:
         with session(self._pool) as connection:
-            subjects = self._subject_keys(
-                connection, {key.subject for key in keys if key.subject is not None}
-            )
-            wrapped, owners = [], []
-            for key in keys:
-                owner = None if key.subject is None else subjects[key.subject]
-                owners.append(None if owner is None else owner.subject_key_id)
-                wrapping_key = self._wrapping_key if owner is None else owner.key
-                wrapped.append(sealing.wrap(wrapping_key, key.data_key, key.key_id))
-            connection.execute(
-                KEYS["put_entry_keys"],
-                {
-                    "key_ids": [key.key_id for key in keys],
-                    "subject_key_ids": owners,
-                    "wrapped": wrapped,
-                    "master_key_id": self.master_key_id,
-                },
-            )
+            self._put(connection, (), {}, {})
+
+    def _put(
+        self,
+        connection: Connection,
+        keys: Sequence[NewKey],
+        owners: Mapping[str, _SubjectKey],
+        by_index: Mapping[bytes, str],
+    ) -> dict[str, _SubjectKey]:
+        """Keep these keys and those of the subjects in `by_index`; return the keys some of these had before."""
+        owner_of = [None if key.subject is None else owners[key.subject] for key in keys]
+        offered = [owners[subject] for subject in by_index.values()]
+        rows = connection.execute(
+            KEYS["keep"],
+            {
+                "indexes": list(by_index),
+                "subject_key_ids": [one.subject_key_id for one in offered],
+                "subject_wrapped": [
+                    sealing.wrap(self._wrapping_key, one.key, one.subject_key_id) for one in offered
+                ],
+                "key_ids": [key.key_id for key in keys],
+                "owners": [None if owner is None else owner.subject_key_id for owner in owner_of],
+                "wrapped": [
+                    sealing.wrap(self._wrapping_key if owner is None else owner.key, key.data_key, key.key_id)
+                    for key, owner in zip(keys, owner_of, strict=True)
+                ],
+                "master_key_id": self.master_key_id,
+            },
+        ).fetchall()
+        return {
+            by_index[index]: _SubjectKey(subject_key_id, self._unwrap(wrapped, subject_key_id, master_key_id))
+            for index, subject_key_id, wrapped, master_key_id in rows
+        }
+
+    @staticmethod
+    def _new_subject_key() -> _SubjectKey:
+        return _SubjectKey(uuid4(), secrets.token_bytes(sealing.KEY_SIZE))
+
+    def _index_of(self, subjects: Iterable[str]) -> dict[bytes, str]:
+        return {_hmac(self._subject_index_key, subject.encode()): subject for subject in subjects}
 
     def discard_broken_connections(self) -> None:
         """Replace the connections that a restarted server has closed."""
@@ -134,28 +161,6 @@ class KeyStore:
     def _refuse_destroyed(*moments: datetime | None) -> None:
         if any(moment is not None for moment in moments):
             raise PayloadErased
-
-    def _subject_keys(self, connection: Connection, subjects: set[str]) -> dict[str, _SubjectKey]:
-        if not subjects:
-            return {}
-        by_index = {_hmac(self._subject_index_key, subject.encode()): subject for subject in subjects}
-        offered = [uuid4() for _ in by_index]
-        rows = connection.execute(
-            KEYS["subject_keys"],
-            {
-                "indexes": list(by_index),
-                "ids": offered,
-                "wrapped": [
-                    sealing.wrap(self._wrapping_key, secrets.token_bytes(sealing.KEY_SIZE), subject_key_id)
-                    for subject_key_id in offered
-                ],
-                "master_key_id": self.master_key_id,
-            },
-        ).fetchall()
-        return {
-            by_index[index]: _SubjectKey(subject_key_id, self._unwrap(wrapped, subject_key_id, master_key_id))
-            for index, subject_key_id, wrapped, master_key_id in rows
-        }
 
     def _unwrap(self, wrapped: bytes, key_id: UUID, master_key_id: str) -> bytes:
         if master_key_id != self.master_key_id:
