@@ -104,7 +104,7 @@ class KeyStore:
         owners: Mapping[str, _SubjectKey],
         by_index: Mapping[bytes, str],
     ) -> dict[str, _SubjectKey]:
-        """Keep these keys and those of the subjects in `by_index`; return the keys some of these had before."""
+        """Keep these keys and those of the subjects in `by_index`; return the ones that some of these had."""
         owner_of = [None if key.subject is None else owners[key.subject] for key in keys]
         offered = [owners[subject] for subject in by_index.values()]
         rows = connection.execute(

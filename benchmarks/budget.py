@@ -93,12 +93,23 @@ class Client:
     bodies: Sequence[Mapping[str, Any]]
 
 
+class _Start:
+    """Where the clients of one process wait for those of the others."""
+
+    together: Any = None
+
+
+def _begin_together(barrier: Any) -> None:
+    _Start.together = barrier
+
+
 def answered(client: Client) -> list[Answered]:
-    """Ask one after the other; the first ones open the connection and are thrown away."""
+    """Ask one after the other, from the moment when all clients have their connection open."""
     found = []
     headers = {"Authorization": client.token}
     with httpx.Client(base_url=client.url, headers=headers, timeout=60.0) as connection:
         connection.get("/readyz")
+        _Start.together.wait()
         for body in client.bodies:
             started = time.perf_counter()
             answer = connection.post(f"/v1/models/{client.model}/explanations", json=body)
@@ -187,7 +198,9 @@ def _asked(running: Installation, case: Case, bodies: Sequence[Mapping[str, Any]
     """Divide the requests among the clients."""
     url, token = str(running.client.base_url), running.client.headers["Authorization"]
     clients = [Client(url, token, case.name, bodies[at::CLIENTS]) for at in range(CLIENTS)]
-    with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
+    context = multiprocessing.get_context("spawn")
+    together = (context.Barrier(CLIENTS),)
+    with context.Pool(CLIENTS, initializer=_begin_together, initargs=together) as pool:
         return [answer for found in pool.map(answered, clients, chunksize=1) for answer in found]
 
 

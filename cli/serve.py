@@ -30,10 +30,11 @@ def serve(
         import uvicorn  # noqa: PLC0415
 
         from cli.connections import BoundedHttp  # noqa: PLC0415
+        from runtime.memory import keep_for_good  # noqa: PLC0415
         from service.app import create_app  # noqa: PLC0415
 
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(settings, when_warm=keep_for_good),
             host=host,
             port=port,
             loop="uvloop",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -32,6 +32,7 @@ from service.context import Pools, Services
 from service.executor import BoundedExecutor
 from service.letters.narrating import Narrators
 from service.middleware import Gateway, pass_on
+from service.pacing import Pace
 from service.renderer import OurRenderer, Renderer
 from service.reserving import Reserve
 from service.routes import (
@@ -75,15 +76,23 @@ _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
 
 
-def create_app(settings: Settings, clock: Clock | None = None, renderer: Renderer | None = None) -> FastAPI:
-    """Returns the application; its pools and threads begin with its lifespan, after any fork."""
+def create_app(
+    settings: Settings,
+    clock: Clock | None = None,
+    renderer: Renderer | None = None,
+    when_warm: Callable[[], object] | None = None,
+) -> FastAPI:
+    """Returns the application; its pools and threads begin with its lifespan, after any fork.
+
+    `when_warm` is called when its start-up work is done, before the first explanation.
+    """
     told = clock or SystemClock()
     letters = renderer or OurRenderer()
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
-        services = make_services(settings, told, letters)
+        services = make_services(settings, told, letters, when_warm)
         application.state.services = services
         services.warming.start()
         try:
@@ -124,7 +133,9 @@ def _build_routes(app: FastAPI) -> None:
         route.matches(nowhere)
 
 
-def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Services:
+def make_services(
+    settings: Settings, clock: Clock, renderer: Renderer, when_warm: Callable[[], object] | None
+) -> Services:
     """Opens pools and threads; a database that is away delays nothing here."""
     threads = settings.threads
     pools = _pools(settings)
@@ -157,6 +168,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
         seek=_seek(threads),
         reserve=Reserve(),
+        pace=Pace(),
         proposer=proposer,
         desk=desk,
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
@@ -164,7 +176,7 @@ def make_services(settings: Settings, clock: Clock, renderer: Renderer) -> Servi
         authenticator=Authenticator(find),
         tasks=tasks,
         renderer=renderer,
-        warming=Warming(partial(start, proposer=proposer, tasks=tasks)),
+        warming=Warming(partial(start, proposer=proposer, tasks=tasks), when_warm),
     )
 
 

@@ -21,6 +21,7 @@ from runtime.postgres import Pool
 from runtime.settings import Settings
 from service.authentication import Authenticator
 from service.executor import BoundedExecutor
+from service.pacing import Pace
 from service.renderer import Renderer
 from service.reserving import Reserve
 from service.tasks import TaskSender
@@ -58,6 +59,7 @@ class Services:
     hot: BoundedExecutor
     seek: BoundedExecutor
     reserve: Reserve
+    pace: Pace
     proposer: Proposer
     desk: BoundedExecutor
     press: BoundedExecutor

@@ -16,14 +16,14 @@ LEAST_MS, GREATEST_MS = 8.0, 150.0
 MOST_OF_BUDGET = 0.8
 
 _REMEMBERED = 512
-_QUANTILE = 0.99
+_QUANTILE = 0.998
 _FRESH = 16  # measurements after which the quantile is computed anew
 
 
 class Reserve:
-    """Learns how long it takes from the end of a search to the end of its commit.
+    """Learns how long it takes from the end of a search until its answer is sent.
 
-    The high quantile of the last few hundred counts: what is kept is too much for most and enough for nearly
+    Nearly the largest of the last few hundred counts: what is kept is too much for most and enough for nearly
     all. It knows nothing at first; then a share of the budget is kept.
     """
 

@@ -17,8 +17,10 @@ RETRY_SECONDS = 1.0
 class Warming:
     """Runs the start-up work until it succeeds: a database that is away at first is no reason to give up."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], None], then: Callable[[], object] | None = None) -> None:
+        """`then` is called once, when the work is done and before anybody is served."""
         self._work = work
+        self._then = then
         self._warm = threading.Event()
         self._stopped = threading.Event()
         self._refused: str | None = None
@@ -59,5 +61,7 @@ class Warming:
                 logger.warning("start-up work failed and is tried again", exc_info=error)
                 self._stopped.wait(RETRY_SECONDS)
             else:
+                if self._then is not None:
+                    self._then()
                 self._warm.set()
                 return

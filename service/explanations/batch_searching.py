@@ -72,7 +72,7 @@ def _each(batch: Batch, row: Row, *, asked: bool) -> None:
         stand, searched = Stand(_methods(row.sought)), started
         if asked:
             searching = _at_most(batch.services.reserve.keeping(deadline))
-            stand = advance(row.finding, row.sought, stand, searching, "stopped")
+            stand = advance(row.finding, row.sought, stand, searching, lambda _: "stopped")
             searched = stand.ended
         found = stand.concluded or settled(row.finding, row.sought, stand)
         with withholding(row.finding.loaded, row.finding.question, batch.actor):

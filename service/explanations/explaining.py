@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import Field
 
@@ -45,6 +46,7 @@ from service.explanations.submitting import (
     follow,
     submit,
 )
+from service.pacing import Kind
 from service.strict_json import JsonValue
 
 GIVING_UP = 0.6  # of the reserve: what is left for the record when a search does not end at its deadline
@@ -170,7 +172,11 @@ async def _searched(services: Services, begun: Begun) -> Prepared:
         if isinstance(turn, Prepared):
             return turn
         asked = AskedSearch(turn.left[0], sought.narrowing, sought.aim)
+        started = time.monotonic()
         found = await services.proposer.propose(loaded, sought.problem, asked, begun.searching)
+        if found.effort.state != "unavailable":
+            finished = found.effort.state == "finished"
+            services.pace.observe(_kind(begun, asked.method), time.monotonic() - started, finished=finished)
         stand = turn.told(found, begun.searching)
 
 
@@ -193,12 +199,25 @@ async def _turn(services: Services, begun: Begun, stand: Stand) -> Stand | Prepa
 
 def _advance(services: Services, begun: Begun, stand: Stand, claim: Claim) -> Stand | Prepared:
     claim.begun.set()
-    others: Passed | None = None if services.proposer.configured else "unavailable"
     searching = Turn.of(begun.searching, lambda: services.seek.waiting > 0)
-    stand = advance(begun.finding, begun.sought, stand, searching, others)
+    stand = advance(begun.finding, begun.sought, stand, searching, partial(_passed, services, begun))
     if stand.concluded is None or not stand.over(begun.sought) or not claim.take():
         return stand
     return _submitted(services, begun, stand.concluded, stand.ended)
+
+
+def _passed(services: Services, begun: Begun, method: str) -> Passed | None:
+    """What becomes of a method of the counterfactual server that is not asked: whom a request names is."""
+    if not services.proposer.configured:
+        return "unavailable"
+    left = begun.searching.remaining_seconds()
+    if begun.sought.each or services.pace.hopeful(_kind(begun, method), left):
+        return None
+    return "stopped"
+
+
+def _kind(begun: Begun, method: str) -> Kind:
+    return begun.finding.loaded.manifest_digest, method
 
 
 def _settle(services: Services, begun: Begun, stand: Stand) -> Prepared:

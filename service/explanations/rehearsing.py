@@ -113,5 +113,5 @@ def _recourse(finding: Finding, now: datetime) -> Recourse:
     if sought is None:
         return nothing_sought(finding)
     searching = Deadline(BUDGET_MS, started)
-    stand = advance(finding, sought, Stand(sought.methods), searching, "unavailable")
+    stand = advance(finding, sought, Stand(sought.methods), searching, lambda _: "unavailable")
     return recourse_of(sought, stand.concluded or settled(finding, sought, stand), started, now)

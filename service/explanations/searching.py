@@ -29,6 +29,7 @@ from service.explanations.finding import Finding
 DIRECT = "direct"
 FAIR_SECONDS = 0.25  # how long a search keeps its thread while others wait for one
 Passed = Literal["stopped", "unavailable"]
+Others = Callable[[str], Passed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,10 @@ class Recourse:
     evaluation_id: UUID | None = None
 
 
-def advance(
-    finding: Finding, sought: Sought, stand: Stand, deadline: Deadline, others: Passed | None = None
-) -> Stand:
+def advance(finding: Finding, sought: Sought, stand: Stand, deadline: Deadline, others: Others) -> Stand:
     """Concludes from what has come in and goes on: until it is over, or somebody else is to be asked.
 
-    `others` is what becomes of all methods but the direct one; None where they can be asked.
+    `others` tells what becomes of a method that is not the direct one; None where it is to be asked.
     """
     if stand.unread is not None:
         stand = _concluded(sought, stand, stand.unread)
@@ -104,8 +103,10 @@ def advance(
         if method == DIRECT:
             found = _own(finding, sought, deadline)
             stand = replace(stand, ended=_by(deadline))
-        elif others is not None or deadline.remaining_seconds() <= 0.0:
-            found = (Found(Effort(method, others or "stopped")),)
+        elif deadline.remaining_seconds() <= 0.0:
+            found = (Found(Effort(method, "stopped")),)
+        elif (passed := others(method)) is not None:
+            found = (Found(Effort(method, passed)),)
         else:
             break
         stand = _concluded(sought, replace(stand, left=stand.left[1:]), *found)

@@ -26,10 +26,14 @@ from service.explanations.searching import Recourse
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer that is on record, and the milliseconds of the call that made it; None if it was there."""
+    """An answer that is on record, and the milliseconds of the call that made it; None if it was there.
+
+    `searched` is when its search was over, on the monotonic clock.
+    """
 
     body: JsonObject
     timings_ms: dict[str, float] | None
+    searched: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,6 @@ async def follow(services: Services, prepared: Prepared, appended: Appended) -> 
 
 def answered(services: Services, prepared: Prepared, appended: Appended) -> Answered:
     """The answer, now that its entry is committed."""
-    services.reserve.observe(time.monotonic() - prepared.searched)
     COUNTERFACTUALS.labels(status=prepared.recourse.found.status).inc()
     body = answer(prepared.part, prepared.draft.body, str(appended.entry_id))
     timings = _timings(prepared)
@@ -111,7 +114,12 @@ def answered(services: Services, prepared: Prepared, appended: Appended) -> Answ
     body["receipt"] = services.receipt(appended).to_json()
     body["late"] = timings["total"] >= prepared.deadline.budget_ms
     body["created_at"] = format_moment(appended.time)
-    return Answered(body, timings)
+    return Answered(body, timings, prepared.searched)
+
+
+async def left(services: Services, made: Answered) -> None:
+    """Remembers what it took from the end of a search until its answer was sent, for the searches to come."""
+    services.reserve.observe(time.monotonic() - made.searched)
 
 
 def observe_stages(made: Answered) -> None:

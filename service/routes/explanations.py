@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from records.tokens import Principal
@@ -17,7 +18,7 @@ from service.explanations.batching import explain_batch
 from service.explanations.explaining import explain, question_of
 from service.explanations.proving import prove
 from service.explanations.reading import find_by_decision, read_back
-from service.explanations.submitting import observe_stages
+from service.explanations.submitting import left, observe_stages
 from service.middleware import started_at
 from service.openapi import body_of
 from service.routes.ids import entry_id
@@ -45,7 +46,9 @@ async def post_explanation(model: str, request: Request, principal: Explainer) -
         return answered(made.body, 201)
     observe_stages(made)
     timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in made.timings_ms.items())
-    return answered(made.body, 201, {"Server-Timing": timing})
+    response = answered(made.body, 201, {"Server-Timing": timing})
+    response.background = BackgroundTask(left, services, made)  # runs when it is sent
+    return response
 
 
 @router.post(
