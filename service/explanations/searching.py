@@ -91,7 +91,9 @@ class Recourse:
     evaluation_id: UUID | None = None
 
 
-def advance(finding: Finding, sought: Sought, stand: Stand, deadline: Deadline, others: Others) -> Stand:
+def advance(
+    finding: Finding, sought: Sought, stand: Stand, deadline: Deadline, others: Others = lambda _: None
+) -> Stand:
     """Concludes from what has come in and goes on: until it is over, or somebody else is to be asked.
 
     `others` tells what becomes of a method that is not the direct one; None where it is to be asked.

@@ -123,6 +123,26 @@ def test_who_gives_up_before_its_turn_is_not_recorded(rig, committer):
     assert rig.count("entry") == 2
 
 
+def test_what_fails_at_the_end_of_its_transaction_is_no_append(rig, committer):
+    """The rows of the append are there before its commit: neither are they an answer before."""
+    with psycopg.connect(rig.database.admin_url, autocommit=True) as admin:
+        admin.execute(
+            "create function public.refuse() returns trigger language plpgsql as"
+            " $$ begin raise exception 'not today' using errcode = 'integrity_constraint_violation'; end $$"
+        )
+        admin.execute(
+            "create constraint trigger refusing after insert on audit.pending"
+            " deferrable initially deferred for each row execute function public.refuse()"
+        )
+        for _ in range(8):  # prepared statements too
+            with pytest.raises(EntryRefused):
+                committer.submit(DRAFT).result(10)
+        assert rig.count("entry") == 0
+        admin.execute("drop trigger refusing on audit.pending")
+    assert committer.submit(DRAFT).result(10)
+    assert rig.count("entry") == 1
+
+
 def test_a_database_that_does_not_answer_is_unavailable_and_nothing_is_recorded(rig, committer):
     with blocked(rig), pytest.raises(AuditUnavailable):
         committer.submit(DRAFT).result(10)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from registry.proposing import Proposer
+from service.pacing import ENOUGH, Pace
 from tests.oracles.proposers import problem_of, proposing, ready
 
 METHODS = ["direct", "dice_random", "dice_genetic"]
@@ -80,6 +81,27 @@ def test_one_that_takes_longer_than_the_budget_is_stopped(served: tuple[Any, Any
     assert [(one["method"], one["state"]) for one in told["searches"]] == [("dice_genetic", "stopped")]
     assert told["status"] == "deferred"
     assert told["evaluation_id"] is not None
+
+
+def test_one_that_never_ends_in_so_little_is_asked_only_by_name(served: tuple[Any, Any]) -> None:
+    running, _ = served
+    services, pace = running.app.state.services, Pace()
+    digest = services.versions.get("proposed").manifest_digest
+    for method in ("dice_random", "dice_genetic"):
+        for _ in range(ENOUGH):
+            pace.observe((digest, method), 100.0, finished=False)
+    running.app.state.services = replace(services, pace=pace)
+    narrow = {"count": 10, "features_to_vary": ["income"]}  # one way at the most: others would be asked
+    try:
+        passed = running.explain(running.request(counterfactuals=narrow, budget_ms=20_000), "proposed").json()
+        named = {**narrow, "methods": ["direct", "dice_random"]}
+        asked = running.explain(running.request(counterfactuals=named, budget_ms=20_000), "proposed").json()
+    finally:
+        running.app.state.services = services
+    assert [
+        (one["method"], one["state"], one["evaluations"]) for one in passed["counterfactuals"]["searches"]
+    ][1:] == [("dice_random", "stopped", 0), ("dice_genetic", "stopped", 0)]
+    assert asked["counterfactuals"]["searches"][1]["state"] == "finished"
 
 
 def test_a_server_that_has_gone_is_unavailable_and_nothing_waits_for_it(

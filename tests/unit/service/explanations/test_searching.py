@@ -95,14 +95,15 @@ def test_those_that_are_named_are_all_asked(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("deadline", "others", "state"), [(LONG, "unavailable", "unavailable"), (PAST, None, "stopped")]
+    ("deadline", "others", "state"),
+    [(LONG, "unavailable", "unavailable"), (LONG, "stopped", "stopped"), (PAST, None, "stopped")],
 )
 def test_one_that_cannot_be_asked_is_told_so(
     monkeypatch: pytest.MonkeyPatch, deadline: Deadline, others: Any, state: str
 ) -> None:
     Engine(monkeypatch, 1)
     sought = _sought("direct", "dice_random")
-    stand = advance(FINDING, sought, Stand(sought.methods), deadline, others)
+    stand = advance(FINDING, sought, Stand(sought.methods), deadline, lambda _: others)
     assert stand.over(sought)
     assert _efforts(stand) == [("threshold_search", "finished"), ("dice_random", state)]
 
