@@ -207,13 +207,14 @@ def _advance(services: Services, begun: Begun, stand: Stand, claim: Claim) -> St
 
 
 def _passed(services: Services, begun: Begun, method: str) -> Passed | None:
-    """What becomes of a method of the counterfactual server that is not asked: whom a request names is."""
+    """What becomes of a method of the counterfactual server that is not asked.
+
+    Of a search that is stopped nothing is kept: one that will be is not begun, whoever named it.
+    """
     if not services.proposer.configured:
         return "unavailable"
     left = begun.searching.remaining_seconds()
-    if begun.sought.each or services.pace.hopeful(_kind(begun, method), left):
-        return None
-    return "stopped"
+    return None if services.pace.hopeful(_kind(begun, method), left) else "stopped"
 
 
 def _kind(begun: Begun, method: str) -> Kind:
