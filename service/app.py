@@ -192,7 +192,7 @@ def _pools(settings: Settings) -> Pools:
         open_pool(
             settings.database_url,
             min_size=2,
-            max_size=threads + DESK_THREADS,
+            max_size=settings.threads + DESK_THREADS + 2,
             name="ofrecord-api-single",
             autocommit=True,
             statement_timeout_ms=STATEMENT_TIMEOUT_MS,

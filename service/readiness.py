@@ -17,9 +17,9 @@ def examine(services: Services) -> dict[str, str | None]:
     """Every check by name, with its failure or None; one that fails does not stop the others."""
     checks: dict[str, Callable[[Services], str | None]] = {
         "start": lambda found: found.warming.failure(),
-        "database": lambda found: reach(found.pool),
+        "database": _database,
         "keys": lambda found: reach(found.keys_pool),
-        "log": lambda found: why_not_writable(found.pool),
+        "log": lambda found: why_not_writable(found.single_statements),
         "partitions": _partitions,
         "models": _models,
     }
@@ -32,6 +32,11 @@ def _guarded(name: str, check: Callable[[Services], str | None], services: Servi
     except Exception as error:
         logger.warning("a readiness check failed", exc_info=error, extra={"kind": name})
         return "cannot be checked"
+
+
+def _database(services: Services) -> None:
+    for pool in (services.pool, services.single_statements):
+        reach(pool)
 
 
 def _partitions(services: Services) -> str | None:

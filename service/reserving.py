@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 
 from explain.deadline import Deadline
 
@@ -17,6 +19,7 @@ MOST_OF_BUDGET = 0.8
 
 _REMEMBERED = 512
 _QUANTILE = 0.998
+_OLD_SECONDS = 300.0
 _FRESH = 16  # measurements after which the quantile is computed anew
 
 
@@ -24,23 +27,27 @@ class Reserve:
     """Learns how long it takes from the end of a search until its answer is sent.
 
     Nearly the largest of the last few hundred counts: what is kept is too much for most and enough for nearly
-    all. It knows nothing at first; then a share of the budget is kept.
+    all. What is minutes old counts no more. It knows nothing at first; then a share of the budget is kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
-        self._recent: deque[float] = deque(maxlen=_REMEMBERED)
+        self._clock = clock
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         self._unread = 0
         self._measured_ms = 0.0
 
     def observe(self, seconds: float) -> None:
         """Remembers what it took once more."""
+        now = self._clock()
         with self._lock:
-            self._recent.append(1e3 * seconds)
+            self._recent.append((now, 1e3 * seconds))
             self._unread += 1
-            if self._unread >= _FRESH:
+            if self._unread >= _FRESH or self._recent[0][0] < now - _OLD_SECONDS:
                 self._unread = 0
-                ordered = sorted(self._recent)
+                while self._recent[0][0] < now - _OLD_SECONDS:
+                    self._recent.popleft()
+                ordered = sorted(milliseconds for _, milliseconds in self._recent)
                 self._measured_ms = ordered[int(_QUANTILE * (len(ordered) - 1))]
 
     def milliseconds(self, budget_ms: float) -> float:

@@ -73,7 +73,7 @@ class NativeBooster:
         self._library = library()
         self._handle = ctypes.c_void_p()
         self._outputs = outputs
-        self._predictor = self._predict_in_place if in_place else self._predict_matrix
+        self._in_place = in_place
         self._config = {
             kind: json.dumps(
                 {
@@ -121,7 +121,8 @@ class NativeBooster:
         )
         sizes, dimensions, result = Counts(), ctypes.c_uint64(), ctypes.POINTER(ctypes.c_float)()
         answer = (ctypes.byref(sizes), ctypes.byref(dimensions), ctypes.byref(result))
-        self._predictor(interface.encode(), self._config[kind], answer)
+        predict = self._predict_in_place if self._in_place else self._predict_matrix
+        predict(interface.encode(), self._config[kind], answer)
         count = math.prod(sizes[axis] for axis in range(dimensions.value))
         if count != math.prod(shape):
             raise ModelCorrupt(f"the native library returned {count} predictions for {len(narrow)} rows")

@@ -209,12 +209,14 @@ def _advance(services: Services, begun: Begun, stand: Stand, claim: Claim) -> St
 def _passed(services: Services, begun: Begun, method: str) -> Passed | None:
     """What becomes of a method of the counterfactual server that is not asked.
 
-    Of a search that is stopped nothing is kept: one that will be is not begun, whoever named it.
+    Of a search that is stopped nothing is kept: one that will be is not begun, whoever named it; but where
+    one is required, all are tried.
     """
     if not services.proposer.configured:
         return "unavailable"
     left = begun.searching.remaining_seconds()
-    return None if services.pace.hopeful(_kind(begun, method), left) else "stopped"
+    worth = begun.sought.required or services.pace.hopeful(_kind(begun, method), left)
+    return None if worth else "stopped"
 
 
 def _kind(begun: Begun, method: str) -> Kind:

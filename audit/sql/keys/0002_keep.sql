@@ -1,6 +1,8 @@
 -- A batch of keys is kept in one call. The caller offers a key for each subject and wraps the entries' keys with it, as
 -- if each subject were new. Those that are not come back with the key they have, and the keys of their entries were not
 -- kept: the caller wraps these anew and calls again. A batch that is tried again brings the same keys again.
+-- Each key is kept, or its subject comes back, or the call fails: a subject may be erased at any moment.
+-- The functions that this one replaces stay for processes that run an older version during an upgrade.
 create function keys.keep_v1(
     p_indexes bytea[], p_subject_key_ids uuid[], p_subject_wrapped bytea[],
     p_key_ids uuid[], p_owners uuid[], p_wrapped bytea[], p_master_key_id text
@@ -8,16 +10,35 @@ create function keys.keep_v1(
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_known bigint;
 begin
-    insert into keys.subject_key (subject_key_id, subject_index, wrapped, master_key_id)
-    select id, i, w, p_master_key_id
-    from unnest(p_indexes, p_subject_key_ids, p_subject_wrapped) as given (i, id, w) order by i
-    on conflict on constraint subject_key_index do nothing;
+    loop
+        insert into keys.subject_key (subject_key_id, subject_index, wrapped, master_key_id)
+        select id, i, w, p_master_key_id
+        from unnest(p_indexes, p_subject_key_ids, p_subject_wrapped) as given (i, id, w) order by i
+        on conflict on constraint subject_key_index do nothing;
+        -- From here on none of them can be erased before this transaction ends; one that just was is made anew.
+        perform from keys.subject_key where subject_index = any (p_indexes) order by subject_index for share;
+        get diagnostics v_known = row_count;
+        exit when v_known = cardinality(p_indexes);
+    end loop;
+    perform from keys.subject_key where subject_key_id = any (p_owners) order by subject_key_id for share;
 
     insert into keys.entry_key (key_id, subject_key_id, wrapped, master_key_id)
-    select id, owner, w, p_master_key_id from unnest(p_key_ids, p_owners, p_wrapped) as given (id, owner, w)
-    where owner is null or exists (select from keys.subject_key known where known.subject_key_id = owner)
+    select id, owner, w, p_master_key_id
+    from unnest(p_key_ids, p_owners, p_wrapped) as given (id, owner, w)
+    left join keys.subject_key known on known.subject_key_id = owner
+    where owner is null or (known.subject_key_id is not null and known.destroyed_at is null)
     on conflict (key_id) do nothing;
+
+    if exists (
+        select from unnest(p_key_ids, p_owners) as given (id, owner)
+        left join keys.entry_key kept on kept.key_id = id
+        where kept.key_id is null and (owner is null or owner <> all (p_subject_key_ids))
+    ) then
+        raise exception 'a subject was erased meanwhile' using errcode = 'serialization_failure';
+    end if;
 
     return query
     select subject_index, subject_key_id, wrapped, master_key_id from keys.subject_key
@@ -25,8 +46,6 @@ begin
 end
 $$;
 
-drop function keys.get_or_create_subject_keys_v1(bytea[], uuid[], bytea[], text);
-drop function keys.put_entry_keys_v1(uuid[], uuid[], bytea[], text);
 revoke all on function keys.keep_v1(bytea[], uuid[], bytea[], uuid[], uuid[], bytea[], text) from public;
 grant execute on function keys.keep_v1(bytea[], uuid[], bytea[], uuid[], uuid[], bytea[], text)
     to ofrecord_service, ofrecord_worker;

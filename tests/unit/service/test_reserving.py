@@ -27,6 +27,17 @@ def test_then_the_high_quantile_of_what_was_measured() -> None:
     assert reserve.milliseconds(1000) == 25  # what was long ago is forgotten
 
 
+def test_what_is_minutes_old_counts_no_more() -> None:
+    now = [0.0]
+    reserve = Reserve(clock=lambda: now[0])
+    for _ in range(32):
+        reserve.observe(0.1)
+    assert reserve.milliseconds(1000) == pytest.approx(100)
+    now[0] = 301.0
+    reserve.observe(0.004)
+    assert reserve.milliseconds(1000) == 25
+
+
 def test_a_stalled_disk_does_not_take_all_time_of_the_searches_after_it() -> None:
     reserve = Reserve()
     for _ in range(64):

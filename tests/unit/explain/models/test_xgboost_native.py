@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,19 @@ def test_the_logistic_score_is_the_librarys_to_the_bit() -> None:
     expected = bare.predict(matrix)
     assert bare.predict(matrix, output_margin=True).tolist() == margins.tolist()
     assert [sigmoid(margin) for margin in margins.tolist()] == expected.tolist()
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_it_goes_with_its_last_owner_and_not_with_the_collector(in_place: bool) -> None:
+    """What is in memory when the service is warm is out of the collector's sight."""
+    booster = NativeBooster(train(("q", "q"), rounds=2).artifact(), 0, 1, in_place=in_place)
+    known = weakref.ref(booster)
+    gc.disable()
+    try:
+        del booster
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 def test_few_rows_of_a_logistic_model_take_one_native_call(monkeypatch: pytest.MonkeyPatch) -> None:
