@@ -57,7 +57,12 @@ class Expression:
 
         There is none where a part is missing, a divisor is 0 or a result on the way is not finite.
         """
+        return self.computed(columns)[0]
+
+    def computed(self, columns: Mapping[str, FloatArray]) -> tuple[FloatArray, list[FloatArray]]:
+        """Return what `evaluate` does, and what was divided by, in the order of the divisions."""
         stack: list[FloatArray] = []
+        divisors: list[FloatArray] = []
         with np.errstate(all="ignore"):
             for kind, what in self.steps:
                 if kind == "name":
@@ -68,9 +73,11 @@ class Expression:
                     stack.append(-stack.pop())
                 else:
                     right = stack.pop()
+                    if what == "/":
+                        divisors.append(right)
                     found = _BINARY[str(what)](stack.pop(), right)
                     stack.append(np.where(np.isfinite(found), found, np.nan))
-        return np.asarray(stack[0] + 0.0)  # no negative zero
+        return np.asarray(stack[0] + 0.0), divisors  # no negative zero
 
     def interval(self, ranges: Mapping[str, Range]) -> Range:
         """Return bounds of `evaluate` over a box of finite or infinite ranges of the parts.
