@@ -3,7 +3,7 @@
 RegistryError
 ├── ManifestInvalid        the manifest, each fault with its JSON pointer
 ├── ReferenceInvalid       the uploaded reference, each fault with its row and column
-├── ReferenceContradiction no uploaded row keeps a constraint, each fault with its JSON pointer
+├── ReferenceContradiction no comparable row keeps a constraint, each fault with its JSON pointer
 ├── CatalogueInvalid       a reason catalogue, each fault with its JSON pointer
 ├── ModelUnknown           no version of this model was ever registered
 ├── VersionUnknown         the model has no such version
@@ -57,7 +57,10 @@ class ReferenceInvalid(_Pointed):
 
 
 class ReferenceContradiction(_Pointed):
-    """No uploaded row keeps what the manifest says of them; pointers are into the manifest."""
+    """No uploaded row that can be compared keeps what the manifest says of them.
+
+    They are all, or at least 20 and half of all. Pointers are into the manifest.
+    """
 
 
 class CatalogueInvalid(_Pointed):

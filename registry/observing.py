@@ -40,8 +40,8 @@ class Observation:
 def observed(constraints: Constraints, rows: FloatArray, factors: Sequence[Factor]) -> Observation:
     """Compare the constraints with the uploaded rows (n, features).
 
-    Raises ReferenceContradiction where no row keeps a group or a link: then it is the manifest, or the
-    column, that is wrong.
+    Raises ReferenceContradiction where no row that can be compared keeps a group or a link, and they are
+    enough to tell that it is the manifest, or the column, that is wrong.
     """
     found = observe(constraints, rows)
     hopeless = [one for one in found if one.hopeless and one.kind != "inequality"]
@@ -77,15 +77,26 @@ def _check(one: Observed) -> dict[str, object]:
 
 
 def _refusal(one: Observed) -> str:
-    what = f"all {one.compared} uploaded rows that have its values" if one.compared else "every uploaded row"
-    return f"{_capped(one.rule)}: {what} contradict{'' if one.compared else 's'} it{_evidence(one)}"
+    what = f"all {one.compared} uploaded rows in which it can be compared contradict it"
+    if one.contradicted == one.rows != one.compared:
+        what = "every uploaded row contradicts it"
+    return f"{_capped(one.rule)}: {what}{_evidence(one)}"
 
 
 def _warning(one: Observed) -> str:
     verb = "break" if one.kind == "inequality" else "contradict"
     share = f"{one.contradicted} of {one.rows} uploaded rows ({100 * one.contradicted / one.rows:.3g} %)"
+    none = (
+        f". It can be compared in {_rows(one.compared)}, and none keeps it"
+        if one.compared and not one.agreeing
+        else ""
+    )
     after = _KEPT if one.kind == "inequality" else _REFUSED
-    return f"{SECTION}{one.pointer}: {share} {verb} {_capped(one.rule)}{_evidence(one)}. {after}."
+    return f"{SECTION}{one.pointer}: {share} {verb} {_capped(one.rule)}{_evidence(one)}{none}. {after}."
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _evidence(one: Observed) -> str:

@@ -23,6 +23,7 @@ Mask = NDArray[np.bool_]
 
 _FINEST = 9  # decimals that a link can declare
 _ALIKE, _MOST = 0.02, 0.9  # a common ratio: so far from the median at most, in so many of the rows at least
+_ENOUGH = 20  # rows compared, and at least half of all: of fewer it may be those rows that are wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,10 @@ class Observed:
     """One group, link or inequality beside the rows.
 
     `pointer` is relative to the manifest's `counterfactuals`. `compared` counts the rows that have every part
-    it needs, `agreeing` those of them that keep it, and `contradicted` all rows that do not, also because a
-    value is missing where it should not be. `difference` is the largest of a link from its formula, or of a
-    sum beyond its bound; None where there is none. `remark` says what the contradictions have in common.
+    it needs, and of a link those where its formula has a value; `agreeing` those of them that keep it, and
+    `contradicted` all rows that do not, also because a value is missing where it should not be. `difference`
+    is the largest of a link from its formula, or of a sum beyond its bound; None where there is none.
+    `remark` says what the contradictions have in common.
     """
 
     kind: Literal["group", "link", "inequality"]
@@ -48,12 +50,13 @@ class Observed:
 
     @property
     def hopeless(self) -> bool:
-        """Tell whether no row that can be compared keeps it, though some should."""
-        return (
-            self.contradicted > 0
-            and self.agreeing == 0
-            and (self.compared > 0 or self.contradicted == self.rows)
-        )
+        """Tell whether it, and not a few rows, is wrong.
+
+        No row that can be compared keeps it, and either every row contradicts it, or enough of them do.
+        """
+        if self.agreeing or not self.contradicted:
+            return False
+        return self.contradicted == self.rows or self.compared >= max(_ENOUGH, self.rows / 2)
 
 
 def observe(constraints: Constraints, rows: FloatArray) -> tuple[Observed, ...]:

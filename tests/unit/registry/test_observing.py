@@ -103,10 +103,40 @@ def test_what_no_row_keeps_is_refused_at_its_place_without_a_value_of_anybody() 
     details = {error.pointer: error.detail for error in refused.value.errors}
     assert set(details) == {"/counterfactuals/one_hot/0", "/counterfactuals/links/0"}
     link = details["/counterfactuals/links/0"]
-    assert "ltv = loan / value: all 990 uploaded rows" in link
+    assert "ltv = loan / value: all 990 uploaded rows in which it can be compared contradict it" in link
     assert "about 100 times the formula's value" in link
     assert "1000 with another value than 0 and 1" in details["/counterfactuals/one_hot/0"]
     assert "7.25" not in details["/counterfactuals/one_hot/0"]
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_one_row_does_not_refuse_what_all_others_cannot_be_compared_with(value: float) -> None:
+    rows = _rows()
+    rows[1:, 1] = value
+    rows[1:, 2] = np.nan if np.isnan(value) else 0.5
+    rows[0, 2] = 7.0
+    found = observed(CONSTRAINTS, rows, FACTORS)
+    detail = {warning.code: warning for warning in found.warnings}["link_contradicted"].detail
+    assert "/counterfactuals/links/0: 1 of 1000 uploaded rows (0.1 %)" in detail
+    assert "It can be compared in 1 row, and none keeps it." in detail
+    (check,) = [one for one in found.checks if one["pointer"] == "/counterfactuals/links/0"]
+    assert (check["rows"], check["compared"], check["contradicted"]) == (1000, 1, 1)
+
+
+def test_rows_whose_formula_has_no_value_are_not_counted_as_compared() -> None:
+    rows = _rows()
+    rows[:, 2] += 3.0
+    rows[0, 1] = 0.0
+    with pytest.raises(ReferenceContradiction, match="all 999 uploaded rows in which it can be compared"):
+        observed(CONSTRAINTS, rows, FACTORS)
+
+
+def test_where_every_row_contradicts_it_not_only_those_compared_are_counted() -> None:
+    rows = _rows()
+    rows[1:, 1] = np.nan
+    rows[0, 2] = 7.0
+    with pytest.raises(ReferenceContradiction, match="every uploaded row contradicts it"):
+        observed(CONSTRAINTS, rows, FACTORS)
 
 
 def test_where_a_part_is_missing_alone_everywhere_it_is_refused_too() -> None:

@@ -41,6 +41,10 @@ def _observed(rows: list[list[float]], constraints: Constraints | None = None) -
 
 
 GOOD = [80.0, 100.0, 0.8, 1.0, 0.0]
+WRONG = [80.0, 100.0, 9.0, 1.0, 0.0]
+LACKING = [80.0, NAN, NAN, 1.0, 0.0]  # admitted, and not compared
+UNDEFINED = [80.0, 0.0, 9.0, 1.0, 0.0]  # likewise
+HALF = [80.0, NAN, 0.8, 1.0, 0.0]  # contradicts, and is not compared
 
 
 def test_what_agrees_is_counted_as_agreeing() -> None:
@@ -90,13 +94,21 @@ def test_a_sum_is_broken_by_what_goes_beyond_its_bound() -> None:
     [
         ([[80.0, 100.0, 9.0, 1.0, 0.0]], True),
         ([[80.0, 100.0, 9.0, 1.0, 0.0], GOOD], False),
-        ([[80.0, 100.0, 9.0, 1.0, 0.0], [80.0, NAN, NAN, 1.0, 0.0]], True),
+        ([WRONG, LACKING], False),
+        ([WRONG] * 19 + [LACKING], False),
+        ([WRONG] * 20 + [LACKING], True),
+        ([WRONG] * 20 + [LACKING] * 20, True),
+        ([WRONG] * 20 + [LACKING] * 21, False),
+        ([WRONG] * 500 + [LACKING] * 499 + [GOOD], False),
+        ([WRONG] + [UNDEFINED] * 999, False),
+        ([WRONG] + [HALF] * 3, True),
+        ([WRONG] + [HALF] * 3 + [LACKING], False),
         ([[80.0, NAN, 0.8, 1.0, 0.0]], True),
         ([[80.0, NAN, 0.8, 1.0, 0.0], [80.0, NAN, NAN, 1.0, 0.0]], False),
         ([[80.0, 0.0, 9.0, 1.0, 0.0]], False),
     ],
 )
-def test_hopeless_is_what_no_row_keeps_that_could(rows: list[list[float]], hopeless: bool) -> None:
+def test_hopeless_is_what_no_row_keeps_of_enough_that_could(rows: list[list[float]], hopeless: bool) -> None:
     assert _observed(rows)["link"].hopeless is hopeless
 
 
