@@ -54,6 +54,7 @@ def prepare(form: str) -> CounterfactualSearch:
     rows = rows_of(5, 500)
     labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] - 0.5 * rows[:, 3] > 0.1).astype(int)
     parameters: dict[str, object] = {"objective": "binary:logistic", "nthread": 1, "seed": 1}
+    parameters["verbosity"] = 0  # newer ones warn of a linear booster
     parameters |= (
         {"booster": "gblinear", "updater": "coord_descent"} if form == "linear" else {"max_depth": 4}
     )
