@@ -136,7 +136,7 @@ def measure() -> list[Result]:
         for case in (easy, hard):
             register(running, case)
         processes = Processes(running.process.pid)
-        with processes.paused("worker"):
+        with processes.paused("work"):
             return [
                 Result(easy.name, None, _within_each(running, processes, easy, EASY, None)),
                 Result(hard.name, asked, _within_each(running, processes, hard, HARD, asked)),

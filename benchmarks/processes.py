@@ -35,8 +35,10 @@ class Processes:
 
     @contextmanager
     def paused(self, command: str) -> Iterator[None]:
-        """Stop these processes, and let them go on at the end."""
+        """Stop these processes, and let them go on at the end; LookupError if there are none."""
         stopped = self.below(command)
+        if not stopped:
+            raise LookupError(command)
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
