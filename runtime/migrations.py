@@ -28,8 +28,13 @@ SERVICE = "ofrecord_service"
 WORKER = "ofrecord_worker"
 INTEGRATOR = "ofrecord_integrator"
 AUDITOR = "ofrecord_auditor"
-LOGIN_ROLES = (SERVICE, WORKER, INTEGRATOR, AUDITOR)
-KEY_ROLES = (SERVICE, WORKER)  # the others never see a key
+CUSTODIAN = "ofrecord_custodian"
+LOGIN_ROLES = (SERVICE, WORKER, INTEGRATOR, AUDITOR, CUSTODIAN)
+KEY_ROLES = (
+    SERVICE,
+    WORKER,
+    CUSTODIAN,
+)  # the others never see a key; the custodian destroys what it cannot read
 
 _LOG = logging.getLogger(__name__)
 _LOCK = 0x0F2EC02D

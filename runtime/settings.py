@@ -21,12 +21,15 @@ SERVICE_NEEDS = ("database_url", "keys_database_url", "master_key", "receipt_key
 WORKER_NEEDS = ("database_url", "keys_database_url", "broker_url", "master_key", "log_origin")
 SCHEDULER_NEEDS = ("database_url", "broker_url")
 INTEGRATOR_NEEDS = ("database_url", "checkpoint_key", "log_origin")
+CUSTODIAN_NEEDS = ("database_url", "keys_database_url")
+WITNESS_NEEDS = ("witness_key", "witness_database", "log_verifier_keys")
 AUDITOR_NEEDS = ("database_url",)
 
 _HIDDEN = frozenset(
     {
         *("database_url", "keys_database_url", "broker_url"),
-        *("master_key", "receipt_key", "checkpoint_key", "language_model_key"),
+        *("master_key", "receipt_key", "checkpoint_key", "next_checkpoint_key", "witness_key"),
+        "language_model_key",
     }
 )
 _PREFIX = "OFRECORD_"
@@ -34,6 +37,7 @@ _MEBIBYTE = 1 << 20
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _ORIGIN = re.compile(r"[^\s+]{1,200}")
 _NOTE_KEY = "PRIVATE+KEY+"
+_WEB = ("https", "http")
 _LONGEST_SOCKET = 107  # what the kernel takes as the address of a Unix socket
 
 
@@ -47,8 +51,17 @@ class Settings:
     master_key: bytes = b""  # 32 bytes
     receipt_key: str = ""  # signed-note private keys, "PRIVATE+KEY+…"
     checkpoint_key: str = ""
+    next_checkpoint_key: str = ""  # signs beside the present one until it takes its place
     log_verifier_keys: tuple[str, ...] = ()
     log_origin: str = ""
+    publish_dir: Path | None = None  # where tiles and checkpoints are copied for everybody to follow
+    witnesses: tuple[tuple[str, str], ...] = ()  # verifier key and address of each
+    witness_key: str = ""  # the witness's own, a signed-note private key
+    witness_database: Path | None = None
+    timestamp_url: str = ""  # a time-stamp authority (RFC 3161); empty: none is asked
+    timestamp_certificates: Path | None = None  # PEM, whom to trust about time
+    keys_backup_days: int = 35  # how old a backup of the keys may grow: until then nothing is gone for good
+    organisation: str = ""  # as reports name it
     cache_dir: Path = Path()
     counterfactual_socket: Path | None = None  # where the counterfactual server listens; None: no DiCE
     body_limit_bytes: int = _MEBIBYTE
@@ -75,8 +88,17 @@ class Settings:
             master_key=read.master_key("MASTER_KEY"),
             receipt_key=read.note_key("RECEIPT_KEY"),
             checkpoint_key=read.note_key("CHECKPOINT_KEY"),
+            next_checkpoint_key=read.note_key("NEXT_CHECKPOINT_KEY"),
             log_verifier_keys=tuple(re.findall(r"[^\s,]+", read.secret("LOG_VERIFIER_KEYS"))),
             log_origin=read.origin("LOG_ORIGIN"),
+            publish_dir=read.path("PUBLISH_DIR"),
+            witnesses=read.witnesses("WITNESSES"),
+            witness_key=read.note_key("WITNESS_KEY"),
+            witness_database=read.path("WITNESS_DATABASE"),
+            timestamp_url=read.endpoint("TIMESTAMP_URL"),
+            timestamp_certificates=read.path("TIMESTAMP_CERTIFICATES"),
+            keys_backup_days=read.number("KEYS_BACKUP_DAYS", 35, 0),
+            organisation=read.line("ORGANISATION"),
             cache_dir=read.folder("CACHE_DIR"),
             counterfactual_socket=read.socket("COUNTERFACTUAL_SOCKET"),
             body_limit_bytes=read.number("BODY_LIMIT_BYTES", _MEBIBYTE, 1024),
@@ -184,6 +206,25 @@ class _Reader:
             if text
             else Path(self._env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ofrecord"
         )
+
+    def path(self, name: str) -> Path | None:
+        """Return an absolute path; None when not set."""
+        text = self._env.get(_PREFIX + name, "")
+        if text and not text.startswith("/"):
+            raise SettingsError(_PREFIX + name, "must be an absolute path")
+        return Path(text) if text else None
+
+    def witnesses(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return the verifier key and the address of each witness, written `KEY ADDRESS`, comma-separated."""
+        found = []
+        for item in filter(str.strip, re.split(r"[,\n]", self._env.get(_PREFIX + name, ""))):
+            parts = item.split()
+            if len(parts) != 2 or parts[0].count("+") < 2 or urlsplit(parts[1]).scheme not in _WEB:
+                raise SettingsError(
+                    _PREFIX + name, "must be written `KEY ADDRESS`, several with commas between"
+                )
+            found.append((parts[0], parts[1].rstrip("/")))
+        return tuple(found)
 
     def socket(self, name: str) -> Path | None:
         """Return the path of a Unix socket; None when not set."""
