@@ -14,8 +14,8 @@ def migrate() -> None:
     """Bring the databases to this version's shape; OFRECORD_DATABASE_URL is an administrator's here.
 
     Sets the passwords given as OFRECORD_SERVICE_PASSWORD, OFRECORD_WORKER_PASSWORD,
-    OFRECORD_INTEGRATOR_PASSWORD and OFRECORD_AUDITOR_PASSWORD (or the files named by …_PASSWORD_FILE); a role
-    without one keeps what it has.
+    OFRECORD_INTEGRATOR_PASSWORD, OFRECORD_AUDITOR_PASSWORD and OFRECORD_CUSTODIAN_PASSWORD (or the files
+    named by …_PASSWORD_FILE); a role without one keeps what it has.
     """
     with told_in_one_line():
         settings = load("migrate", needs=AUDITOR_NEEDS)

@@ -12,9 +12,12 @@ from audit.checkpoint import RECEIPT_SUFFIX
 from audit.note import Signer
 from cli.running.folder import DataFolder, write_private
 from runtime.errors import OperationError
-from runtime.migrations import LOGIN_ROLES
+from runtime.migrations import CUSTODIAN, LOGIN_ROLES
 
 _SERVERS = ("postgres", "valkey")
+# What later versions brought. A folder from before lacks them, and what nothing was ever made with can be
+# made any time: the migration sets a role's password anew.
+_LATER = (f"{CUSTODIAN}-password",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ def credentials(folder: DataFolder) -> Credentials:
     """Read the installation's secrets, or make all of them the first time.
 
     They appear together or not at all, so that one missing later was lost, and nothing is then made up in its
-    place: a new master key would leave every earlier entry unreadable.
+    place: a new master key would leave every earlier entry unreadable. Only what a later version brought is
+    added to a folder from before.
     """
     if not folder.secrets.is_dir():
         staging = folder.root / ".secrets.new"
@@ -53,14 +57,13 @@ def credentials(folder: DataFolder) -> Credentials:
         staging.rename(folder.secrets)
         _sync(folder.root)
     folder.secrets.chmod(0o700)
+    add_later_secrets(folder.secrets)
     for name in _names():
         _read(folder.secrets, name)
         (folder.secrets / name).chmod(0o600)
-    checkpoint = Signer.parse(_read(folder.secrets, "checkpoint-key")).verifier
-    receipt = Signer.parse(_read(folder.secrets, "receipt-key")).verifier
-    keys = (checkpoint.vkey, receipt.vkey)
+    keys = verifier_keys(folder.secrets)
     folder.verifier_keys.write_text("".join(f"{key}\n" for key in keys))
-    return Credentials(folder.secrets, checkpoint.name, keys)
+    return Credentials(folder.secrets, origin_of(folder.secrets), keys)
 
 
 def _names() -> tuple[str, ...]:
@@ -79,6 +82,27 @@ def fresh_secrets(origin: str) -> dict[str, str]:
     made["checkpoint-key"] = Signer.generate(origin).private_text()
     made["receipt-key"] = Signer.generate(origin + RECEIPT_SUFFIX).private_text()
     return made
+
+
+def origin_of(folder: Path) -> str:
+    """Return the log's name, as its keys bear it."""
+    return Signer.parse(_read(folder, "checkpoint-key")).verifier.name
+
+
+def verifier_keys(folder: Path) -> tuple[str, ...]:
+    """Return the public keys that belong to the secrets: what whoever checks evidence needs."""
+    return tuple(
+        Signer.parse(_read(folder, name)).verifier.vkey for name in ("checkpoint-key", "receipt-key")
+    )
+
+
+def add_later_secrets(folder: Path) -> list[str]:
+    """Make in an older version's folder what it lacks; return the names of the files."""
+    missing = [name for name in _LATER if not (folder / name).exists()]
+    made = fresh_secrets(origin_of(folder)) if missing else {}
+    for name in missing:
+        write_private(folder / name, f"{made[name]}\n")
+    return missing
 
 
 def _read(folder: Path, name: str) -> str:

@@ -59,6 +59,22 @@ def test_secrets_have_their_form_and_are_made_only_once(made: Path) -> None:
     assert (made / "master-key").read_text() == before
 
 
+def test_what_a_later_version_brought_is_added_to_an_older_folder(made: Path) -> None:
+    before = {path.name: path.read_text() for path in made.iterdir()}
+    (made / "ofrecord_custodian-password").unlink()
+    add = ["secrets", "--add", "--out", str(made), "--origin"]
+    wrong = CliRunner().invoke(app, [*add, "other.example/log"])
+    assert (wrong.exit_code, len(list(made.iterdir()))) == (2, len(before) - 1)
+    told = CliRunner().invoke(app, [*add, ORIGIN])
+    assert told.exit_code == 0, told.output
+    assert f"added to {made}: ofrecord_custodian-password" in told.output.replace("\n", "")
+    after = {path.name: path.read_text() for path in made.iterdir()}
+    assert after.keys() == before.keys()
+    assert [name for name in after if after[name] != before[name]] == ["ofrecord_custodian-password"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()} == {0o444}
+    assert "nothing" in CliRunner().invoke(app, [*add, ORIGIN]).output
+
+
 def test_a_name_no_key_can_bear_is_refused(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["secrets", "--origin", "two words", "--out", str(tmp_path / "x")])
     assert told.exit_code == 2

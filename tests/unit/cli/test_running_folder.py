@@ -110,6 +110,22 @@ def test_lost_secret_is_named_and_never_made_up(tmp_path: Path, name: str) -> No
         credentials(folder)
 
 
+def test_a_folder_of_an_older_version_gets_what_it_lacks_and_nothing_else(tmp_path: Path) -> None:
+    folder = DataFolder.open(tmp_path)
+    made = credentials(folder)
+    later = made.file("ofrecord_custodian-password")
+    before = {path.name: path.read_text() for path in made.folder.iterdir()}
+    later.unlink()
+    upgraded = credentials(folder)
+    after = {path.name: path.read_text() for path in upgraded.folder.iterdir()}
+    assert {name for name in after if after[name] != before[name]} == {later.name}
+    assert (after.keys(), mode(later)) == (before.keys(), 0o600)
+    assert {path.name: path.read_text() for path in credentials(folder).folder.iterdir()} == after
+    later.write_text("")
+    with pytest.raises(OperationError, match="custodian-password is empty"):
+        credentials(folder)
+
+
 def test_interrupted_making_starts_over(tmp_path: Path) -> None:
     folder = DataFolder.open(tmp_path)
     (tmp_path / ".secrets.new").mkdir()

@@ -170,6 +170,7 @@ def test_the_counterfactual_server_reaches_nobody_and_is_reached_by_who_asks_it(
         ("ofrecord_worker-password", {"worker", "scheduler", "migrate"}),
         ("ofrecord_integrator-password", {"integrator", "migrate"}),
         ("ofrecord_auditor-password", {"migrate"}),
+        ("ofrecord_custodian-password", {"migrate"}),
     ],
 )
 def test_a_secret_reaches_only_who_needs_it(

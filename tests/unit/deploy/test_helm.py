@@ -160,7 +160,7 @@ def test_each_role_has_its_own_secret_and_takes_only_what_it_needs(objects: list
         "demo-migrate": (
             "ofrecord-migrate",
             {"administrator-password"}
-            | {f"{role}-password" for role in ("service", "worker", "integrator", "auditor")},
+            | {f"{role}-password" for role in ("service", "worker", "integrator", "auditor", "custodian")},
         ),
         "demo-service": (
             "ofrecord-service",
