@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.starting import load, told_in_one_line
+from cli.starting import load, refuse_to_forget, told_in_one_line
 from runtime.settings import SERVICE_NEEDS
 
 _GRACE_SECONDS = 15
@@ -23,10 +23,7 @@ def serve(
     """Answer HTTP requests."""
     with told_in_one_line():
         settings = load("api", needs=SERVICE_NEEDS)
-        if not settings.allow_unsafe_durability:
-            from runtime.postgres import require_durability  # noqa: PLC0415 - `--help` needs none of it
-
-            require_durability(settings.database_url)
+        refuse_to_forget(settings)
         import uvicorn  # noqa: PLC0415
 
         from cli.connections import BoundedHttp  # noqa: PLC0415

@@ -43,6 +43,20 @@ def load(process: str, needs: Collection[str], env: Mapping[str, str] | None = N
     return settings
 
 
+def refuse_to_forget(settings: Settings, *, patience_seconds: float = 30.0) -> None:
+    """Refuse databases that could lose what they said was committed; wait so long for those that are away.
+
+    The keys count as much as the log: an entry whose key is lost can never be read, and a key that comes back
+    after a crash was not destroyed.
+    """
+    if settings.allow_unsafe_durability:
+        return
+    from runtime.postgres import require_durability  # noqa: PLC0415 - `--help` needs none of it
+
+    for url in filter(None, (settings.database_url, settings.keys_database_url)):
+        require_durability(url, patience_seconds=patience_seconds)
+
+
 def stop_on_signals(grace_seconds: int = 20) -> threading.Event:
     """Return an event that SIGTERM and SIGINT set; an alarm ends whoever has not stopped within the grace.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated
 
 import typer
 
-from cli.starting import load, told_in_one_line
+from cli.starting import load, refuse_to_forget, told_in_one_line
 from runtime.settings import WORKER_NEEDS
 
 
@@ -16,6 +17,7 @@ def work(
     """Do the evaluations that take longer than a request may."""
     with told_in_one_line():
         settings = load("worker", needs=WORKER_NEEDS)
+        refuse_to_forget(settings, patience_seconds=inf)
         from celery.signals import worker_process_init  # noqa: PLC0415 - `--help` needs none of it
 
         from runtime.broker import QUEUE  # noqa: PLC0415

@@ -42,11 +42,11 @@ class DatabaseUnavailable(OperationError):
 class DurabilityOff(OperationError):
     """PostgreSQL is set up so that it may lose a committed entry."""
 
-    def __init__(self, settings: Sequence[str]) -> None:
-        """Name the settings that are off."""
+    def __init__(self, settings: Sequence[str], database: str) -> None:
+        """Name the settings that are off, and the database that was asked."""
         self.settings = tuple(settings)
         super().__init__(
-            f"{self.__doc__} Turn on: {', '.join(self.settings)} "
+            f"{self.__doc__} Turn on: {', '.join(self.settings)}; seen in database {database!r} "
             "(or set OFRECORD_ALLOW_UNSAFE_DURABILITY=1 where no entry matters)."
         )
 

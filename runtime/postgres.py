@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -16,6 +17,9 @@ Pool = ConnectionPool[Connection]
 
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 _CONNECT_SECONDS = 5
+_LONGEST_PAUSE_SECONDS = 2.0
+
+_LOG = logging.getLogger(__name__)
 
 
 def open_pool(
@@ -76,19 +80,21 @@ def check_durability(connection: Connection) -> None:
         if row is None or row[0] == "off":
             off.append(setting)
     if off:
-        raise DurabilityOff(off)
+        raise DurabilityOff(off, connection.info.dbname)
 
 
 def require_durability(url: str, *, patience_seconds: float = 30.0) -> None:
     """Wait until the database answers, then check its durability; for the start of a process."""
-    deadline = time.monotonic() + patience_seconds
+    begun, pause = time.monotonic(), 0.125
     while True:
         try:
             with connect(url) as connection:
                 check_durability(connection)
         except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
+            if time.monotonic() - begun > patience_seconds:
                 raise DatabaseUnavailable(f"PostgreSQL does not answer: {error}") from error
-            time.sleep(0.25)
+            _LOG.warning("the database is away", extra={"reason": str(error)})
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            time.sleep(pause)
         else:
             return

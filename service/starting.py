@@ -28,8 +28,9 @@ def start_up(
 ) -> None:
     """Makes the process able to serve; whatever raises is tried again, but `DurabilityOff` is final."""
     if not settings.allow_unsafe_durability:
-        with transaction(pools.pool) as connection:
-            check_durability(connection)
+        for pool in (pools.pool, pools.keys_pool):
+            with transaction(pool) as connection:
+                check_durability(connection)
     log.publish_verifier_key("receipt", signer.verifier.vkey, clock.now())
     log.ensure_partitions(clock.now())
     warm_kernels(settings)

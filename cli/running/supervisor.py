@@ -86,7 +86,8 @@ class Supervisor:
             )
             details.append(f"{len(applied)} migrations applied" if applied else "nothing new")
             if not Settings.from_env(self._env, needs=()).allow_unsafe_durability:
-                require_durability(self.servers.admin_url)
+                for url in (self.servers.admin_url, self.servers.keys_admin_url):
+                    require_durability(url)
         self._warm()
         told = environments(self.folder, self.secrets, self.servers, self._env)
         with self.screen.step("checking the administrator's token") as details:
