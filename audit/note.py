@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,8 +16,10 @@ from audit.errors import MalformedNote
 
 NOTE_LIMIT_BYTES = 128 << 10
 SIGNATURES_LIMIT = 64
+PRIVATE_PREFIX = "PRIVATE+KEY+"
 _ED25519 = b"\x01"
-_PRIVATE_PREFIX = "PRIVATE+KEY+"
+_ALGORITHMS = (_ED25519, b"\x04")  # Ed25519, and Ed25519 cosignatures with their time
+_KEY_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,32 @@ class Note:
     signatures: tuple[Signature, ...]
 
 
+class Key(Protocol):
+    """Whatever can tell whether it signed a note."""
+
+    @property
+    def name(self) -> str:
+        """Return who signs."""
+        ...
+
+    @property
+    def key_hash(self) -> bytes:
+        """Return the four bytes that stand before its signatures."""
+        ...
+
+    @property
+    def key_id(self) -> str:
+        """Return `<name>+<key hash>`."""
+        ...
+
+    def verify(self, text: bytes, signature: bytes) -> bool:
+        """Tell whether this key signed the text."""
+        ...
+
+
+KeyKind = TypeVar("KeyKind", bound=Key)
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
     """A public key with its name, written `<name>+<key hash>+<base64>` (a vkey)."""
@@ -46,7 +75,7 @@ class Verifier:
     @classmethod
     def parse(cls, vkey: str) -> Verifier:
         """Read a vkey and check that its key hash is right."""
-        name, key_hash, material = _key_parts(vkey.strip())
+        name, key_hash, material = key_parts(vkey.strip(), _ED25519)
         verifier = cls(name, material)
         if verifier.key_hash.hex() != key_hash:
             raise MalformedNote(f"the key hash of {name} is not that of its key")
@@ -55,7 +84,7 @@ class Verifier:
     @property
     def key_hash(self) -> bytes:
         """Return the first four bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:4]
+        return hash_of_key(self.name, _ED25519, self.public_key)
 
     @property
     def key_id(self) -> str:
@@ -95,9 +124,9 @@ class Signer:
     def parse(cls, text: str) -> Signer:
         """Read a private key."""
         stripped = text.strip()
-        if not stripped.startswith(_PRIVATE_PREFIX):
+        if not stripped.startswith(PRIVATE_PREFIX):
             raise MalformedNote("not a private note key")
-        name, key_hash, seed = _key_parts(stripped.removeprefix(_PRIVATE_PREFIX))
+        name, key_hash, seed = key_parts(stripped.removeprefix(PRIVATE_PREFIX), _ED25519)
         signer = cls(name, seed)
         if signer.verifier.key_hash.hex() != key_hash:
             raise MalformedNote(f"the key hash of {name} is not that of its key")
@@ -106,7 +135,7 @@ class Signer:
     def private_text(self) -> str:
         """Return the private key as text. It is a secret."""
         seed = self._private_key.private_bytes_raw()
-        return f"{_PRIVATE_PREFIX}{self.verifier.key_id}+{base64.b64encode(_ED25519 + seed).decode()}"
+        return f"{PRIVATE_PREFIX}{self.verifier.key_id}+{base64.b64encode(_ED25519 + seed).decode()}"
 
     def sign(self, text: bytes) -> bytes:
         """Return the 64-byte signature over a text."""
@@ -119,9 +148,9 @@ def sign_note(text: str, signers: Iterable[Signer]) -> str:
     return f"{text}\n{''.join(lines)}"
 
 
-def signature_line(verifier: Verifier, signature: bytes) -> str:
+def signature_line(key: Key, signature: bytes) -> str:
     """Return one signature line."""
-    return f"— {verifier.name} {base64.b64encode(verifier.key_hash + signature).decode()}\n"
+    return f"— {key.name} {base64.b64encode(key.key_hash + signature).decode()}\n"
 
 
 def parse_note(note: str) -> Note:
@@ -142,12 +171,12 @@ def parse_note(note: str) -> Note:
     return Note(note[: end + 1], tuple(_signature(line) for line in lines[:-1]))
 
 
-def verify_note(note: Note, verifiers: Sequence[Verifier]) -> tuple[Verifier, ...]:
+def verify_note(note: Note, verifiers: Sequence[KeyKind]) -> tuple[KeyKind, ...]:
     """Return the known keys that signed.
 
     A note that no known key signed is refused, and one on which a known key's signature is wrong.
     """
-    signed: list[Verifier] = []
+    signed: list[KeyKind] = []
     known = {(verifier.name, verifier.key_hash): verifier for verifier in verifiers}
     for line in note.signatures:
         verifier = known.get((line.name, line.key_hash))
@@ -189,11 +218,23 @@ def _signature(line: str) -> Signature:
     return Signature(check_name(parts[1]), decoded[:4], decoded[4:])
 
 
-def _key_parts(text: str) -> tuple[str, str, bytes]:
+def key_parts(text: str, *algorithms: bytes) -> tuple[str, str, bytes]:
+    """Split `<name>+<key hash>+<base64>` into name, key hash and 32 bytes of key of one of the algorithms."""
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise MalformedNote("a key is written <name>+<key hash>+<base64>")
     material = decode_base64(parts[2])
-    if len(material) != 33 or material[:1] != _ED25519:
-        raise MalformedNote("only Ed25519 keys are known")
+    if len(material) != 1 + _KEY_SIZE or material[:1] not in algorithms:
+        raise MalformedNote(f"{parts[0]}: not an Ed25519 key for this purpose")
     return check_name(parts[0]), parts[1], material[1:]
+
+
+def hash_of_key(name: str, algorithm: bytes, public_key: bytes) -> bytes:
+    """Return the first four bytes of SHA-256(name || 0x0A || algorithm || public key)."""
+    return sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
+
+
+def key_id_of(vkey: str) -> str:
+    """Return `<name>+<key hash>` of a verifier key of any kind that is known here."""
+    name, key_hash, _ = key_parts(vkey, *_ALGORITHMS)
+    return f"{name}+{key_hash}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from audit.note import Verifier
+from audit.note import key_id_of
 from audit.tree import StoredTree
 from records.reaching import transaction
 from schemas.base import format_moment
@@ -20,7 +20,7 @@ def keys(services: Services) -> JsonObject:
         "keys": [
             {
                 "purpose": key.role,
-                "key_id": Verifier.parse(key.vkey).key_id,
+                "key_id": key_id_of(key.vkey),
                 "vkey": key.vkey,
                 "valid_from": format_moment(key.since),
                 "valid_until": None,
