@@ -79,6 +79,12 @@ NOTICES_BEHIND_SECONDS = Gauge(
 NOTICES_OVERDUE = Gauge(
     "ofrecord_notices_overdue", "Notices of which a clock has run out.", registry=REGISTRY
 )
+WITNESS_SUBMISSIONS = Counter(
+    "ofrecord_witness_submissions",
+    "Checkpoints submitted to this witness, by what became of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 EVALUATIONS = Counter(
     "ofrecord_evaluations", "Evaluations finished, by kind and state.", ["kind", "state"], registry=REGISTRY
 )
