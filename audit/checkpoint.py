@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audit.cosignature import parse_keys
 from audit.errors import MalformedNote
 from audit.merkle import HASH_SIZE
 from audit.note import Note, Signer, Verifier, check_name, decode_base64, parse_note, sign_note, verify_note
@@ -33,6 +34,11 @@ def check_origin(origin: str) -> str:
     if check_name(origin).endswith(RECEIPT_SUFFIX):
         raise MalformedNote(f"an origin does not end with {RECEIPT_SUFFIX}: that is a receipt key's name")
     return origin
+
+
+def checkpoint_keys(vkeys: Sequence[str]) -> tuple[Verifier, ...]:
+    """Return the checkpoint keys among verifier keys, which may also be of receipts and witnesses."""
+    return tuple(key for key in parse_keys(vkeys)[0] if not key.name.endswith(RECEIPT_SUFFIX))
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[Signer]) -> str:

@@ -17,6 +17,7 @@ from audit.errors import MalformedNote
 from audit.note import (
     PRIVATE_PREFIX,
     Note,
+    Verifier,
     check_name,
     hash_of_key,
     key_parts,
@@ -149,6 +150,18 @@ def read_cosignatures(note: Note | str, keys: Sequence[CosignerKey]) -> tuple[Co
             time = _EPOCH + timedelta(seconds=seconds)
             found[key] = Cosignature(key, time, signature_line(key, line.signature))
     return tuple(found.values())
+
+
+def parse_keys(vkeys: Sequence[str]) -> tuple[tuple[Verifier, ...], tuple[CosignerKey, ...]]:
+    """Sort verifier keys into those that sign for a log and those of witnesses."""
+    verifiers: list[Verifier] = []
+    cosigners: list[CosignerKey] = []
+    for vkey in vkeys:
+        try:
+            cosigners.append(CosignerKey.parse(vkey))
+        except MalformedNote:
+            verifiers.append(Verifier.parse(vkey))
+    return tuple(verifiers), tuple(cosigners)
 
 
 def _seconds(signature: bytes) -> int | None:

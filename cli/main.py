@@ -14,6 +14,7 @@ from cli.secrets import secrets
 from cli.serve import serve
 from cli.token import token
 from cli.verify import verify
+from cli.witness import witness
 from cli.work import work
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 for _command in (run, serve, work, propose, schedule, integrate, migrate, secrets, fsck, verify):
     app.command()(_command)
 app.add_typer(token, name="token")
+app.add_typer(witness, name="witness")
 
 
 if __name__ == "__main__":
