@@ -12,6 +12,7 @@
     ├── Conflict               same idempotency key, other content
     ├── EntryNotFound          no such entry
     ├── PayloadErased          the key was destroyed on purpose
+    │   └── PayloadExpired     because its retention period had ended
     ├── KeyMissing             the key is gone without a trace
     └── IntegrityHalt          what is stored contradicts what was signed
 
@@ -85,6 +86,10 @@ class EntryNotFound(AuditError):
 
 class PayloadErased(AuditError):
     """The key of this entry was destroyed; its personal data can no longer be read."""
+
+
+class PayloadExpired(PayloadErased):
+    """The retention period of this entry has ended; its personal data was destroyed with its key."""
 
 
 class KeyMissing(AuditError):

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from audit import sealing
 from audit.database import Connection, Pool, session
 from audit.entry import PRIVATE_LIMIT_BYTES, Idempotency, PrivatePart
-from audit.errors import KeyMissing, MalformedEntry, PayloadErased
+from audit.errors import KeyMissing, MalformedEntry, PayloadErased, PayloadExpired
 from audit.queries import KEYS
 from audit.sealing import Opening
 
@@ -46,6 +46,20 @@ class _SubjectKey:
     key: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _EntryKey:
+    """What the keys database says of one entry's key, and of the subject's that it hangs on."""
+
+    wrapped: bytes
+    destroyed_at: datetime | None
+    destroyed_by: str | None
+    master_key_id: str
+    subject_key_id: UUID | None
+    subject_wrapped: bytes | None
+    subject_destroyed_at: datetime | None
+    subject_master_key_id: str
+
+
 class KeyStore:
     """Seals and opens private parts; knows the master key and the keys database."""
 
@@ -58,6 +72,7 @@ class KeyStore:
         self._subject_index_key = sealing.derive(master_key, "subject-index")
         self._idempotency_key = sealing.derive(master_key, "idempotency")
         self._fingerprint_key = sealing.derive(master_key, "fingerprint")
+        self._request_key = sealing.derive(master_key, "erasure-request")
         self.master_key_id = sealing.derive(master_key, "master-key-id")[:8].hex()
 
     def conceal(self, idempotency: Idempotency) -> Idempotency:
@@ -140,32 +155,68 @@ class KeyStore:
         """Replace the connections that a restarted server has closed."""
         self._pool.check()
 
-    def open(self, entry_id: UUID, key_id: UUID, ciphertext: bytes) -> Opening:
-        """Decrypt a private part; `PayloadErased` if its key was destroyed, `KeyMissing` if it is lost."""
+    def find_subject(self, subject: str) -> UUID | None:
+        """Return the id of a subject's key; None where there is none, or none any more."""
         with session(self._pool) as connection:
-            row = connection.execute(KEYS["read_entry_key"], {"key_id": key_id}).fetchone()
-        if row is None:
-            raise KeyMissing
-        wrapped, destroyed_at, master_key_id, subject_key_id, subject_wrapped, subject_destroyed_at, _ = row
-        self._refuse_destroyed(destroyed_at, subject_destroyed_at)
-        wrapping_key = self._wrapping_key
-        if subject_key_id is not None:
-            if subject_wrapped is None:
-                raise KeyMissing
-            wrapping_key = self._unwrap(subject_wrapped, subject_key_id, row[6])
-        elif master_key_id != self.master_key_id:
-            raise KeyMissing(f"this entry was encrypted under master key {master_key_id}")
-        return sealing.unseal(sealing.unwrap(wrapping_key, wrapped, key_id), entry_id, ciphertext)
+            index = _hmac(self._subject_index_key, subject.encode())
+            row = connection.execute(KEYS["find_subject_key"], {"index": index}).fetchone()
+        return None if row is None else row[0]
 
-    @staticmethod
-    def _refuse_destroyed(*moments: datetime | None) -> None:
-        if any(moment is not None for moment in moments):
+    def keys_of_subject(self, subject_key_id: UUID) -> list[UUID]:
+        """Return the ids of the entry keys that hang on a subject's key."""
+        with session(self._pool) as connection:
+            return key_ids_of_subject(connection, subject_key_id)
+
+    def subject_of(self, key_id: UUID) -> UUID | None:
+        """Return the id of the subject's key that an entry's key hangs on; raise as `open` does."""
+        return self._read(key_id).subject_key_id
+
+    def conceal_request(self, request: bytes) -> bytes:
+        """Return the keyed HMAC by which a repeated request is known without keeping what it says."""
+        return _hmac(self._request_key, request)
+
+    def refuse_destroyed(self, key_id: UUID) -> None:
+        """Raise `PayloadErased`, `PayloadExpired` or `KeyMissing` unless this entry's key is there."""
+        self._read(key_id)
+
+    def open(self, entry_id: UUID, key_id: UUID, ciphertext: bytes) -> Opening:
+        """Decrypt a private part.
+
+        Raises `PayloadErased` or `PayloadExpired` if its key was destroyed, `KeyMissing` if it is lost.
+        """
+        row = self._read(key_id)
+        wrapping_key = self._wrapping_key
+        if row.subject_key_id is not None:
+            if row.subject_wrapped is None:
+                raise KeyMissing
+            wrapping_key = self._unwrap(row.subject_wrapped, row.subject_key_id, row.subject_master_key_id)
+        elif row.master_key_id != self.master_key_id:
+            raise KeyMissing(f"this entry was encrypted under master key {row.master_key_id}")
+        return sealing.unseal(sealing.unwrap(wrapping_key, row.wrapped, key_id), entry_id, ciphertext)
+
+    def _read(self, key_id: UUID) -> _EntryKey:
+        """Return the key of an entry, which is there."""
+        with session(self._pool) as connection:
+            found = connection.execute(KEYS["read_entry_key"], {"key_id": key_id}).fetchone()
+        if found is None:
+            raise KeyMissing
+        row = _EntryKey(*found)
+        if row.destroyed_by == "expiry":
+            raise PayloadExpired
+        if row.destroyed_at is not None or row.subject_destroyed_at is not None:
             raise PayloadErased
+        return row
 
     def _unwrap(self, wrapped: bytes, key_id: UUID, master_key_id: str) -> bytes:
         if master_key_id != self.master_key_id:
             raise KeyMissing(f"this subject's key is wrapped by master key {master_key_id}")
         return sealing.unwrap(self._wrapping_key, wrapped, key_id)
+
+
+def key_ids_of_subject(connection: Connection, subject_key_id: UUID) -> list[UUID]:
+    """Return the ids of the entry keys that hang on a subject's key; needs no master key."""
+    rows = connection.execute(KEYS["key_ids_of_subject"], {"subject_key_id": subject_key_id}).fetchall()
+    return [row[0] for row in rows]
 
 
 def _hmac(key: bytes, value: bytes) -> bytes:

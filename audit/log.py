@@ -19,7 +19,7 @@ from audit.entry import (
     new_id,
     parse_entry,
 )
-from audit.errors import AuditUnavailable, Conflict, EntryNotFound, IntegrityHalt, PayloadErased
+from audit.errors import AuditUnavailable, Conflict, EntryNotFound, IntegrityHalt
 from audit.keys import KeyStore, NewKey
 from audit.merkle import leaf_hash
 from audit.proof import Evidence, TlogProof
@@ -197,7 +197,8 @@ class AuditLog:
         if private is None:
             return None
         if stored.ciphertext is None:
-            raise PayloadErased
+            self._keystore.refuse_destroyed(private.key_id)
+            raise IntegrityHalt("the ciphertext of this entry is gone, and its key is not")
         if sealing.digest(stored.ciphertext) != private.ciphertext_digest:
             raise IntegrityHalt("the ciphertext is not the one the entry was made with")
         opening = self._keystore.open(stored.entry.entry_id, private.key_id, stored.ciphertext)

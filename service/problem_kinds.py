@@ -30,6 +30,7 @@ NOT_FOUND = Kind("not-found", 404, "Not found")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not take that method")
 OVERLOADED = Kind("overloaded", 503, "The service is overloaded", retry_after_seconds=1)
 CONFLICT = Kind("decision-conflict", 409, "This decision is on record with other input")
+ERASED = Kind("erased", 410, "The personal data was erased")
 MISMATCH = Kind("decision-mismatch", 409, "The decision that was sent is not reproduced")
 AUDIT_UNAVAILABLE = Kind(
     "audit-unavailable",

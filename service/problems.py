@@ -31,6 +31,7 @@ from service import report_problems
 from service.problem_kinds import (
     AUDIT_UNAVAILABLE,
     CONFLICT,
+    ERASED,
     INTEGRITY,
     INTERNAL,
     INVALID_INPUT,
@@ -114,7 +115,8 @@ TABLE: Mapping[type[Exception], Kind] = {
     audit.Overloaded: OVERLOADED,
     audit.Conflict: CONFLICT,
     audit.EntryNotFound: NOT_FOUND,
-    audit.PayloadErased: Kind("erased", 410, "The personal data was erased"),
+    audit.PayloadErased: ERASED,
+    audit.PayloadExpired: ERASED,
     audit.IntegrityHalt: INTEGRITY,
     audit.KeyMissing: Kind(
         "key-missing", 500, "The key of this entry is missing", detail="No record says that it was destroyed."
