@@ -31,6 +31,7 @@ class Policy:
     search_seconds: float = 60.0  # and how long: others wait behind it; where it stopped is on record
     proposing_seconds: float = 30.0  # how long one search of the counterfactual server may take
     project_entries: int = 500  # entries of the log read into the table of notices in one transaction
+    project_decisions: int = 5_000  # and into the table of decisions, which costs a tenth for each
     project_at_most: int = 20  # such transactions in one turn of the scheduler
 
     def pause(self, attempts: int) -> timedelta:

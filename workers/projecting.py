@@ -1,10 +1,11 @@
-"""Reading the log for what follows from it, a stretch at a time: notices, and promised evaluations."""
+"""Reading the log for what follows from it, a stretch at a time: notices, decisions, promised evaluations."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from records.decisions import project_decisions
 from records.projecting import behind, project_notices
 from records.promises import project_promises
 from records.reaching import RecordsUnavailable, transaction
@@ -34,19 +35,20 @@ class Projector:
         An entry that cannot be read stops the one reading it and not the scheduler: it is told of once, and
         the table of notices falls behind visibly. An absent database raises RecordsUnavailable.
         """
-        self._follow("promises", project_promises)
-        read = self._follow("notices", _notices)
+        self._follow("promises", project_promises, self._policy.project_entries)
+        self._follow("decisions", project_decisions, self._policy.project_decisions)
+        read = self._follow("notices", _notices, self._policy.project_entries)
         self._report()
         return read
 
-    def _follow(self, what: str, project: Read) -> int:
+    def _follow(self, what: str, project: Read, limit: int) -> int:
         read = 0
         try:
             for _ in range(self._policy.project_at_most):
                 with transaction(self._pool) as conn:
-                    entries = project(conn, self._policy.project_entries)
+                    entries = project(conn, limit)
                 read += entries or 0
-                if entries is None or entries < self._policy.project_entries:
+                if entries is None or entries < limit:
                     break
         except RecordsUnavailable:
             raise

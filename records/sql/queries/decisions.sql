@@ -1,0 +1,81 @@
+-- name: project
+SELECT records.project_decisions_v1(%(limit)s)
+
+-- name: reached
+SELECT projection.next_index, projection.read_to,
+       coalesce((SELECT index + 1 FROM audit.leaf ORDER BY index DESC LIMIT 1), 0)
+  FROM records.projection WHERE name = 'decisions'
+
+-- name: settings
+SELECT setting_id, model, version, outcome, favourable, model_outcome, action, counterfactual_status, method, model_digest,
+       manifest_digest, reference_digest, catalogue_name, catalogue_version, catalogue_digest, code_version, notice_clock,
+       notice_blocked, retention_class, actor
+  FROM records.decision_setting WHERE %(model)s::text IS NULL OR model = %(model)s
+ ORDER BY setting_id
+
+-- name: bounds
+SELECT min(index), max(index)
+  FROM records.decision WHERE recorded_at >= %(start)s AND recorded_at < %(end)s AND index < %(before)s
+
+-- name: rows
+SELECT decision.index, decision.explanation_id, decision.recorded_at, decision.setting_id, decision.reason_codes,
+       decision.notice_due_at, decision.counterfactual_evaluation_id, decision.key_id
+  FROM records.decision JOIN records.decision_setting USING (setting_id)
+ WHERE index >= %(first)s AND index <= %(last)s AND recorded_at >= %(start)s AND recorded_at < %(end)s
+   AND (%(model)s::text IS NULL OR model = %(model)s)
+ ORDER BY decision.index
+
+-- Finished lines, a thousand places of the tree at a time. What many rows have in common comes as text from the caller, in
+-- two pieces; the rest is numbers, ids, times and codes, written here as the caller's own writer would.
+-- name: lines_csv
+WITH setting AS MATERIALIZED (
+    SELECT * FROM unnest(%(settings)b::uuid[], %(heads)b::text[], %(tails)b::text[]) AS given (setting_id, head, tail)
+)
+SELECT page.rows, page.lines
+  FROM generate_series(%(first)s::bigint, %(last)s::bigint, 1000) AS begin,
+       LATERAL (
+           SELECT count(*) AS rows,
+                  convert_to(string_agg(
+                      decision.index || ',' || decision.explanation_id || ','
+                      || to_char(decision.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z",')
+                      || setting.head
+                      || CASE WHEN decision.reason_codes = '{}' THEN ','
+                              ELSE CASE WHEN left(decision.reason_codes[1], 1) = ANY (%(risky)s) THEN '"''' ELSE '"' END
+                                   || replace(array_to_string(decision.reason_codes, ' '), '"', '""') || '",' END
+                      || setting.tail
+                      || coalesce(to_char(decision.notice_due_at AT TIME ZONE 'UTC',
+                                          'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
+                      || ',' || coalesce(decision.counterfactual_evaluation_id::text, '')
+                      || ',' || coalesce(decision.key_id::text, '') || E'\r\n',
+                      '' ORDER BY decision.index), 'UTF8') AS lines
+             FROM records.decision JOIN setting USING (setting_id)
+            WHERE decision.index >= begin AND decision.index < least(begin + 1000, %(last)s::bigint + 1)
+              AND decision.recorded_at >= %(start)s AND decision.recorded_at < %(end)s
+       ) AS page
+ WHERE page.rows > 0
+
+-- name: lines_json
+WITH setting AS MATERIALIZED (
+    SELECT * FROM unnest(%(settings)b::uuid[], %(heads)b::text[], %(tails)b::text[]) AS given (setting_id, head, tail)
+)
+SELECT page.rows, page.lines
+  FROM generate_series(%(first)s::bigint, %(last)s::bigint, 1000) AS begin,
+       LATERAL (
+           SELECT count(*) AS rows,
+                  convert_to(string_agg(
+                      '{"index":' || decision.index || ',"explanation_id":"' || decision.explanation_id
+                      || to_char(decision.recorded_at AT TIME ZONE 'UTC',
+                                 '"\",\"recorded_at\":\""YYYY-MM-DD"T"HH24:MI:SS.US"Z\","')
+                      || setting.head || ',"reason_codes":' || array_to_json(decision.reason_codes) || ','
+                      || setting.tail || ',"notice_due_at":'
+                      || coalesce(to_char(decision.notice_due_at AT TIME ZONE 'UTC',
+                                          '"\""YYYY-MM-DD"T"HH24:MI:SS.US"Z\""'), 'null')
+                      || ',"counterfactual_evaluation_id":'
+                      || coalesce('"' || decision.counterfactual_evaluation_id || '"', 'null')
+                      || ',"key_id":' || coalesce('"' || decision.key_id || '"', 'null') || '}',
+                      E',\n' ORDER BY decision.index), 'UTF8') AS lines
+             FROM records.decision JOIN setting USING (setting_id)
+            WHERE decision.index >= begin AND decision.index < least(begin + 1000, %(last)s::bigint + 1)
+              AND decision.recorded_at >= %(start)s AND decision.recorded_at < %(end)s
+       ) AS page
+ WHERE page.rows > 0
