@@ -168,12 +168,20 @@ class ApplicationPart(TypedDict):
     consumer_reports: NotRequired[list[ConsumerReportPart]]
 
 
+class GivenReasonPart(TypedDict):
+    """A reason that another component than the model gave, told or not; what it saw in its own words."""
+
+    code: str
+    observed: list[GivenRow]
+
+
 class ComponentPart(TypedDict):
-    """One component of a combined decision, with the result that counts."""
+    """One component of a combined decision, with the result that counts and all the reasons it gave."""
 
     name: str
     kind: str
     result: str
+    reasons: NotRequired[list[GivenReasonPart]]
 
 
 class CombinedPart(TypedDict):

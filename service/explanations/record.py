@@ -32,6 +32,7 @@ from service.explanations.record_parts import (
     counterfactuals_part,
     decided_part,
     decision_part,
+    feature_rows,
     reason_part,
 )
 from service.explanations.searching import Recourse
@@ -79,17 +80,14 @@ def clear_body(finding: Finding, recourse: Recourse, notice: NoticePart | None) 
 
 def private_part(finding: Finding, recourse: Recourse, notice: NoticePart | None) -> PrivatePart:
     """What an entry keeps encrypted: everything the first answer said that the clear body does not."""
-    request, space = finding.question.request, finding.loaded.space
+    request = finding.question.request
     part: PrivatePart = {
         "decision_id": request.decision_id,
         "subject_ref": request.subject_ref,
         "purpose": request.purpose,
-        "features": [
-            {"name": feature.name, "type": feature.type, "value": value}
-            for feature, value in zip(space.features, finding.instance.values, strict=True)
-        ],
-        "decision": decision_part(finding),
-        "attribution": attribution_part(finding),
+        "features": feature_rows(finding.loaded, finding.instance),
+        "decision": decision_part(finding.decision),
+        "attribution": attribution_part(finding.loaded, finding.attribution),
         "reasons": [reason_part(reason) for reason in finding.reasons],
         "counterfactuals": counterfactuals_part(recourse, request.counterfactuals),
         "warnings": list(finding.warnings),
@@ -167,12 +165,18 @@ def _together(part: PrivatePart) -> JsonObject:
         combined = part["combined"]
         told["combined"] = None
         if combined is not None:
-            components = [_in_order(one, ComponentPart) for one in combined["components"]]
+            components = [_component(one) for one in combined["components"]]
             told["combined"] = _in_order(combined, CombinedPart) | {"components": components}
     if "notice" in part:
         notice = part["notice"]
         told["notice"] = None if notice is None else _in_order(notice, NoticePart)
     return told
+
+
+def _component(component: ComponentPart) -> JsonObject:
+    """A component as it is answered; the reasons that it gave stand among the reasons, as far as told."""
+    told = _in_order(component, ComponentPart)
+    return {name: member for name, member in told.items() if name != "reasons"}
 
 
 def _contributions(part: PrivatePart) -> list[JsonObject]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from explain.attribution.base import Attribution
 from explain.components import Combined, Component
-from explain.features import Value
+from explain.features import Instance, Value
+from explain.outcome import Decision
 from explain.reasons import Reason
 from records.counterfactual_parts import CounterfactualPart
 from records.private_parts import (
@@ -16,14 +18,15 @@ from records.private_parts import (
     CreditScorePart,
     DecidedPart,
     DecisionPart,
+    FeatureRow,
     ReasonPart,
 )
 from records.searched import searched_part
+from registry.loading import LoadedVersion
 from schemas.application import Application, ConsumerReport, CreditScore, Decided
 from schemas.base import format_moment
 from schemas.counterfactual import CounterfactualRequest
 from service.explanations.asking import asked_part
-from service.explanations.finding import Finding
 from service.explanations.searching import Recourse
 
 
@@ -37,9 +40,16 @@ def value_part(value: Value) -> Value:
     return _real(value) if isinstance(value, float) else value
 
 
-def decision_part(finding: Finding) -> DecisionPart:
+def feature_rows(loaded: LoadedVersion, instance: Instance) -> list[FeatureRow]:
+    """The row that was explained, typed, in the model's own order."""
+    return [
+        {"name": feature.name, "type": feature.type, "value": value}
+        for feature, value in zip(loaded.space.features, instance.values, strict=True)
+    ]
+
+
+def decision_part(decision: Decision) -> DecisionPart:
     """What the model decided."""
-    decision = finding.decision
     part: DecisionPart = {
         "outcome": decision.outcome,
         "favourable": decision.favourable,
@@ -54,9 +64,8 @@ def decision_part(finding: Finding) -> DecisionPart:
     return part
 
 
-def attribution_part(finding: Finding) -> AttributionPart:
+def attribution_part(loaded: LoadedVersion, attribution: Attribution) -> AttributionPart:
     """The attribution with its reference and its reconciliation."""
-    attribution, loaded = finding.attribution, finding.loaded
     reference = loaded.reference
     return {
         "method": attribution.method,
@@ -164,4 +173,16 @@ def combined_part(combined: Combined) -> CombinedPart:
 
 
 def _component(component: Component) -> ComponentPart:
-    return {"name": component.name, "kind": component.kind, "result": component.result}
+    """All its reasons: which of them are told depends on every other component's."""
+    return {
+        "name": component.name,
+        "kind": component.kind,
+        "result": component.result,
+        "reasons": [
+            {
+                "code": given.code,
+                "observed": [{"name": name, "text": text} for name, text in given.observed],
+            }
+            for given in component.reasons
+        ],
+    }

@@ -183,8 +183,13 @@ def test_four_reasons_in_total(combining: Combining) -> None:
         (strongest, "scorecard"),
         ("J01", "underwriter"),
     ]
-    entry, _ = combining.entry(answer)
+    entry, private = combining.entry(answer)
     assert len(entry.body["reason_codes"]) == 4
+    given = {
+        one["name"]: [each["code"] for each in one["reasons"]] for one in private["combined"]["components"]
+    }
+    assert given == {"eligibility": ["K01", "K02"], "scorecard": [], "underwriter": ["J01", "J02"]}
+    assert all(set(one) == {"name", "kind", "result"} for one in answer["combined"]["components"])
 
 
 def test_two_reasons_where_two_are_adverse(combining: Combining) -> None:
