@@ -69,6 +69,30 @@ class VersionCache:
             row = store.serving_row(conn, model, version)
         return self._load(row)
 
+    def get_recorded(self, row: ServingRow) -> LoadedVersion:
+        """Return what an entry names, by its digests and its catalogue, whatever the registry says today.
+
+        What serves is left as it is: one that differs in its catalogue alone lends everything else, and what
+        must be loaded anew is the first to be dropped.
+        """
+        key = row.key
+        with self._lock:
+            alike = [
+                (known, loading)
+                for known, loading in self._loaded.items()
+                if known.without_words == key.without_words and _usable(loading)
+            ]
+        for known, loading in alike:
+            if known == key:
+                return loading.result()
+        if alike:
+            return self._reworded(alike[0][1].result(), row)
+        loaded = self._load(row)
+        with self._lock:
+            if key in self._loaded:
+                self._loaded.move_to_end(key, last=False)
+        return loaded
+
     def load_all_approved(self) -> tuple[LoadedVersion, ...]:
         """Load every version that serves and never was loaded; the first that cannot be loaded raises.
 
@@ -155,6 +179,11 @@ class VersionCache:
     def _fetch(self, digest: str) -> bytes:
         with self._pool.connection() as conn:
             return store.read_blob(conn, digest)
+
+
+def _usable(loading: Future[LoadedVersion]) -> bool:
+    """Tell whether a version is loaded and its tables are as they were."""
+    return loading.done() and loading.exception() is None and not _spoilt(loading)
 
 
 def _spoilt(loading: Future[LoadedVersion]) -> bool:

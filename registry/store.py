@@ -224,6 +224,12 @@ def status_history(conn: Conn, model: str, version: str) -> list[StatusRow]:
         return cursor.execute(queries()["history"], {"model": model, "version": version}).fetchall()
 
 
+def stored_digests(conn: Conn, digests: Sequence[str]) -> dict[str, str | None]:
+    """Return what the bytes stored under these digests really have as theirs; None where there are none."""
+    rows = conn.execute(queries()["stored_digests"], {"digests": list(digests)}).fetchall()
+    return dict(rows)
+
+
 def read_blob(conn: Conn, digest: str) -> bytes:
     """Return stored bytes after comparing them with their digest; raises BlobMissing or BlobDamaged."""
     row = conn.execute(queries()["read_blob"], {"digest": digest}, binary=True).fetchone()

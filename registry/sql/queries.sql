@@ -60,6 +60,11 @@ join registry.catalogue c on c.name = v.catalogue_name and c.version = v.catalog
 where v.model = any(%(models)s)
 order by v.model, v.created_at desc, v.version desc
 
+-- name: stored_digests
+select wanted.digest, case when blob.content is not null then 'sha256:' || encode(sha256(blob.content), 'hex') end
+from unnest(%(digests)s::text[]) as wanted (digest)
+left join registry.blob on blob.digest = wanted.digest
+
 -- name: lock_model
 select pg_advisory_xact_lock(hashtextextended('registry.model/' || %(model)s, 0))
 
