@@ -44,6 +44,7 @@ from service.routes import (
     models,
     narratives,
     notices,
+    replays,
     requirements,
 )
 from service.starting import start_up
@@ -66,11 +67,14 @@ SWITCH_SECONDS = 0.0005
 # Each registration under examination is a process with its own memory; each that waits is an upload in ours.
 EXAMINATIONS = 1
 EXAMINATIONS_WAITING = 3
+# A replay searches as long as the recorded search did: one at a time, so that it takes a core from nobody.
+REPLAYS = 1
+REPLAYS_WAITING = 8
 # A batch is mostly small decisions, and its whole body is in memory at once.
 BATCH_BODIES = 8
 _ROUTERS = (
     *(health, models, catalogues, explanations, notices, narratives),
-    *(requirements, evaluations, log),
+    *(replays, requirements, evaluations, log),
 )
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
@@ -173,6 +177,7 @@ def make_services(
         desk=desk,
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
         gate=_gate(),
+        replays=_replays(),
         authenticator=Authenticator(find),
         tasks=tasks,
         renderer=renderer,
@@ -232,6 +237,16 @@ def _gate() -> BoundedExecutor:
     )
 
 
+def _replays() -> BoundedExecutor:
+    return BoundedExecutor(
+        "replays",
+        threads=REPLAYS,
+        limit=REPLAYS + REPLAYS_WAITING,
+        refusal="As many replays as may wait are waiting.",
+        retry_after_seconds=5,
+    )
+
+
 def stop(services: Services) -> None:
     """Finishes what was begun: threads first, then the entries they handed over, then the connections.
 
@@ -239,7 +254,10 @@ def stop(services: Services) -> None:
     """
     services.warming.stop()
     services.examiner.close()
-    for executor in (services.gate, services.press, services.hot, services.seek, services.desk):
+    for executor in (
+        *(services.gate, services.replays, services.press),
+        *(services.hot, services.seek, services.desk),
+    ):
         executor.close()
     services.committer.close()
     for pool in (services.pool, services.single_statements, services.keys_pool):

@@ -41,9 +41,9 @@ class Services:
     """The rooms behind the wire, wired.
 
     `hot` is for explanations alone, up to their reasons; `seek` for the search of what would change them;
-    `desk` for reads, tokens and other short database work; `press` for letters; `gate` for registrations,
-    which take seconds and must hold up nobody. What is one statement takes its connection from
-    `single_statements`: without a transaction around it, it is one round trip.
+    `desk` for reads, tokens and other short database work; `press` for letters; `gate` for registrations and
+    `replays` for replays, which take seconds and must hold up nobody. What is one statement takes its
+    connection from `single_statements`: without a transaction around it, it is one round trip.
     """
 
     settings: Settings
@@ -64,6 +64,7 @@ class Services:
     desk: BoundedExecutor
     press: BoundedExecutor
     gate: BoundedExecutor
+    replays: BoundedExecutor
     authenticator: Authenticator
     tasks: TaskSender
     renderer: Renderer

@@ -1,0 +1,1 @@
+"""An explanation computed again from its record alone, and compared with it."""
