@@ -135,6 +135,15 @@ def valkey_url(servers_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def kernels(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
+    """A cache folder of the test's own in which the compiled kernels are those of earlier sessions."""
+    kept = getattr(pytestconfig, "cache", None)
+    if kept is not None:
+        (tmp_path / "kernels").symlink_to(kept.mkdir("ofrecord-kernels"))
+    return tmp_path
+
+
+@pytest.fixture
 def clock() -> FixedClock:
     """A clock that stands at a moment of the specification's own examples."""
     return FixedClock(datetime(2026, 11, 20, 10, 15, 0, 123456, tzinfo=UTC))
