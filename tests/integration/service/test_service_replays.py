@@ -1,4 +1,4 @@
-"""Replays over HTTP: what is on record is computed again and is the same; what is not is told by its place."""
+"""Replays over HTTP: what is on record is computed again and is the same, and what is not is told."""
 
 from __future__ import annotations
 
