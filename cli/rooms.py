@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from audit.changes import SchemaChanges
 from runtime.addresses import database_of, with_database
 from runtime.migrations import KEY_ROLES, LOGIN_ROLES, Source, Target
 
@@ -17,6 +18,10 @@ def keys_address(main_url: str) -> str:
     return with_database(main_url, f"{database_of(main_url)}_keys")
 
 
-def targets(main_url: str, keys_url: str) -> tuple[Target, Target]:
-    """Return what is migrated: the main database and the keys database, by administrators' addresses."""
-    return Target(main_url, MAIN_SOURCES, LOGIN_ROLES), Target(keys_url, KEY_SOURCES, KEY_ROLES)
+def targets(main_url: str, keys_url: str, *, restore_guard: bool = False) -> tuple[Target, Target]:
+    """Return what is migrated: the main database and the keys database, by administrators' addresses.
+
+    The log is in the main database; both databases' changes are announced there.
+    """
+    log = SchemaChanges(restore_guard=restore_guard)
+    return Target(main_url, MAIN_SOURCES, LOGIN_ROLES, log), Target(keys_url, KEY_SOURCES, KEY_ROLES)

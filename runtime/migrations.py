@@ -3,6 +3,9 @@
 Files called `NNNN_name.sql` (three or four digits) are applied in order, each in its own transaction as
 `ofrecord_owner`, and recorded with their digest in `runtime.migration`. An advisory lock makes a second
 migrator wait and then find nothing to do. A file that was edited after it was applied is refused by name.
+
+Each file is also announced in the log that is in one of the databases, in the transaction that applies it;
+files that are older than the log, and those of other databases, are entered afterwards.
 """
 
 from __future__ import annotations
@@ -10,10 +13,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Protocol
+from uuid import UUID
 
 import psycopg
 from psycopg import errors, sql
@@ -54,13 +60,37 @@ class Source:
         return [(f"{self.room}/{path.name}", path.read_text(encoding="utf-8")) for path in found]
 
 
+Change = tuple[str, str, str]
+"""Room, file name and digest of a migration."""
+
+
+class Announcing(Protocol):
+    """What the log does about changes of the schema; it may not be there yet."""
+
+    def missing(self, connection: Connection, changes: Sequence[Change]) -> list[Change]:
+        """Return those that no entry names."""
+
+    def enter(self, connection: Connection, changes: Collection[Change], now: datetime) -> list[UUID]:
+        """Append an entry for each."""
+
+    def apply(self, connection: Connection, change: Change, text: str, now: datetime) -> None:
+        """Announce one change and make it, in the transaction that is open."""
+
+    def guard(self, connection: Connection, now: datetime) -> list[str]:
+        """Set up what refuses every other change; return the names of what was set up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One database: an administrator's address, what belongs into it, and who may connect."""
+    """One database: an administrator's address, what belongs into it, and who may connect.
+
+    `log` is given for the database with the log, where changes are to be announced.
+    """
 
     url: str
     sources: tuple[Source, ...]
     roles: tuple[str, ...] = LOGIN_ROLES
+    log: Announcing | None = None
 
 
 def migrate(
@@ -83,7 +113,8 @@ def migrate(
                 servers.add(server)
                 _create_roles(connection, passwords)
             restrict_database(connection, target.roles)
-            applied += _apply(connection, target.sources, clock)
+            applied += _apply(connection, target, clock)
+    _announce_the_rest(targets, clock)
     return applied
 
 
@@ -91,12 +122,17 @@ def restrict_database(connection: Connection, roles: Sequence[str]) -> None:
     """Give the database to the owner role and let only these roles connect; template copies need both."""
     name = sql.Identifier(connection.info.dbname)
     listed = sql.SQL(", ").join(sql.Identifier(role) for role in roles)
-    for statement in (
-        sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)),
-        sql.SQL("revoke all on database {} from public").format(name),
-        sql.SQL("grant connect on database {} to {}").format(name, listed),
-    ):
-        connection.execute(statement)
+    connection.execute(sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)))
+    with connection.transaction():
+        _become_owner(connection)
+        connection.execute(sql.SQL("revoke all on database {} from public").format(name))
+        connection.execute(sql.SQL("grant connect on database {} to {}").format(name, listed))
+
+
+def _become_owner(connection: Connection) -> None:
+    """Act as the owner until the transaction ends, with nobody's objects in the way."""
+    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER)))
+    connection.execute("set local search_path = pg_catalog, pg_temp")
 
 
 def _create_database(url: str) -> None:
@@ -149,10 +185,10 @@ def _create_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
         connection.execute(statement)
 
 
-def _apply(connection: Connection, sources: Sequence[Source], clock: Clock) -> list[str]:
-    """Apply the new files of one database."""
+def _apply(connection: Connection, target: Target, clock: Clock) -> list[str]:
+    """Apply the new files of one database, and let its log guard what they made."""
     with connection.transaction():
-        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER)))
+        _become_owner(connection)
         connection.execute("create schema if not exists runtime")
         connection.execute(
             "create table if not exists runtime.migration "
@@ -160,31 +196,64 @@ def _apply(connection: Connection, sources: Sequence[Source], clock: Clock) -> l
         )
         # What a room does not grant, nobody has: functions would otherwise be everybody's.
         connection.execute("alter default privileges revoke execute on functions from public")
-    recorded: dict[str, str] = dict(
-        connection.execute("select name, digest from runtime.migration").fetchall()
-    )
-    files = [entry for source in sources for entry in source.files()]
+    recorded = _recorded(connection)
+    files = [entry for source in target.sources for entry in source.files()]
     for name, text in files:
         if recorded.get(name, _digest(text)) != _digest(text):
             raise MigrationRefused(name, "was edited after it was applied; put it back and write a new one")
     new = [(name, text) for name, text in files if name not in recorded]
     for name, text in new:
-        _apply_one(connection, name, text, clock)
-    return [name for name, _ in new]
+        _apply_one(connection, target, name, text, clock)
+    guarded = target.log.guard(connection, clock.now()) if target.log else []
+    return [*(name for name, _ in new), *guarded]
 
 
-def _apply_one(connection: Connection, name: str, text: str, clock: Clock) -> None:
+def _apply_one(connection: Connection, target: Target, name: str, text: str, clock: Clock) -> None:
     """Apply one file and record it, both or neither."""
     try:
         with connection.transaction():
-            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER)))
-            connection.execute(text.encode())
+            _become_owner(connection)
+            if target.log:
+                target.log.apply(connection, _change(name, _digest(text)), text, clock.now())
+            else:
+                connection.execute(text.encode())
             connection.execute(
                 "insert into runtime.migration (name, digest, applied_at) values (%s, %s, %s)",
                 (name, _digest(text), clock.now()),
             )
     except psycopg.Error as error:
         raise MigrationRefused(name, str(error)) from error
+
+
+def _announce_the_rest(targets: Sequence[Target], clock: Clock) -> None:
+    """Enter into the log what was applied before there was one, or in another database."""
+    applied: list[Change] = []
+    for target in targets:
+        with connect(target.url) as connection:
+            applied += [_change(name, digest) for name, digest in _recorded(connection).items()]
+    for target in targets:
+        if target.log:
+            with (
+                connect(target.url, autocommit=True) as connection,
+                _locked(connection),
+                connection.transaction(),
+            ):
+                _become_owner(connection)
+                target.log.enter(connection, target.log.missing(connection, applied), clock.now())
+
+
+def _recorded(connection: Connection) -> dict[str, str]:
+    """Return the digest of each file that was applied here, in the order of application."""
+    with connection.transaction():
+        _become_owner(connection)
+        rows = connection.execute("select name, digest from runtime.migration order by applied_at, name")
+        return dict(rows.fetchall())
+
+
+def _change(name: str, digest: str) -> Change:
+    """Return what is announced of a file recorded under this name."""
+    room, _, file = name.rpartition("/")
+    return room, file, digest
 
 
 def _digest(text: str) -> str:

@@ -20,6 +20,7 @@ os.environ.setdefault(
     "NUMBA_CACHE_DIR", str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "kernels")
 )
 
+from audit.guarding import install_guard
 from runtime.clock import FixedClock
 from runtime.embedded.postgres import PostgresServer
 from runtime.embedded.state import locate
@@ -94,6 +95,8 @@ def template(postgres_server: PostgresServer) -> Database:
     """The migrated pair of databases that every test's own are copied from."""
     made = Database(postgres_server, "template_main", "template_keys")
     migrate([Target(made.admin_url, MAIN), Target(made.keys_admin_url, KEYS, KEY_ROLES)], PASSWORDS)
+    with psycopg.connect(made.admin_url) as connection:
+        install_guard(connection)  # as in production, but with no entries: each test begins with an empty log
     return made
 
 

@@ -136,3 +136,103 @@ where namespace.nspname = 'audit' and relation.relkind in ('r', 'p')
         where tgrelid = relation.oid and tgname = 'append_only' and tgenabled = 'A' and tgtype = 2 + 8 + 16 + 32
     )
 order by 1;
+
+-- name: guard_digest
+with guard as (select oid from pg_namespace where nspname = 'audit_guard'),
+part (line) as (
+    select concat_ws(' ', pg_get_functiondef(pg_proc.oid), case when rolsuper then 'superuser' else rolname end, proacl::text)
+    from pg_proc join guard on pronamespace = guard.oid join pg_roles on pg_roles.oid = proowner
+    union all
+    select concat_ws(' ', relname, relkind, rolsuper, relacl::text, relhasrules, relrowsecurity,
+                     (select count(*) from pg_trigger where tgrelid = pg_class.oid))
+    from pg_class join guard on relnamespace = guard.oid join pg_roles on pg_roles.oid = relowner
+    where relkind not in ('i', 'I')
+)
+select 'sha256:' || encode(sha256(convert_to(string_agg(line, chr(10) order by line collate "C"), 'UTF8')), 'hex') from part;
+
+-- name: ddl_guard
+with guard as (select oid, nspowner from pg_namespace where nspname = 'audit_guard'),
+expected (name, event, function) as (
+    values ('audit_guard_start', 'ddl_command_start', 'at_start_v1'), ('audit_guard_end', 'ddl_command_end', 'at_end_v1'),
+           ('audit_guard_drop', 'sql_drop', 'at_drop_v1'), ('audit_guard_rewrite', 'table_rewrite', 'at_rewrite_v1')
+),
+standing as (
+    select evt.oid, evt.evtname
+    from expected
+    join pg_event_trigger evt on evtname = name and evtevent = event and evtenabled = 'A' and evttags is null
+    join pg_proc on pg_proc.oid = evtfoid and proname = function
+    join guard on guard.oid = pronamespace
+    join pg_roles trigger_owner on trigger_owner.oid = evtowner and trigger_owner.rolsuper
+    join pg_roles function_owner on function_owner.oid = proowner and function_owner.rolsuper
+    join pg_roles schema_owner on schema_owner.oid = nspowner and schema_owner.rolsuper
+)
+select case
+    when not exists (select from guard)
+         and not exists (select from pg_event_trigger join expected on name = evtname)
+         and not exists (
+             select from audit.entry
+             where type = 'schema.change' and convert_from(canonical, 'UTF8')::jsonb -> 'body' ->> 'room' = 'audit/guard'
+         ) then 'absent'
+    when (select count(*) from standing) = 4
+         and (select obj_description(oid, 'pg_event_trigger') from standing where evtname = 'audit_guard_end') = %(digest)s
+         and coalesce(current_setting('event_triggers', true), 'on') = 'on'
+         and not exists (select from pg_db_role_setting, unnest(setconfig) as setting
+                         where setting like 'event_triggers=%%' and setting <> 'event_triggers=on')
+         and exists (select from pg_roles where rolname = 'ofrecord_guard' and not rolsuper and not rolcanlogin)
+         and not exists (select from pg_auth_members
+                         join pg_roles guarding on guarding.oid = roleid and guarding.rolname = 'ofrecord_guard'
+                         join pg_roles holder on holder.oid = member and not holder.rolsuper) then 'present'
+    else 'disabled'
+end;
+
+-- name: schema_unchanged
+select audit_guard.unchanged_v1();
+
+-- name: guard_installed
+select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'audit_guard';
+
+-- name: may_install_guard
+select rolsuper from pg_roles where rolname = current_user;
+
+-- name: is_guarded
+select to_regprocedure('audit_guard.apply_v1(uuid, text)') is not null;
+
+-- name: has_log
+select to_regprocedure('audit.append_v1(bytea[], bytea[], bytea[], bytea[])') is not null;
+
+-- name: announce
+select entry_id from audit.append_v1(%(canonicals)b, %(nothing)b::bytea[], %(nothing)b::bytea[], %(nothing)b::bytea[]);
+
+-- name: apply_change
+select audit_guard.apply_v1(%(entry_id)s, %(text)s);
+
+-- name: schema_changes
+select body ->> 'room', body ->> 'name', body ->> 'digest'
+from (select time, entry_id, convert_from(canonical, 'UTF8')::jsonb -> 'body' as body
+      from audit.entry where type = 'schema.change') change
+order by time, entry_id;
+
+-- name: foreign_parts
+select concat_ws(' ', 'trigger', tgname, 'on', tgrelid::regclass)
+from pg_trigger join pg_class on pg_class.oid = tgrelid
+where relnamespace = 'audit'::regnamespace and tgname <> 'append_only'
+union all
+select concat_ws(' ', 'rule', rulename, 'on', ev_class::regclass)
+from pg_rewrite join pg_class on pg_class.oid = ev_class
+where relnamespace = 'audit'::regnamespace and relkind in ('r', 'p')
+union all
+select concat_ws(' ', 'policy', polname, 'on', polrelid::regclass)
+from pg_policy join pg_class on pg_class.oid = polrelid where relnamespace = 'audit'::regnamespace
+union all
+select concat_ws(' ', 'row level security on', pg_class.oid::regclass)
+from pg_class where relnamespace = 'audit'::regnamespace and relrowsecurity
+union all
+select concat_ws(' ', 'table', inhrelid::regclass, 'under', inhparent::regclass)
+from pg_inherits join pg_class parent on parent.oid = inhparent join pg_class child on child.oid = inhrelid
+where parent.relnamespace = 'audit'::regnamespace and child.relnamespace <> parent.relnamespace
+order by 1;
+
+-- name: function_sources
+select nspname || '.' || proname, prosrc
+from pg_proc join pg_namespace on pg_namespace.oid = pronamespace where nspname in ('audit', 'audit_guard')
+order by 1;

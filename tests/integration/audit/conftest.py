@@ -54,7 +54,7 @@ class Rig:
             return fsck(connection, [self.signer.verifier.vkey], self.origin)
 
     def tamper(self, statements: str) -> None:
-        """Do as a superuser who switches the triggers off, and on again."""
+        """Do as a superuser who switches the guard and the triggers off, and on again."""
         with self.tampering(statements):
             pass
 
@@ -63,6 +63,7 @@ class Rig:
         """Tamper in a transaction that is still open."""
         secured = "select tgrelid::regclass::text from pg_trigger where tgname = 'append_only'"
         with psycopg.connect(self.database.admin_url) as connection:
+            connection.execute("set event_triggers = off")
             tables = [row[0] for row in connection.execute(secured).fetchall()]
             for table in tables:
                 connection.execute(f"alter table {table} disable trigger append_only")

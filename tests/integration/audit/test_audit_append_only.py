@@ -10,7 +10,7 @@ import pytest
 from audit.entry import Draft
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
-ROLES = ("service", "worker", "integrator", "auditor")
+ROLES = ("service", "worker", "integrator", "auditor", "custodian")
 TABLES = (
     "select oid::regclass::text from pg_class "
     "where relnamespace = 'audit'::regnamespace and relkind in ('r', 'p') order by 1"
@@ -143,6 +143,7 @@ def test_each_process_publishes_its_own_kind_of_key_only(filled):
 def test_fsck_notices_a_trigger_that_was_taken_away(filled):
     assert filled.fsck().passed
     with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("set event_triggers = off")
         connection.execute("alter table audit.payload_clinical_2026_11 disable trigger append_only")
         connection.execute("drop trigger append_only on audit.leaf")
     assert filled.fsck().problems == (

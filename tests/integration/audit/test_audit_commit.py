@@ -126,6 +126,7 @@ def test_who_gives_up_before_its_turn_is_not_recorded(rig, committer):
 def test_what_fails_at_the_end_of_its_transaction_is_no_append(rig, committer):
     """The rows of the append are there before its commit: neither are they an answer before."""
     with psycopg.connect(rig.database.admin_url, autocommit=True) as admin:
+        admin.execute("set event_triggers = off")
         admin.execute(
             "create function public.refuse() returns trigger language plpgsql as"
             " $$ begin raise exception 'not today' using errcode = 'integrity_constraint_violation'; end $$"
