@@ -207,7 +207,7 @@ def _check(entry: Entry, encoded: bytes) -> None:
     private = entry.private
     if private and not (_DIGEST.fullmatch(private.ciphertext_digest) and _HEX.fullmatch(private.commitment)):
         raise MalformedEntry("ciphertext_digest or commitment is not a SHA-256 value")
-    if _ZERO.search(encoded):
+    if b"\\u0000" in encoded and _ZERO.search(encoded):  # the first look is much the faster
         raise MalformedEntry("the character U+0000 is not allowed")  # jsonb cannot hold it
     if len(encoded) > ENTRY_LIMIT_BYTES:
         raise MalformedEntry(f"the clear part of an entry has at most {ENTRY_LIMIT_BYTES} bytes")
