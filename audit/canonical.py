@@ -8,7 +8,7 @@ ASCII keys. On that subset sorted keys and minimal separators are exactly RFC 87
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias, cast
 
@@ -18,8 +18,6 @@ from audit.errors import NotCanonical
 
 JsonValue: TypeAlias = "bool | int | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 MAX_INTEGER = 2**53 - 1
-_PLAIN = frozenset((str, bool, type(None)))
-_NAME = frozenset((str,))
 
 
 def canonical(value: JsonValue) -> bytes:
@@ -28,41 +26,36 @@ def canonical(value: JsonValue) -> bytes:
         encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:  # lone surrogates, foreign types, cycles
         raise NotCanonical(str(error)) from error
-    _refuse_outside_subset(value)
+    refuse_outside_subset(value)
     return encoded
 
 
-def _refuse_outside_subset(value: JsonValue) -> None:
+def refuse_outside_subset(value: JsonValue) -> None:
+    """Raise `NotCanonical` for a value that is, or has in it, what the subset has not."""
     waiting: list[object] = [(value,)]
-    while waiting:
-        item = waiting.pop()
+    for item in waiting:  # grows while it is walked
         if isinstance(item, dict):
             _refuse_keys(item)
-            members: Collection[object] = item.values()
+            members: Iterable[object] = item.values()
         else:
             members = cast("Sequence[object]", item)
-        if not _PLAIN.issuperset(map(type, members)):  # one look at most objects, not one at each member
-            waiting.extend(_containers(members))
-
-
-def _containers(members: Iterable[object]) -> Iterator[object]:
-    """Yield what has members of its own; refuse what is no value of the subset."""
-    for item in members:
-        kind = type(item)
-        if kind in _PLAIN:
-            continue
-        if kind is int and isinstance(item, int):
-            if abs(item) > MAX_INTEGER:
-                raise NotCanonical("an integer beyond 2**53 has no exact JSON number")
-        elif isinstance(item, dict | list | tuple):
-            yield item
-        else:
-            raise NotCanonical(f"a {kind.__name__} has no canonical form")
+        for member in members:
+            kind = type(member)
+            if kind is str or member is None or kind is bool:
+                continue
+            if kind is int and isinstance(member, int):
+                if abs(member) > MAX_INTEGER:
+                    raise NotCanonical("an integer beyond 2**53 has no exact JSON number")
+            elif isinstance(member, (dict, list, tuple)):
+                waiting.append(member)
+            else:
+                raise NotCanonical(f"a {kind.__name__} has no canonical form")
 
 
 def _refuse_keys(item: Mapping[object, object]) -> None:
-    if not _NAME.issuperset(map(type, item)) or not "".join(cast("Mapping[str, object]", item)).isascii():
-        raise NotCanonical("object keys are ASCII strings")
+    for key in item:
+        if type(key) is not str or not key.isascii():
+            raise NotCanonical("object keys are ASCII strings")
 
 
 def decimal(number: float) -> str:

@@ -1,4 +1,4 @@
-"""The SQL that the log runs, read from `sql/queries.sql` and `sql/keys/queries.sql` by name."""
+"""The SQL that the log runs, read by name from the files under `sql` that are no migrations."""
 
 from __future__ import annotations
 
@@ -21,4 +21,5 @@ def load_queries(file: Path) -> dict[str, LiteralString]:
 
 
 LOG = load_queries(_FOLDER / "queries.sql")
+FSCK = load_queries(_FOLDER / "fsck.sql")
 KEYS = load_queries(_FOLDER / "keys" / "queries.sql")

@@ -81,50 +81,8 @@ select audit.publish_verifier_key_v1(%(role)s, %(vkey)s, %(since)s);
 -- name: verifier_keys
 select role, vkey, since from audit.verifier_key order by role, since desc, vkey;
 
--- name: log_from_start
-select leaf.index, leaf.entry_id, leaf.leaf_hash, entry.canonical, entry.leaf_hash, payload.ciphertext,
-       entry.type, entry.time, entry.about, entry.key_id, entry.retention_class
-from audit.leaf leaf
-left join audit.entry entry on entry.entry_id = leaf.entry_id
-left join audit.payload payload
-    on payload.entry_id = leaf.entry_id
-    and payload.retention_class = entry.retention_class
-    and payload.month = date_trunc('month', entry.time at time zone 'UTC')::date
-order by leaf.index;
-
--- name: all_checkpoints
-select tree_size, root, note from audit.checkpoint order by tree_size;
-
 -- name: full_tile
 select hashes, root from audit.tile where level = %(level)s and index = %(index)s;
-
--- name: count_tiles
-select count(*) from audit.tile;
-
--- name: count_pending
-select count(*) from audit.pending;
-
--- name: pending_entries
-select entry.entry_id, entry.canonical, entry.leaf_hash
-from audit.pending join audit.entry entry using (entry_id);
-
--- name: pending_without_entry
-select pending.entry_id from audit.pending left join audit.entry entry using (entry_id)
-where entry.entry_id is null
-limit 100;
-
--- name: loose_entries
-select entry.entry_id, pending.entry_id is not null
-from audit.entry entry
-left join audit.leaf leaf using (entry_id)
-left join audit.pending pending using (entry_id)
-where (leaf.entry_id is null) = (pending.entry_id is null)
-limit 100;
-
--- name: loose_payloads
-select payload.entry_id from audit.payload left join audit.entry entry using (entry_id)
-where entry.entry_id is null
-limit 100;
 
 -- name: unsecured_tables
 select relation.oid::regclass::text

@@ -1,0 +1,90 @@
+-- name: export_snapshot
+select pg_export_snapshot();
+
+-- name: utc
+select set_config('TimeZone', 'UTC', true);
+
+-- name: counts
+select (select count(*) from audit.leaf), (select count(*) from audit.entry), (select count(*) from audit.payload),
+       (select count(*) from audit.pending), (select count(*) from audit.tile),
+       (select coalesce(max(tree_size), 0) from audit.checkpoint);
+
+-- name: leaves
+select index, entry_id, leaf_hash from audit.leaf where index >= %(start)s and index < %(stop)s order by index;
+
+-- name: leaves_from
+select index from audit.leaf where index >= %(start)s order by index limit 100;
+
+-- name: entries
+select entry_id, canonical, leaf_hash, type, time, about, key_id, retention_class
+from audit.entry
+where entry_id = any (array(select entry_id from audit.leaf where index >= %(start)s and index < %(stop)s));
+
+-- name: payloads
+select entry_id, ciphertext
+from audit.payload
+where retention_class = %(retention_class)s and month = %(month)s
+    and entry_id = any (array(select entry_id from audit.leaf where index >= %(start)s and index < %(stop)s));
+
+-- name: tiles
+select index, hashes, root from audit.tile where level = 0 and index >= %(start)s and index < %(stop)s;
+
+-- name: checkpoints
+select tree_size, root, note from audit.checkpoint
+where tree_size > %(start)s and tree_size <= %(stop)s
+order by tree_size;
+
+-- name: checkpoints_beyond
+select tree_size, root, note from audit.checkpoint where tree_size > %(size)s order by tree_size limit 100;
+
+-- name: newest
+select root, note from audit.checkpoint where tree_size = %(tree_size)s;
+
+-- name: pending
+select entry.entry_id, entry.canonical, entry.leaf_hash, entry.type, entry.time, entry.about, entry.key_id,
+       entry.retention_class, payload.ciphertext
+from audit.pending
+join audit.entry entry on entry.entry_id = pending.entry_id
+left join audit.payload payload
+    on payload.entry_id = entry.entry_id
+    and payload.retention_class = entry.retention_class
+    and payload.month = date_trunc('month', entry.time at time zone 'UTC')::date;
+
+-- name: pending_without_entry
+select pending.entry_id from audit.pending left join audit.entry entry using (entry_id)
+where entry.entry_id is null
+limit 100;
+
+-- name: pending_leaves
+select pending.entry_id from audit.pending join audit.leaf leaf using (entry_id) limit 100;
+
+-- name: loose_entries
+select entry.entry_id
+from audit.entry entry
+where not exists (select from audit.leaf where leaf.entry_id = entry.entry_id)
+    and not exists (select from audit.pending where pending.entry_id = entry.entry_id)
+limit 100;
+
+-- name: loose_payloads
+select payload.entry_id from audit.payload payload
+where not exists (
+    select from audit.entry entry
+    where entry.entry_id = payload.entry_id
+        and entry.retention_class = payload.retention_class
+        and date_trunc('month', entry.time at time zone 'UTC')::date = payload.month
+)
+limit 100;
+
+-- name: manifests
+select leaf.index, entry.entry_id, entry.canonical
+from audit.entry entry left join audit.leaf leaf on leaf.entry_id = entry.entry_id
+where entry.type = 'retention.expired'
+    and (leaf.entry_id is not null or exists (select from audit.pending where pending.entry_id = entry.entry_id))
+order by entry.time, entry.entry_id;
+
+-- name: private_entries
+select entry_id from audit.entry
+where retention_class = %(retention_class)s and key_id is not null
+    and time >= %(month)s::date::timestamp at time zone 'UTC'
+    and time < (%(month)s::date + interval '1 month') at time zone 'UTC'
+order by entry_id;
