@@ -29,6 +29,8 @@ ROOMS = (
 OTHER_TREES = ("tests", "benchmarks", "docs", "helm", "deploy")
 TEXT = {".py", ".sql", ".md", ".yaml", ".yml", ".toml", ".json", ".tpl", ".txt", ".sh", ""}
 MAX_FILE_LINES = 300
+VERIFIER = "audit/verifier/ofrecord_verify.py"  # handed over alone: one file, and no clock of ours
+VERIFIER_LINES = 540
 MAX_FUNCTION_LINES = 45  # "about forty": the docstring is not counted, a little air is
 
 
@@ -91,6 +93,7 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     generated = {"docs", "results"}
     written = (path for path in _texts() if path.suffix != ".json" or generated.isdisjoint(path.parts))
     long = {_name(p): n for p in written if (n := p.read_bytes().count(b"\n")) > MAX_FILE_LINES}
+    assert long.pop(VERIFIER, 0) <= VERIFIER_LINES
     assert long == {}
 
 
@@ -157,7 +160,7 @@ def test_runtime_clock_is_the_only_source_of_time() -> None:
     )
     found = []
     for path in _under(*ROOMS):
-        if _name(path) == "runtime/clock.py":
+        if _name(path) in {"runtime/clock.py", VERIFIER}:
             continue
         tree = _tree(path)
         found += [f"{_name(path)}:{line} {name}" for name, line in _imports(tree) if wall.search(name)]
