@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import HexHash, Identifier, Many, Moment, Wire
+from schemas.base import Digest, HexHash, Identifier, Many, Moment, Wire
 
 
 class Receipt(Wire):
@@ -36,6 +36,9 @@ class VerifierKeys(Wire):
     """Present and past verifier keys."""
 
     log_origin: str = Field(description="which log")
+    verifier_digest: Digest | None = Field(
+        default=None, description="of the file that /v1/log/verifier serves: compare it with the release's"
+    )
     keys: Many[VerifierKey] = Field(description="newest first")
 
 
@@ -51,11 +54,16 @@ class LogEntry(Wire):
 class InclusionProof(Wire):
     """RFC 6962 audit path of one leaf."""
 
+    entry_id: Identifier | None = Field(default=None, description="the entry that is this leaf")
     index: int = Field(ge=0, description="the leaf")
     tree_size: int = Field(ge=1, description="the tree it is proved in")
     leaf_hash: HexHash = Field(description="the leaf's hash")
     root: HexHash = Field(description="root of that tree")
     hashes: Many[HexHash] = Field(description="sibling hashes, from the leaf upwards")
+    tlog_proof: str | None = Field(
+        default=None,
+        description="the same as a C2SP tlog-proof, in the newest tree only: it ends with its checkpoint",
+    )
 
 
 class ConsistencyProof(Wire):

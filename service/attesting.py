@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from uuid import UUID
 
 from audit.note import key_id_of
-from audit.tree import StoredTree
+from audit.proof import TlogProof
+from audit.tree import StoredTree, newest_checkpoint
 from records.reaching import transaction
 from schemas.base import format_moment
 from service.context import Services
+from service.errors import InvalidInput
 from service.explanations.record import JsonObject
+from service.strict_json import Flaw
+
+VERIFIER_NAME = "ofrecord_verify.py"
+
+
+@cache
+def verifier() -> tuple[bytes, str]:
+    """The offline verifier as it was shipped, and its digest."""
+    source = files("audit").joinpath("verifier", VERIFIER_NAME).read_bytes()
+    return source, "sha256:" + sha256(source).hexdigest()
 
 
 def keys(services: Services) -> JsonObject:
@@ -17,6 +33,7 @@ def keys(services: Services) -> JsonObject:
     found = services.log.verifier_keys()
     return {
         "log_origin": services.settings.log_origin,
+        "verifier_digest": verifier()[1],
         "keys": [
             {
                 "purpose": key.role,
@@ -41,17 +58,31 @@ def entry(services: Services, index: int) -> JsonObject:
     }
 
 
-def inclusion(services: Services, index: int, tree_size: int) -> JsonObject:
-    """The audit path of one leaf and the root of that tree."""
+def inclusion(
+    services: Services, index: int | None, entry_id: UUID | None, tree_size: int | None
+) -> JsonObject | None:
+    """The audit path of one leaf and the root of that tree; None while the entry is not integrated.
+
+    In the newest tree it also comes as a C2SP tlog-proof, with the checkpoint that signs the root.
+    """
+    if (index is None) == (entry_id is None):
+        raise InvalidInput((Flaw("/index", "either index or entry_id names the leaf"),))
+    stored = services.log.entry_at(index or 0) if entry_id is None else services.log.read(entry_id)
     with transaction(services.pool) as conn:
-        tree = StoredTree(conn)
-        path, root = tree.inclusion_path(index, tree_size), tree.root(tree_size)
+        tree, newest = StoredTree(conn), newest_checkpoint(conn)
+        if stored.index is None or newest is None:
+            return None
+        size = newest.tree_size if tree_size is None else tree_size
+        path, root = tree.inclusion_path(stored.index, size), tree.root(size)
+    signed = size == newest.tree_size
     return {
-        "index": index,
-        "tree_size": tree_size,
-        "leaf_hash": services.log.entry_at(index).leaf_hash.hex(),
+        "entry_id": str(stored.entry.entry_id),
+        "index": stored.index,
+        "tree_size": size,
+        "leaf_hash": stored.leaf_hash.hex(),
         "root": root.hex(),
         "hashes": [node.hex() for node in path],
+        "tlog_proof": TlogProof(stored.index, tuple(path), newest.note).to_text() if signed else None,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
@@ -26,6 +27,19 @@ async def get_keys(request: Request) -> Response:
     return answered(await services.desk.run(attesting.keys, services))
 
 
+@router.get(
+    "/verifier",
+    responses={200: {"description": "one file of Python", "content": {"text/x-python": {}}}},
+    response_class=Response,
+)
+async def get_verifier() -> Response:
+    """The offline verifier: one file that needs nothing but Python, for whoever received evidence."""
+    source, digest = attesting.verifier()
+    name = f'attachment; filename="{attesting.VERIFIER_NAME}"'
+    headers = {"Content-Disposition": name, "ETag": f'"{digest}"'}
+    return Response(source, 200, headers, "text/x-python")
+
+
 @router.get("/checkpoint", responses={200: {"content": {"text/plain": {}}}}, response_class=PlainTextResponse)
 async def get_checkpoint(request: Request) -> Response:
     """The newest signed checkpoint, a C2SP signed note."""
@@ -43,15 +57,28 @@ async def get_entry(index: Annotated[int, Path(ge=0, le=2**53)], request: Reques
     return answered(await services.desk.run(attesting.entry, services, index))
 
 
-@router.get("/proofs/inclusion", responses={200: {"model": InclusionProof}})
+@router.get(
+    "/proofs/inclusion",
+    responses={
+        200: {"model": InclusionProof},
+        202: {"description": "not yet in the tree; ask again in a second"},
+    },
+)
 async def get_inclusion(
     request: Request,
-    index: Size,
-    tree_size: Size,
+    index: Size | None = None,
+    entry_id: UUID | None = None,
+    tree_size: Size | None = None,
 ) -> Response:
-    """The audit path of one leaf in the tree of a size (RFC 6962, 2.1.1)."""
+    """The audit path of one leaf (RFC 6962, 2.1.1), by its index or by the entry that a receipt names.
+
+    Without `tree_size` it is that of the newest checkpoint, and the answer can be checked offline as it is.
+    """
     services = services_of(request)
-    return answered(await services.desk.run(attesting.inclusion, services, index, tree_size))
+    proof = await services.desk.run(attesting.inclusion, services, index, entry_id, tree_size)
+    if proof is None:
+        return answered({"entry_id": str(entry_id), "integrated": False}, 202, {"Retry-After": "1"})
+    return answered(proof)
 
 
 @router.get("/proofs/consistency", responses={200: {"model": ConsistencyProof}})

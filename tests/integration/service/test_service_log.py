@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +83,11 @@ def test_the_tree_only_grows(grown: Any) -> None:
         ("/v1/log/entries/99999999999999999999", 422),
         ("/v1/log/proofs/inclusion?index=5&tree_size=5", 422),
         ("/v1/log/proofs/inclusion?index=0&tree_size=999999999", 422),
+        ("/v1/log/proofs/inclusion?index=999999999", 404),
+        ("/v1/log/proofs/inclusion?entry_id=019aa0e2-3f7b-7abc-8def-0123456789ab", 404),
+        ("/v1/log/proofs/inclusion?entry_id=x", 422),
+        ("/v1/log/proofs/inclusion?tree_size=1", 422),
+        ("/v1/log/proofs/inclusion?index=0&entry_id=019aa0e2-3f7b-7abc-8def-0123456789ab", 422),
         ("/v1/log/proofs/consistency?from=0&to=1", 422),
         ("/v1/log/proofs/consistency?from=2&to=1", 422),
         ("/v1/log/proofs/consistency?from=1&to=99999999999999999999", 422),
@@ -96,3 +106,46 @@ def test_entries_hold_nothing_personal(grown: Any) -> None:
     assert "explanation.created" in text
     for personal in ("64.5", '"A-', '"S-', "phi"):
         assert personal not in text
+
+
+def test_the_verifier_is_served_as_it_was_shipped(grown: Any) -> None:
+    response = grown.http.get("/v1/log/verifier")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/x-python")
+    assert "ofrecord_verify.py" in response.headers["content-disposition"]
+    digest = "sha256:" + sha256(response.content).hexdigest()
+    assert response.headers["etag"] == f'"{digest}"'
+    published = VerifierKeys.model_validate(grown.http.get("/v1/log/keys").json())
+    assert published.verifier_digest == digest
+
+
+def test_whoever_holds_a_receipt_gets_a_proof_that_the_served_verifier_accepts(
+    grown: Any, tmp_path: Path
+) -> None:
+    answer = grown.explain(grown.request()).json()
+    params = {"entry_id": answer["receipt"]["entry_id"]}
+    waiting = grown.http.get("/v1/log/proofs/inclusion", params=params)
+    assert (waiting.status_code, waiting.json()["integrated"]) == (202, False)
+    grown.integrate()
+    response = grown.http.get("/v1/log/proofs/inclusion", params=params)
+    proof = InclusionProof.model_validate(response.json())
+    assert (proof.leaf_hash, proof.tree_size) == (
+        answer["receipt"]["leaf_hash"],
+        _checkpoint(grown).tree_size,
+    )
+    older = InclusionProof.model_validate(
+        grown.http.get("/v1/log/proofs/inclusion", params={"index": 0, "tree_size": 1}).json()
+    )
+    assert older.tlog_proof is None
+
+    files = {
+        "verifier.py": grown.http.get("/v1/log/verifier").content,
+        "answer.json": json.dumps(answer).encode(),
+    }
+    files |= {"proof.json": response.content, "keys": "\n".join(grown.vkeys).encode()}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    command = [sys.executable, "-I", "verifier.py", "answer.json", "--with", "proof.json", "--key", "keys"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert f"kept: the leaf is at index {proof.index}" in ran.stdout

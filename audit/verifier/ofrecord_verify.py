@@ -1,0 +1,537 @@
+#!/usr/bin/env python3
+"""Check offline what an Ofrecord log has signed, with Python (3.9 or newer) and this file alone.
+
+FILE is an evidence file, a receipt (or an answer with one inside), a C2SP tlog-proof, an inclusion or
+consistency proof as the service answers it, or a signed checkpoint.
+Exit 0: proved. 1: not proved. 2: it cannot be checked.
+
+In this order: signatures, the tree, careful reading, signed notes, the kinds of file, the words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hmac
+import json
+import os
+import re
+import sys
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from hashlib import sha256, sha512
+from typing import Any, Iterator, NamedTuple, Optional
+
+# ---- Ed25519 (RFC 8032, section 5.1). A point is (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T/Z.
+P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def decode_point(data: bytes) -> Any:
+    """Section 5.1.3; None for bytes that are not the one encoding of a point."""
+    y, sign = int.from_bytes(data, "little") % 2**255, data[31] >> 7
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if (v * x * x - u) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (v * x * x - u) % P or y >= P or (x == 0 and sign):
+        return None
+    x = x if x % 2 == sign else P - x
+    return x, y, 1, x * y % P
+
+
+def add(p: Any, q: Any) -> Any:
+    """Section 5.1.4."""
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    return (b - a) * (d - c) % P, (d + c) * (b + a) % P, (d - c) * (d + c) % P, (b - a) * (b + a) % P
+
+
+def times(number: int, point: Any) -> Any:
+    total = (0, 1, 1, 0)
+    while number:
+        total = add(total, point) if number & 1 else total
+        point, number = add(point, point), number >> 1
+    return total
+
+
+BASE = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Section 5.1.7. R must be the encoding of S*B - k*A and S below the order: each has one form."""
+    point, s = decode_point(public), int.from_bytes(signature[32:], "little")
+    if len(signature) != 64 or point is None or s >= ORDER:
+        return False
+    k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    x, y, z, _ = add(times(s, BASE), times(k, (P - point[0], point[1], 1, P - point[3])))
+    x, y = x * pow(z, P - 2, P) % P, y * pow(z, P - 2, P) % P
+    return bool((y | (x & 1) << 255).to_bytes(32, "little") == signature[:32])
+
+
+# ---- The tree (RFC 6962, section 2.1), by its recursive definitions.
+def leaf_hash(entry: bytes) -> bytes:
+    return sha256(b"\0" + entry).digest()
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\1" + left + right).digest()
+
+
+def split(size: int) -> int:
+    """The largest power of two below size."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def root(leaves: list[bytes]) -> bytes:
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256().digest()
+    k = split(len(leaves))
+    return node(root(leaves[:k]), root(leaves[k:]))
+
+
+def root_by(path: list[bytes], leaf: bytes, index: int, size: int) -> bytes:
+    """Section 2.1.1: the root that a path gives to the leaf at this index."""
+    require(0 <= index < size and (size == 1) == (not path), "the path does not fit this index and size")
+    if size == 1:
+        return leaf
+    k = split(size)
+    if index < k:
+        return node(root_by(path[:-1], leaf, index, k), path[-1])
+    return node(path[-1], root_by(path[:-1], leaf, index - k, size - k))
+
+
+def roots_by(proof: list[bytes], old: int, new: int, known: Optional[bytes]) -> tuple[bytes, bytes]:
+    """Section 2.1.2: both roots that a consistency proof gives; `known` is the old one, while it is whole."""
+    if old == new:
+        require(len(proof) == (known is None), "the proof does not fit these sizes")
+        return (known, known) if known is not None else (proof[0], proof[0])
+    require(0 < old < new and proof, "the proof does not fit these sizes")
+    k = split(new)
+    if old <= k:
+        before, after = roots_by(proof[:-1], old, k, known)
+        return before, node(after, proof[-1])
+    before, after = roots_by(proof[:-1], old - k, new - k, None)
+    return node(proof[-1], before), node(proof[-1], after)
+
+
+# ---- Careful reading: files come from strangers. What is malformed is a ValueError until a step names it.
+class NotProved(Exception):
+    pass
+
+
+class CannotCheck(Exception):
+    pass
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise NotProved(f"{name}: {error}") from error
+
+
+def require(holds: object, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def plain(value: object) -> str:
+    """Nothing out of a file may steer the terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(value)[:4000])
+
+
+def read(*path: str) -> bytes:
+    try:
+        with open(os.path.join(*path), "rb") as file:
+            data = file.read((16 << 20) + 1)
+    except (OSError, ValueError) as error:
+        raise CannotCheck(str(error)) from error
+    require(len(data) <= 16 << 20, "more than 16 MiB")
+    return data
+
+
+def text(value: object, form: str = "(?s:.*)") -> str:
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        raise ValueError(f"{str(value)[:60]!r} does not have the form of its place")
+    return value
+
+
+def b64(value: object) -> bytes:
+    data = base64.b64decode(text(value, "[A-Za-z0-9+/]*=?=?"))
+    require(base64.b64encode(data).decode() == value, "not the one base64 of its bytes")
+    return data
+
+
+def hash_in_hex(value: object) -> bytes:
+    return bytes.fromhex(text(value, "[0-9a-f]{64}"))
+
+
+def time(value: object) -> str:
+    """Times have one form, which sorts as they do."""
+    datetime.strptime(text(value, "[0-9T:.-]{26}Z"), "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - Z is UTC
+    return str(value)
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON that reads one way only: no name twice, no NaN, no half characters, at most 254 levels."""
+
+    def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        require(len(dict(members)) == len(members), "a name occurs twice in one object")
+        return dict(members)
+
+    def number(written: str) -> Any:
+        require(abs(float(written)) < float("inf"), "a number without end")
+        return int(written) if re.fullmatch("-?[0-9]{1,19}", written) else float(written)
+
+    def depth(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    hooks: Any = {"parse_int": number, "parse_float": number, "parse_constant": number}
+    value = json.loads(data.decode(), object_pairs_hook=once, **hooks)
+    json.dumps(value, ensure_ascii=False).encode()
+    require(depth(value) <= 254, "more than 254 levels")
+    return value
+
+
+# ---- Signed checkpoints (C2SP signed-note, tlog-checkpoint, tlog-cosignature), published logs (tlog-tiles)
+class Key(NamedTuple):
+    name: str
+    id: str
+    kind: int  # 1: of the log or its receipts; 4: of a witness
+    public: bytes
+
+
+class Given(NamedTuple):
+    """What stands on the command line beside the file."""
+
+    keys: list[Key]
+    witnessed: bool  # a cosignature by one of the witnesses among the keys is required
+    log: Optional[str]  # the folder of a published log
+    others: list[dict[str, Any]]  # other files: checkpoints and proofs
+    now: str
+
+
+class Checkpoint(NamedTuple):
+    origin: str
+    size: int
+    root: bytes
+    signers: list[str]
+    witnesses: list[str]
+
+
+def parse_key(vkey: str) -> Key:
+    name, key_hash, material = text(vkey, r"[^\s+]+\+[0-9a-f]{8}\+.+").split("+", 2)
+    data = b64(material)
+    require(len(data) == 33 and data[0] in (1, 4), "only Ed25519 keys are known")
+    expected = sha256(name.encode() + b"\n" + data).hexdigest()[:8]
+    require(key_hash == expected, f"the key hash of {name} is not that of its key")
+    return Key(name, f"{name}+{key_hash}", data[0], data[1:])
+
+
+def parse_checkpoint(note: str, given: Given) -> Checkpoint:
+    """Check each signature by a given key: one of the log's at least, and a witness's if that is required."""
+    fault = "not a signed checkpoint"
+    require(len(note.encode()) <= 128 << 10 and not re.search("[\0-\x09\x0b-\x1f]", note), fault)
+    body, _, rest = note.rpartition("\n\n")
+    lines = [re.fullmatch(r"— ([^\s+]+) (\S+)", line) for line in rest.split("\n")[:-1]]
+    require(0 < len(lines) <= 64 and all(lines) and rest.endswith("\n") and body.count("\n") >= 2, fault)
+    origin, size, top, *more = body.split("\n")
+    text(origin, r"[^\s+]+(?<!/receipt)")  # a receipt key never speaks for a tree
+    require(int(text(size, "0|[1-9][0-9]{0,18}")) < 2**63 and len(b64(top)) == 32 and all(more), fault)
+    found: dict[str, bytes] = {}
+    for name, data in [(line[1], b64(line[2])) for line in lines if line]:
+        require(len(data) > 4, fault)
+        found.setdefault(f"{name}+{data[:4].hex()}", data[4:])
+    signers, witnesses = [], []
+    for key in given.keys:
+        message, signature = body.encode() + b"\n", found.get(key.id)
+        if signature is None or (key.kind == 1 and key.name != origin):
+            continue
+        if key.kind == 4:  # a time in seconds stands before the signature
+            seconds, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            require(0 < seconds < 253402300800, f"the time of {key.id} is wrong")
+            message = b"cosignature/v1\ntime %d\n" % seconds + message
+            at = datetime.fromtimestamp(seconds, timezone.utc)
+            witnesses.append(f"{key.id} at {at:%Y-%m-%dT%H:%M:%SZ}")
+        else:
+            signers.append(key.id)
+        require(signed(key.public, message, signature), f"the signature of {key.id} is wrong")
+    require(signers, "no key that was given has signed for this log")
+    require(witnesses or not given.witnessed, "no witness whose key was given has cosigned")
+    return Checkpoint(origin, int(size), b64(top), signers, witnesses)
+
+
+def tile(folder: str, kind: str, number: int, width: int) -> bytes:
+    name = f"{number % 1000:03d}"
+    while number >= 1000:
+        number //= 1000
+        name = f"x{number % 1000:03d}/{name}"
+    full, partial = (os.path.join(folder, "tile", kind, name + part) for part in ("", f".p/{width}"))
+    return read(partial if width < 256 and os.path.isfile(partial) else full)
+
+
+def published(given: Given) -> tuple[Checkpoint, list[bytes], str]:
+    """A whole log out of its folder: its checkpoint, all leaf hashes, the latest time in the last tile."""
+    with step("published log"):
+        checkpoint = parse_checkpoint(read(given.log or "", "checkpoint").decode(), given)
+        leaves: list[bytes] = []
+        for first in range(0, checkpoint.size, 256):
+            width = min(256, checkpoint.size - first)
+            hashes = tile(given.log or "", "0", first // 256, width)
+            leaves += [hashes[32 * place : 32 * place + 32] for place in range(width)]
+        require(root(leaves) == checkpoint.root, "its leaves do not have the root that was signed")
+        last, times = leaves[(len(leaves) - 1) // 256 * 256 :], [""]
+        entries = tile(given.log or "", "entries", (len(leaves) - 1) // 256, len(last)) if last else b""
+        for leaf in last:
+            end = 2 + int.from_bytes(entries[:2], "big")
+            require(leaf_hash(entries[2:end]) == leaf, "an entry is not that of its leaf")
+            times.append(time(parse_json(entries[2:end])["time"]))
+            entries = entries[end:]
+    return checkpoint, leaves, max(times)
+
+
+# ---- The kinds of file. Each returns what it proves, by name; under OPEN stands what it leaves open.
+OPEN = "not checked"
+MEMBERS = ["about", "actor", "body", "ciphertext_digest", "commitment", "entry_id", "key_id"]
+MEMBERS += ["retention_class", "time", "type", "v"]
+
+
+def check_path(proof: object, leaf: bytes, given: Given) -> tuple[int, Checkpoint]:
+    """Check a C2SP tlog-proof: a place in the tree, the path from there to the root, the signed root."""
+    with step("proof"):
+        head, _, note = text(proof).partition("\n\n")
+        form = r"c2sp\.org/tlog-proof@v1(?:\nextra (.*))?\nindex (0|[1-9][0-9]{0,18})((?:\n.+){0,63})"
+        extra, index, lines = re.findall(form, text(head, form))[0]
+        path = [b64(line) for line in lines.split("\n")[1:]]
+        require(b64(extra) is not None and all(len(one) == 32 for one in path), "a path is of 32-byte hashes")
+    with step("checkpoint"):
+        checkpoint = parse_checkpoint(note, given)
+    with step("inclusion"):
+        top = root_by(path, leaf, int(index), checkpoint.size)
+        require(top == checkpoint.root, "the path does not lead from this leaf to the signed root")
+    return int(index), checkpoint
+
+
+def checkpoints(given: Given) -> list[Checkpoint]:
+    with step("another file"):
+        proofs = [text(one["tlog_proof"]).partition("\n\n")[2] for one in given.others if "tlog_proof" in one]
+        notes = [text(one["checkpoint"]) for one in given.others if "checkpoint" in one]
+        return [parse_checkpoint(note, given) for note in proofs + notes]
+
+
+def about(checkpoint: Checkpoint, given: Given) -> dict[str, Any]:
+    """Say what a checkpoint signs, and compare it with whatever else is known of the same log."""
+    origin, size, top, signers, witnesses = checkpoint
+    for other in checkpoints(given):
+        if (other.origin, other.size) == (origin, size) and other.root != top:
+            raise NotProved(f"FORK: the log signed two different trees of {size}")
+    told: dict[str, Any] = {"log": origin, "signed by": signers, "cosigned by": witnesses}
+    told.update({"tree size": size, "root": top.hex()})
+    if given.log:
+        newest, leaves, _ = published(given)
+        if newest.size < size or newest.origin != origin:
+            raise CannotCheck("what is published is another log, or shorter: an old copy, or it was cut back")
+        if root(leaves[:size]) != top:
+            raise NotProved("FORK: what is published does not begin with the tree that this checkpoint signs")
+        told["published"] = f"the published log of {newest.size} begins with this tree"
+    return told
+
+
+def evidence(value: dict[str, Any], given: Given) -> dict[str, Any]:
+    with step("file"):
+        text(value.get("format"), "ofrecord-evidence/v1")
+        opening, given_receipt = value.get("opening"), value.get("receipt")
+        require(opening is None or isinstance(opening, dict), "an opening is an object")
+        data, blind, private = b64(value.get("entry")), b"", None
+        if opening is not None:
+            blind, private = b64(opening.get("blind")), b64(opening.get("plaintext"))
+    with step("entry"):
+        entry, leaf = parse_json(data), leaf_hash(data)
+        again = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        require(
+            again == data and sorted(entry) == MEMBERS and repr(entry["v"]) == "1",
+            "not an entry of version 1",
+        )
+        require(isinstance(entry["body"], dict), "the body of an entry is an object")
+    index, checkpoint = check_path(value.get("tlog_proof"), leaf, given)
+    with step("opening"):
+        if private is not None:
+            commitment = hmac.new(blind, private, sha256).hexdigest()
+            require(len(blind) == 32 and commitment == entry["commitment"], "not what was committed to")
+    told = {**{name: entry[name] for name in ("entry_id", "type", "time", "actor")}, "index": index}
+    with step("receipt"):
+        if given_receipt is not None:
+            valid = check_receipt(given_receipt, given)
+            said = [given_receipt[name] for name in ("entry_id", "time", "leaf_hash", "log_origin")]
+            same = said == [entry["entry_id"], entry["time"], leaf.hex(), checkpoint.origin]
+            require(same and given_receipt.get("index") in (None, index), "it is for another entry")
+            told["receipt"] = "valid" if valid else "not checked: its key was not given"
+    return {**told, **about(checkpoint, given), **decision(entry, private)}
+
+
+def tlog_proof(value: dict[str, Any], given: Given) -> dict[str, Any]:
+    with step("file"):
+        leaves = [hash_in_hex(one["leaf_hash"]) for one in (value, *given.others) if "leaf_hash" in one]
+    if not leaves:
+        raise CannotCheck("a proof alone does not say of what; give the receipt too: --with RECEIPT")
+    index, checkpoint = check_path(value["tlog_proof"], leaves[0], given)
+    return {"leaf hash": leaves[0].hex(), "index": index, **about(checkpoint, given)}
+
+
+def check_receipt(value: Any, given: Given) -> bool:
+    """Tell whether a receipt key of its log signed it; False if no such key was given."""
+    require(isinstance(value, dict), "a receipt is an object")
+    text(value.get("entry_id"), "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    origin, leaf = text(value.get("log_origin")), hash_in_hex(value.get("leaf_hash")).hex()
+    signature, key_id, index = b64(value.get("signature")), text(value.get("key_id")), value.get("index")
+    require(index is None or (type(index) is int and index >= 0), "an index is a number")
+    lines = "ofrecord-receipt/v1", origin, leaf, time(value.get("time")), time(value.get("integrate_by")), ""
+    known, message = (
+        [key for key in given.keys if key[::2] == (origin + "/receipt", 1)],
+        "\n".join(lines).encode(),
+    )
+    valid = any(key.id == key_id and signed(key.public, message, signature) for key in known)
+    require(valid or not known, "none of the receipt keys that were given has signed it")
+    return valid
+
+
+def receipt(value: dict[str, Any], given: Given) -> dict[str, Any]:
+    with step("receipt"):
+        if not check_receipt(value, given):
+            raise CannotCheck(f"the key that signs this receipt was not given: {value['key_id']}")
+    told = {name: value[name] for name in ("entry_id", "leaf_hash", "log_origin", "time", "integrate_by")}
+    leaf, due, index = hash_in_hex(value["leaf_hash"]), value["integrate_by"], None
+    proofs = [one["tlog_proof"] for one in given.others if "tlog_proof" in one]
+    if proofs:
+        index, checkpoint = check_path(proofs[0], leaf, given)
+    elif given.log:
+        checkpoint, leaves, newest = published(given)
+        index = leaves.index(leaf) if leaf in leaves else None
+    else:
+        return {**told, OPEN: "whether the promise was kept: give a published log, or a proof of this leaf"}
+    if index is None and given.now <= due:
+        raise CannotCheck(f"this leaf is not in the tree of {checkpoint.size}, nor need it be before {due}")
+    if index is None:
+        aged = "so this copy is late enough" if newest > due else "so be sure that this copy is a late one"
+        tree = f"the tree of {checkpoint.size} has no such leaf; its newest entry is of {newest}, {aged}"
+        raise NotProved(f"BROKEN PROMISE: the log signed that it would hold this leaf by {due}, but {tree}")
+    with step("receipt"):
+        require(value.get("index") in (None, index), "it names another index")
+        require(checkpoint.origin == value["log_origin"], "it is of another log")
+    compared = about(checkpoint, given if proofs else given._replace(log=None))
+    return {**told, "promise": f"kept: the leaf is at index {index}", **compared}
+
+
+def consistency(value: dict[str, Any], given: Given) -> dict[str, Any]:
+    with step("file"):
+        old, new = value.get("from"), value.get("to")
+        hashes: Any = value.get("hashes")
+        require([type(one) for one in (old, new, hashes)] == [int, int, list], "not a consistency proof")
+        proof = [hash_in_hex(one) for one in hashes]
+    known = {one.size: one for one in checkpoints(given)}
+    if old not in known or new not in known:
+        raise CannotCheck(f"give both signed checkpoints, of {old} and {new} leaves: --with FILE --with FILE")
+    with step("consistency"):
+        require(known[old].origin == known[new].origin, "the checkpoints are of two logs")
+        roots = roots_by(proof, old, new, known[old].root)
+        require(roots == (known[old].root, known[new].root), "the older tree is not how the newer one begins")
+    return {"grown from": old, **about(known[new], given)}
+
+
+def load(data: bytes) -> dict[str, Any]:
+    with step("file"):
+        if data.startswith(b"c2sp.org/tlog-proof@v1\n"):
+            return {"tlog_proof": data.decode()}
+        if not data.lstrip().startswith(b"{"):
+            return {"checkpoint": data.decode()}
+        value = parse_json(data)
+        inside = value.get("receipt")
+        return inside if isinstance(inside, dict) and "format" not in value else value
+
+
+def check(data: bytes, given: Given) -> dict[str, Any]:
+    value = load(data)
+    kinds = {"format": evidence, "tlog_proof": tlog_proof, "signature": receipt, "to": consistency}
+    for member, kind in kinds.items():
+        if member in value:
+            return kind(value, given)
+    with step("checkpoint"):
+        return about(parse_checkpoint(text(value.get("checkpoint")), given), given)
+
+
+# ---- The words
+def decision(entry: dict[str, Any], private: Optional[bytes]) -> dict[str, Any]:
+    """Say what was decided: from what is disclosed, or as far as the clear part of the entry goes."""
+    told = {name: entry["body"][name] for name in ("model", "version", "outcome") if name in entry["body"]}
+    if private is None:
+        told["reasons"] = entry["body"].get("reason_codes", [])
+        told[OPEN] = (
+            "the encrypted part of the entry: this file does not disclose it" if entry["commitment"] else []
+        )
+        return told
+    try:
+        part = parse_json(private)
+        told["decision id"] = part["decision_id"]
+        if "decision" in part:
+            told["score"] = f"{part['decision']['score']} (threshold {part['decision']['threshold']})"
+        told["reasons"] = []
+        for one in part.get("reasons", []):
+            told["reasons"].append(f"{one['rank']}. {one['code']} {one['text']} ({pairs(one['observed'])})")
+        told["counterfactuals"] = [part["counterfactuals"]["status"]]
+        for one in part["counterfactuals"]["items"]:
+            told["counterfactuals"].append(f"{one['outcome']}, score {one['score']}: {pairs(one['changes'])}")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        told[OPEN] = "what the disclosed content says: it has a form that this verifier has no words for"
+    return told
+
+
+def pair(row: dict[str, Any]) -> str:
+    return str(row["value"]) if "value" in row else f"{row['from']} -> {row['to']}"
+
+
+def pairs(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(" ".join([str(row["feature"]), pair(row)]) for row in rows)
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("file")
+    parser.add_argument(
+        "--key", action="append", required=True, help="a C2SP verifier key, or a file of them"
+    )
+    parser.add_argument("--log", metavar="DIRECTORY", help="a published log: checkpoint and tile/")
+    parser.add_argument("--with", action="append", default=[], dest="others", help="a checkpoint or proof")
+    parser.add_argument("--require-witness", action="store_true", help="a witness must have cosigned")
+    parser.add_argument("--now", type=time, default=now, help="another time than this machine's")
+    asked = parser.parse_args(arguments)
+    try:
+        try:
+            words = " ".join(read(key).decode() if os.path.isfile(key) else key for key in asked.key)
+            keys = [parse_key(vkey) for vkey in words.split()]
+        except ValueError as error:
+            raise CannotCheck(f"keys: {error}") from error
+        with step("file"):
+            data, others = read(asked.file), [load(read(path)) for path in asked.others]
+        told = check(data, Given(keys, asked.require_witness, asked.log, others, asked.now))
+        code, lines = 0, ["PROVED"]
+        for name, value in told.items():
+            lines += [
+                f"  {name.replace('_', ' '):<15} {one}"
+                for one in (value if isinstance(value, list) else [value])
+            ]
+        if not told.get("cosigned by", True):
+            lines.append(f"  {OPEN:<15} whether everybody is shown the same log: no witness's key was given")
+    except NotProved as error:
+        code, lines = 1, [f"NOT PROVED  {error}"]
+    except CannotCheck as error:
+        code, lines = 2, [f"CANNOT CHECK  {error}"]
+    sys.stdout.buffer.write("".join(plain(line) + "\n" for line in lines).encode())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
