@@ -17,12 +17,14 @@ from service.explanations.supplementing import SUPPLEMENT
 async def prove(services: Services, entry_id: UUID, reader: Principal, *, disclose: bool) -> Evidence | None:
     """The evidence file of an explanation, or of one of its supplements; None while it is not integrated.
 
-    Disclosing is logged as a reading of the explanation first.
+    Handing it out is logged as a reading of the explanation first, and whether it disclosed anything: without
+    disclosure too it tells who asked about whose decision. Asking while there is no proof yet tells nothing.
     """
     entry, evidence = await services.desk.run(_evidence, services, entry_id, disclose)
-    if evidence is not None and evidence.opening is not None:
+    if evidence is not None:
         about, supplement_id = (entry_id, None) if entry.about is None else (entry.about, entry_id)
-        await log_read(services, about, reader, "proof", supplement_id)
+        disclosed = evidence.opening is not None
+        await log_read(services, about, reader, "proof", supplement_id=supplement_id, disclosed=disclosed)
     return evidence
 
 

@@ -34,15 +34,23 @@ async def find_by_decision(
 
 
 async def log_read(
-    services: Services, explanation_id: UUID, reader: Principal, how: str, supplement_id: UUID | None = None
+    services: Services,
+    explanation_id: UUID,
+    reader: Principal,
+    how: str,
+    *,
+    supplement_id: UUID | None = None,
+    disclosed: bool | None = None,
 ) -> None:
     """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b)).
 
-    `supplement_id` names the supplement where only that was read.
+    `supplement_id` names the supplement where only that was read, `disclosed` tells whether it was shown.
     """
     body: dict[str, JsonValue] = {"explanation_id": str(explanation_id), "how": how}
     if supplement_id is not None:
         body["supplement_id"] = str(supplement_id)
+    if disclosed is not None:
+        body["disclosed"] = disclosed
     draft = Draft(
         type="explanation.read",
         actor=reader.name,

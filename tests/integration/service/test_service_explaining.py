@@ -130,10 +130,11 @@ def test_finding_nothing_is_an_empty_list_and_no_entry(running: Any) -> None:
 def test_the_evidence_file_proves_offline(running: Any) -> None:
     first = running.explain(running.request()).json()
     where = f"/v1/explanations/{first['explanation_id']}/proof"
-    waiting = running.http.get(where)
-    assert waiting.status_code == 202
-    running.integrate()
     reads = running.entries("explanation.read")
+    for query in ({}, {"disclose": "none"}):
+        assert running.http.get(where, params=query).status_code == 202
+    running.integrate()
+    assert running.entries("explanation.read") == reads
     evidence = running.http.get(where)
     assert evidence.status_code == 200
     verified = verify_evidence(evidence.content, running.vkeys)
@@ -144,7 +145,10 @@ def test_the_evidence_file_proves_offline(running: Any) -> None:
     assert running.entries("explanation.read") == reads + 1
     closed = verify_evidence(running.http.get(where, params={"disclose": "none"}).content, running.vkeys)
     assert closed.plaintext is None
-    assert running.entries("explanation.read") == reads + 1
+    assert running.entries("explanation.read") == reads + 2
+    about = running.services.log.about(UUID(first["explanation_id"]), "explanation.read")
+    assert [one.entry.body["disclosed"] for one in about] == [True, False]
+    assert {one.entry.body["how"] for one in about} == {"proof"}
     index = running.http.get(f"/v1/explanations/{first['explanation_id']}").json()["receipt"]["index"]
     assert index == verified.index
 

@@ -134,9 +134,9 @@ def test_a_supplement_is_proved_and_verified_offline(running: Any, worker: Resou
     evaluate(worker, UUID(first["counterfactuals"]["evaluation_id"]))
     (supplement,) = _read(running, first["explanation_id"])["supplements"]
     address = f"/v1/explanations/{supplement['entry_id']}/proof"
+    reads = running.entries("explanation.read")
     assert running.http.get(address).status_code == 202
     running.integrate()
-    reads = running.entries("explanation.read")
     evidence = running.http.get(address)
     assert evidence.status_code == 200
     assert running.entries("explanation.read") == reads + 1
@@ -151,6 +151,9 @@ def test_a_supplement_is_proved_and_verified_offline(running: Any, worker: Resou
     change = supplement["counterfactuals"]["items"][0]["changes"][0]
     assert f"{change['feature']} " in checked.output
     file.write_bytes(running.http.get(address, params={"disclose": "none"}).content)
+    about = running.services.log.about(UUID(first["explanation_id"]), "explanation.read")
+    assert [one.entry.body.get("disclosed") for one in about[-2:]] == [True, False]
+    assert about[-1].entry.body["supplement_id"] == supplement["entry_id"]
     hidden = CliRunner().invoke(program, ["verify", str(file), *keys])
     assert (hidden.exit_code, "not disclosed" in hidden.output) == (0, True)
     unread = running.http.get(f"/v1/explanations/{supplement['entry_id']}")
