@@ -13,6 +13,7 @@
     ├── EntryNotFound          no such entry
     ├── PayloadErased          the key was destroyed on purpose
     │   └── PayloadExpired     because its retention period had ended
+    ├── CustodyRefused         nothing on record allows this to be taken away
     ├── KeyMissing             the key is gone without a trace
     └── IntegrityHalt          what is stored contradicts what was signed
 
@@ -90,6 +91,10 @@ class PayloadErased(AuditError):
 
 class PayloadExpired(PayloadErased):
     """The retention period of this entry has ended; its personal data was destroyed with its key."""
+
+
+class CustodyRefused(AuditError):
+    """Nothing on record allows this to be taken away."""
 
 
 class KeyMissing(AuditError):

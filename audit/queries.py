@@ -22,4 +22,5 @@ def load_queries(file: Path) -> dict[str, LiteralString]:
 
 LOG = load_queries(_FOLDER / "queries.sql")
 FSCK = load_queries(_FOLDER / "fsck.sql")
+CUSTODY = load_queries(_FOLDER / "custody.sql")
 KEYS = load_queries(_FOLDER / "keys" / "queries.sql")

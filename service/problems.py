@@ -125,6 +125,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     audit.NotCanonical: INTERNAL,
     audit.MalformedEntry: INTERNAL,
     audit.EntryRefused: INTERNAL,
+    audit.CustodyRefused: INTERNAL,
     audit.MalformedNote: INTERNAL,
     audit.VerificationFailed: INTERNAL,
     NotDecrypted: INTERNAL,

@@ -1,0 +1,96 @@
+-- What an erasure and an expiry may take away: index rows behind an `erasure.requested` entry, and whole partitions of
+-- payloads behind a `retention.expired` entry that is in the tree. Entries, leaves and tiles stay for ever. Only the key
+-- custodian may call these, whose process has neither the master key nor any key that signs.
+
+-- The rows of the idempotency index that lead to entries of an erased subject: they are keyed HMACs of what the caller
+-- knew them by. Which entries these are only the keys database can tell, so the caller names their keys.
+create function audit.forget_indexes_v1(p_requested uuid, p_key_ids uuid[]) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint;
+begin
+    perform from audit.entry where entry_id = p_requested and type = 'erasure.requested';
+    if not found then
+        raise exception '% is no request of an erasure that is in the log', p_requested
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    delete from audit.idempotency known using audit.entry entry
+     where entry.key_id = any (p_key_ids) and known.entry_id = entry.entry_id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+-- The entries of one class and month (UTC) that have a private part, as an expiry declares them: how many, and a digest of
+-- their ids, 16 bytes each, in their order.
+create function audit.private_entries_v1(p_class text, p_month date, out entries bigint, out entries_digest text)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select count(*), 'sha256:' || encode(sha256(coalesce(string_agg(uuid_send(entry_id), ''::bytea order by entry_id), '')), 'hex')
+    from audit.entry
+    where retention_class = p_class and key_id is not null
+      and time >= p_month::timestamp at time zone 'UTC'
+      and time < (p_month + interval '1 month') at time zone 'UTC';
+end;
+
+-- Drop the payloads of one class and month, and the index rows that lead to its entries. False: it was dropped before.
+-- Refused unless the manifest is in the tree and declares exactly the entries that are there, and while a hold could cover
+-- one of them. Of a hold on a subject this database cannot tell what it covers: the custodian has looked before it wrote
+-- the manifest, so that only one placed since then stands in the way.
+create function audit.drop_expired_partition_v1(p_class text, p_month date, p_manifest uuid) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
+as $$
+declare
+    v_partition text := format('audit.%I', 'payload_' || p_class || to_char(p_month, '_YYYY_MM'));
+    v_body      jsonb;
+    v_at        timestamptz;
+    v_found     record;
+begin
+    select convert_from(entry.canonical, 'UTF8')::jsonb -> 'body', entry.time into v_body, v_at
+    from audit.entry entry join audit.leaf leaf using (entry_id)
+    where entry.entry_id = p_manifest and entry.type = 'retention.expired';
+    if not found then
+        raise exception '% is no manifest of an expiry that is in the tree', p_manifest
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if extract(day from p_month) <> 1 or v_body ->> 'retention_class' is distinct from p_class
+       or v_body ->> 'month' is distinct from to_char(p_month, 'YYYY-MM') then
+        raise exception 'the manifest % is of another class or month', p_manifest
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    select * into v_found from audit.private_entries_v1(p_class, p_month);
+    if v_body -> 'entries' is distinct from to_jsonb(v_found.entries)
+       or v_body ->> 'entries_digest' is distinct from v_found.entries_digest then
+        raise exception 'the manifest % does not declare the entries that are there', p_manifest
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if exists (select from records.holds_over_month_v1(p_class, p_month, v_at)) then
+        raise exception 'a hold may cover entries of % in %', p_class, to_char(p_month, 'YYYY-MM')
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if to_regclass(v_partition) is null then
+        return false;
+    end if;
+    delete from audit.idempotency known using audit.entry entry
+     where known.entry_id = entry.entry_id and entry.retention_class = p_class
+       and entry.time >= p_month::timestamp at time zone 'UTC'
+       and entry.time < (p_month + interval '1 month') at time zone 'UTC';
+    execute 'drop table ' || v_partition;
+    return true;
+end
+$$;
+
+revoke all on function
+    audit.forget_indexes_v1(uuid, uuid[]),
+    audit.private_entries_v1(text, date),
+    audit.drop_expired_partition_v1(text, date, uuid)
+from public;
+grant usage on schema audit to ofrecord_custodian;
+grant select on audit.entry, audit.leaf, audit.retention_class to ofrecord_custodian;
+grant execute on function
+    audit.append_v1(bytea[], bytea[], bytea[], bytea[]),
+    audit.forget_indexes_v1(uuid, uuid[]),
+    audit.private_entries_v1(text, date),
+    audit.drop_expired_partition_v1(text, date, uuid)
+to ofrecord_custodian;
