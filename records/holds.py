@@ -1,0 +1,200 @@
+"""Legal holds: what must not be destroyed, whatever its period. Each is an entry first; its row follows.
+
+HoldError
+├── HoldNotFound    no hold has this id
+└── HoldTooLate     what it would cover is being destroyed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from audit.canonical import JsonValue, canonical
+from audit.custody import KeyCustody, Partition
+from audit.entry import Draft
+from audit.log import AuditLog
+from records.custody import take_turn
+from records.queries import queries
+from runtime.ids import uuid7
+from runtime.postgres import Connection
+
+PLACED = "hold.placed"
+RELEASED = "hold.released"
+
+HoldKind = Literal["subject", "explanation", "model", "everything"]
+
+
+class HoldError(Exception):
+    """The hold cannot be placed or found."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class HoldNotFound(HoldError):
+    """No hold has this id."""
+
+
+class HoldTooLate(HoldError):
+    """What this hold would cover is being destroyed already, or is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a hold covers; a subject by the id of its key alone."""
+
+    kind: HoldKind
+    subject_key_id: UUID | None = None
+    explanation_id: UUID | None = None
+    model: str | None = None
+    version: str | None = None
+
+    def clear(self) -> dict[str, JsonValue]:
+        """The scope as the log's entries say it."""
+        told: dict[str, JsonValue] = {"kind": self.kind}
+        if self.subject_key_id is not None:
+            told["subject_key_id"] = str(self.subject_key_id)
+        if self.explanation_id is not None:
+            told["explanation_id"] = str(self.explanation_id)
+        if self.model is not None:
+            told |= {"model": self.model, "version": self.version}
+        return told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One hold; `released_at` is None while it stands."""
+
+    hold_id: UUID
+    kind: HoldKind
+    subject_key_id: UUID | None
+    explanation_id: UUID | None
+    model: str | None
+    version: str | None
+    placed_at: datetime
+    placed_by: str
+    placed_entry_id: UUID
+    released_at: datetime | None
+    released_by: str | None
+    released_entry_id: UUID | None
+
+    @property
+    def scope(self) -> Scope:
+        """What it covers."""
+        return Scope(self.kind, self.subject_key_id, self.explanation_id, self.model, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """A hold to be placed; `subject` names the key that the reason is encrypted under, if it has one.
+
+    `subject_key_id` is whose erasure would destroy what it covers, if it is one subject's.
+    """
+
+    scope: Scope
+    reason: str
+    placed_by: str
+    subject: str | None
+    subject_key_id: UUID | None
+
+
+def place_hold(conn: Connection, log: AuditLog, placing: Placing, now: datetime) -> Hold:
+    """Append `hold.placed` and insert the row, in the caller's transaction.
+
+    From its commit on nothing that it covers is destroyed; raises HoldTooLate where that has begun already.
+    """
+    take_turn(conn)
+    scope, hold_id = placing.scope, uuid7(now)
+    covers = {"subject_key_id": placing.subject_key_id, "explanation_id": scope.explanation_id}
+    if conn.execute(queries("holds")["too_late"], covers).fetchone() == (True,):
+        raise HoldTooLate
+    draft = Draft(
+        type=PLACED,
+        actor=placing.placed_by,
+        body={"hold_id": str(hold_id), "scope": scope.clear()},
+        private=canonical({"reason": placing.reason}),
+        subject=placing.subject,
+    )
+    entry_id = log.append_one(draft, now, conn).entry_id
+    values = {
+        "hold_id": hold_id,
+        "kind": scope.kind,
+        "subject_key_id": scope.subject_key_id,
+        "explanation_id": scope.explanation_id,
+        "model": scope.model,
+        "version": scope.version,
+        "at": now,
+        "by": placing.placed_by,
+        "entry_id": entry_id,
+    }
+    conn.execute(queries("holds")["place"], values)
+    return read_hold(conn, hold_id)
+
+
+def release_hold(conn: Connection, log: AuditLog, hold_id: UUID, by: str, now: datetime) -> Hold:
+    """Append `hold.released` and note it, in the caller's transaction; one released before stays as it is."""
+    take_turn(conn)
+    hold = read_hold(conn, hold_id)
+    if hold.released_at is not None:
+        return hold
+    body: dict[str, JsonValue] = {"hold_id": str(hold_id), "scope": hold.scope.clear()}
+    draft = Draft(type=RELEASED, actor=by, body=body, about=hold.placed_entry_id)
+    entry_id = log.append_one(draft, now, conn).entry_id
+    values = {"hold_id": hold_id, "at": now, "by": by, "entry_id": entry_id}
+    conn.execute(queries("holds")["release"], values)
+    return read_hold(conn, hold_id)
+
+
+def read_hold(conn: Connection, hold_id: UUID) -> Hold:
+    """Read one hold; HoldNotFound where there is none."""
+    with conn.cursor(row_factory=class_row(Hold)) as cursor:
+        row = cursor.execute(queries("holds")["read"], {"hold_id": hold_id}).fetchone()
+    if row is None:
+        raise HoldNotFound
+    return row
+
+
+def page_of_holds(conn: Connection, *, active: bool | None, after: UUID, limit: int) -> list[Hold]:
+    """Holds in the order in which they were placed, those after this one; all, standing or released ones."""
+    values = {"active": active, "after": after, "limit": limit}
+    with conn.cursor(row_factory=class_row(Hold)) as cursor:
+        return cursor.execute(queries("holds")["list"], values).fetchall()
+
+
+def list_holds(conn: Connection, *, since: datetime, until: datetime) -> list[Hold]:
+    """Holds that stood at some moment from `since` until before `until`, in the order of their placing."""
+    with conn.cursor(row_factory=class_row(Hold)) as cursor:
+        return cursor.execute(queries("holds")["between"], {"since": since, "until": until}).fetchall()
+
+
+def holds_over_subject(conn: Connection, subject_key_id: UUID, key_ids: Sequence[UUID]) -> list[UUID]:
+    """The holds that cover the entries of one subject, whose keys are given."""
+    values = {"subject_key_id": subject_key_id, "key_ids": list(key_ids)}
+    return [row[0] for row in conn.execute(queries("holds")["over_subject"], values).fetchall()]
+
+
+def holds_over_month(conn: Connection, keys: KeyCustody, partition: Partition) -> list[UUID]:
+    """The holds that cover an entry of a partition, those on subjects looked up among the keys."""
+    month = {"retention_class": partition.retention_class, "month": partition.month}
+    found = holds_since(conn, partition, None)
+    for hold_id, subject_key_id in conn.execute(queries("holds")["subjects"]).fetchall():
+        values = {**month, "key_ids": keys.keys_of_subject(subject_key_id)}
+        if conn.execute(queries("holds")["in_month"], values).fetchone() == (True,):
+            found.append(hold_id)
+    return found
+
+
+def holds_since(conn: Connection, partition: Partition, looked_at: datetime | None) -> list[UUID]:
+    """The same without the keys: of those on subjects, the ones placed since that moment, or none."""
+    values = {
+        "retention_class": partition.retention_class,
+        "month": partition.month,
+        "looked_at": "infinity" if looked_at is None else looked_at,
+    }
+    return [row[0] for row in conn.execute(queries("holds")["over_month"], values).fetchall()]

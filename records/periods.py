@@ -1,0 +1,94 @@
+"""How long what is on record about a decision is kept, read out of the clear part of its entries.
+
+Every entry about a decision is kept as long as the decision. The period of credit decisions begins when the
+applicant is notified (12 CFR 1002.12(b)(1)): at the last notice that was sent; while one is owed it has not
+begun. Where none is owed, nobody says when the applicant learned of it: it begins as late as a notice may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from uuid import UUID
+
+from audit.custody import Partition
+from audit.entry import Entry, parse_entry
+from audit.retention import LONGEST_NOTICE, RULES, add_months
+from records.lifecycle import CREATED, STEPS, read_history
+from records.queries import queries
+from runtime.postgres import Connection
+
+# The reason of a hold lies under its subject's key. It forbids an erasure while it stands, and not after.
+_PASSED_OVER = ("hold.placed", "hold.released")
+_ROWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """Something must be kept: until then, or with no end yet because its period has not begun."""
+
+    until: datetime | None
+
+
+def period_end(entry: Entry, about: Iterable[Entry] = ()) -> datetime | None:
+    """The end of the period of a decision, or of an entry about none; None where it has not begun.
+
+    `about` are the entries about its notice. What is of a class without a rule is kept for good.
+    """
+    rule = RULES.get(entry.retention_class)
+    if rule is None:
+        return None
+    if rule.starts == "entry":
+        return rule.ends_at(entry.time)
+    notice = read_history([entry, *about]) if entry.type == CREATED else None
+    if notice is None:
+        return rule.ends_at(entry.time + LONGEST_NOTICE)
+    if notice.running:
+        return None
+    return rule.ends_at(max(sending.sent_at for sending in notice.sendings))
+
+
+def retained_beyond(conn: Connection, key_ids: Sequence[UUID], at: datetime) -> Retained | None:
+    """What must be kept beyond this moment of the entries under these keys; None where nothing must.
+
+    The latest end of all, or none where one of them has none yet.
+    """
+    values = {"key_ids": list(key_ids), "passed_over": list(_PASSED_OVER), "types": list(STEPS)}
+    rows = conn.execute(queries("custody")["decisions_of_keys"], values).fetchall()
+    ends = list(_ends(rows))
+    if None in ends:
+        return Retained(None)
+    latest = max((end for end in ends if end is not None), default=at)
+    return Retained(latest) if latest > at else None
+
+
+def could_be_over(partition: Partition, now: datetime) -> bool:
+    """Whether so much time has passed that every entry of a partition could have reached its end."""
+    rule = RULES.get(partition.retention_class)
+    begin = datetime(partition.month.year, partition.month.month, 1, tzinfo=UTC)
+    return rule is not None and rule.ends_at(add_months(begin, 1)) <= now
+
+
+def is_over(conn: Connection, partition: Partition, now: datetime) -> bool:
+    """Whether every entry with a private part in a partition has reached its end."""
+    if not could_be_over(partition, now):
+        return False
+    values = {
+        "retention_class": partition.retention_class,
+        "month": partition.month,
+        "types": list(STEPS),
+    }
+    with conn.cursor("periods", binary=True) as cursor:
+        cursor.itersize = _ROWS
+        cursor.execute(queries("custody")["decisions_of_month"], values)
+        return all(end is not None and end <= now for end in _ends(cursor))
+
+
+def _ends(rows: Iterable[tuple[UUID, bytes]]) -> Iterator[datetime | None]:
+    """The end of each decision, from rows of its entries that stand together."""
+    for anchor, group in groupby(rows, key=lambda row: row[0]):
+        entries = [parse_entry(bytes(canonical)) for _, canonical in group]
+        decision = next(entry for entry in entries if entry.entry_id == anchor)
+        yield period_end(decision, [entry for entry in entries if entry is not decision])

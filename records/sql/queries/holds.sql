@@ -1,0 +1,41 @@
+-- name: place
+SELECT records.place_hold_v1(%(hold_id)s, %(kind)s, %(subject_key_id)s, %(explanation_id)s, %(model)s, %(version)s,
+                             %(at)s, %(by)s, %(entry_id)s)
+
+-- name: release
+SELECT records.release_hold_v1(%(hold_id)s, %(at)s, %(by)s, %(entry_id)s)
+
+-- name: read
+SELECT * FROM records.hold WHERE hold_id = %(hold_id)s
+
+-- name: list
+SELECT * FROM records.hold
+ WHERE hold_id > %(after)s AND (%(active)s::boolean IS NULL OR (released_at IS NULL) = %(active)s)
+ ORDER BY hold_id LIMIT %(limit)s
+
+-- name: between
+SELECT * FROM records.hold
+ WHERE placed_at < %(until)s AND (released_at IS NULL OR released_at >= %(since)s)
+ ORDER BY hold_id
+
+-- name: over_subject
+SELECT records.holds_over_subject_v1(%(subject_key_id)s, %(key_ids)s)
+
+-- name: over_month
+SELECT records.holds_over_month_v1(%(retention_class)s, %(month)s, %(looked_at)s)
+
+-- name: subjects
+SELECT hold_id, subject_key_id FROM records.hold WHERE kind = 'subject' AND released_at IS NULL ORDER BY hold_id
+
+-- name: in_month
+SELECT EXISTS (
+    SELECT FROM audit.entry
+     WHERE key_id = ANY (%(key_ids)s::uuid[]) AND retention_class = %(retention_class)s
+       AND time >= %(month)s::date::timestamp AT TIME ZONE 'UTC'
+       AND time < (%(month)s::date + interval '1 month') AT TIME ZONE 'UTC')
+
+-- name: too_late
+SELECT EXISTS (SELECT FROM records.erasure WHERE subject_key_id = %(subject_key_id)s AND started_at IS NOT NULL)
+    OR EXISTS (SELECT FROM audit.entry entry JOIN records.expiry USING (retention_class)
+                WHERE entry.entry_id = %(explanation_id)s
+                  AND expiry.month = date_trunc('month', entry.time AT TIME ZONE 'UTC')::date)
