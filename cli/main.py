@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cli.custody import custody
 from cli.fsck import fsck
 from cli.integrate import integrate
 from cli.migrate import migrate
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (run, serve, work, propose, schedule, integrate, migrate, secrets, fsck, verify):
+for _command in (run, serve, work, propose, schedule, integrate, custody, migrate, secrets, fsck, verify):
     app.command()(_command)
 app.add_typer(token, name="token")
 app.add_typer(witness, name="witness")

@@ -49,9 +49,9 @@ def rest(stop: threading.Event, seconds: float) -> None:
 
 
 @contextmanager
-def loop_pool(url: str, name: str) -> Iterator[Pool]:
+def loop_pool(url: str, name: str, *, statement_timeout_ms: int = 30_000) -> Iterator[Pool]:
     """A pool of one or two connections that gives up waiting soon."""
-    pool = open_pool(url, min_size=1, max_size=2, name=name)
+    pool = open_pool(url, min_size=1, max_size=2, name=name, statement_timeout_ms=statement_timeout_ms)
     pool.timeout = _CONNECT_SECONDS
     try:
         yield pool
