@@ -111,7 +111,10 @@ def place_hold(conn: Connection, log: AuditLog, placing: Placing, now: datetime)
     """
     take_turn(conn)
     scope, hold_id = placing.scope, uuid7(now)
-    covers = {"subject_key_id": placing.subject_key_id, "explanation_id": scope.explanation_id}
+    covers = {
+        "subject_key_id": scope.subject_key_id or placing.subject_key_id,
+        "explanation_id": scope.explanation_id,
+    }
     if conn.execute(queries("holds")["too_late"], covers).fetchone() == (True,):
         raise HoldTooLate
     draft = Draft(

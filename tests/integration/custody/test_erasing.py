@@ -9,8 +9,9 @@ import pytest
 from audit.errors import PayloadErased
 from audit.retention import add_months
 from audit.verify import verify_evidence
-from records.erasures import ErasureConflict, SubjectUnknown
+from records.erasures import Asked, ErasureConflict, SubjectUnknown, request_erasure
 from records.lookups import find_decision
+from records.subjects import subject_named
 from tests.integration.custody.conftest import BACKUP_DAYS, NOW, ORIGIN, SIGNER, House
 
 
@@ -186,9 +187,6 @@ def test_a_decision_without_a_person_has_a_key_of_its_own(house: House, half_a_y
     with pytest.raises(SubjectUnknown):
         house.erase("A-9")
     with house.service.connection() as conn:
-        from records.erasures import Asked, request_erasure  # noqa: PLC0415
-        from records.subjects import subject_named  # noqa: PLC0415
-
         asked = Asked(subject_named("loans", "A-9", None), None, None, "token:t")
         request_erasure(conn, house.log, house.keystore, asked, house.clock.now())
     house.turn()
