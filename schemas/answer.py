@@ -9,6 +9,7 @@ from schemas.counterfactual import CounterfactualAnswers, Supplement
 from schemas.log import Receipt
 from schemas.manifest_sections import ReferenceKind
 from schemas.problem import Problem
+from schemas.review import Review
 
 
 class ContrastAnswer(Wire):
@@ -171,6 +172,9 @@ class Explanation(Wire):
     created_at: Moment | None = Field(default=None, description="when it was made")
     supplements: Many[Supplement] = Field(
         default=(), description="what was appended since, when read back; the first answer has none"
+    )
+    reviews: Many[Review] = Field(
+        default=(), description="what people did about the decision since, oldest first; when read back"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a worker found after an answer: read beside it, each with a receipt of its own."""
+"""What was appended after an answer, by a worker or by people: read beside it, each with its own receipt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from schemas.base import format_moment
 from service.context import Services
 from service.explanations.recalling import Recalled, recall, receipt_of
 from service.explanations.record import JsonObject, counterfactual_answers
+from service.explanations.reviews import reviews_of
 
 SUPPLEMENT = "explanation.supplemented"
 
@@ -26,6 +27,9 @@ def recall_all(services: Services, explanation_id: UUID) -> Recalled:
     told = [one for stored in found if (one := _told(services, stored)) is not None]
     if told:
         recalled.body["supplements"] = told
+    reviews = reviews_of(services, explanation_id)
+    if reviews:
+        recalled.body["reviews"] = reviews
     return recalled
 
 
