@@ -46,6 +46,7 @@ from service.routes import (
     notices,
     replays,
     requirements,
+    reviews,
 )
 from service.starting import start_up
 from service.tasks import TaskSender
@@ -74,7 +75,7 @@ REPLAYS_WAITING = 8
 BATCH_BODIES = 8
 _ROUTERS = (
     *(health, models, catalogues, explanations, notices, narratives),
-    *(replays, requirements, evaluations, log),
+    *(replays, reviews, requirements, evaluations, log),
 )
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
