@@ -94,14 +94,8 @@ class Evidence:
     @classmethod
     def parse(cls, data: bytes) -> Evidence:
         """Read the file; verify nothing. Unknown members are ignored: they prove nothing and harm nothing."""
-        if len(data) > EVIDENCE_LIMIT_BYTES:
-            raise MalformedProof(f"an evidence file has at most {EVIDENCE_LIMIT_BYTES} bytes")
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedProof("not JSON") from error
-        _check_names(data)
-        if not isinstance(value, dict) or value.get("format") != EVIDENCE_FORMAT:
+        value = read_object(data)
+        if value.get("format") != EVIDENCE_FORMAT:
             raise MalformedProof(f"the format is not {EVIDENCE_FORMAT}")
         opening = _object(value, "opening")
         receipt = _object(value, "receipt")
@@ -113,6 +107,21 @@ class Evidence:
             else Opening(_base64(_string(opening, "blind")), _base64(_string(opening, "plaintext"))),
             receipt=None if receipt is None else Receipt.from_json(receipt),
         )
+
+
+def read_object(data: bytes) -> dict[str, object]:
+    """Read JSON that another reader reads alike: no name twice in one object, no deeper than an entry."""
+    if len(data) > EVIDENCE_LIMIT_BYTES:
+        raise MalformedProof(f"a file has at most {EVIDENCE_LIMIT_BYTES} bytes")
+    try:
+        value = orjson.loads(data)
+        orjson.dumps(value)  # refuses what is nested deeper than it writes
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        raise MalformedProof("not JSON") from error
+    if not isinstance(value, dict):
+        raise MalformedProof("not a JSON object")
+    _check_names(data)
+    return value
 
 
 def _check_names(data: bytes) -> None:

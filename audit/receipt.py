@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,9 +13,10 @@ from audit.canonical import JsonValue
 from audit.checkpoint import RECEIPT_SUFFIX
 from audit.entry import Appended, format_time, parse_time
 from audit.errors import MalformedEntry, MalformedNote, MalformedProof
-from audit.merkle import HASH_SIZE
 from audit.note import Signer, Verifier, decode_base64
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEX = re.compile(r"[0-9a-f]{64}")
 INTEGRATE_WITHIN = timedelta(hours=24)
 """As in Certificate Transparency; integration takes about a second, and an alarm sounds long before."""
 
@@ -60,21 +62,25 @@ class Receipt:
             index = value.get("index")
             if index is not None and (type(index) is not int or index < 0):
                 raise MalformedProof("a receipt's index is a number")
-            leaf = bytes.fromhex(str(value["leaf_hash"]))
-            if len(leaf) != HASH_SIZE:
-                raise MalformedProof("a receipt's leaf hash is 32 bytes")
             return cls(
-                entry_id=UUID(str(value["entry_id"])),
-                leaf_hash=leaf,
-                log_origin=str(value["log_origin"]),
+                entry_id=UUID(_text(value, "entry_id", _UUID)),
+                leaf_hash=bytes.fromhex(_text(value, "leaf_hash", _HEX)),
+                log_origin=_text(value, "log_origin"),
                 time=parse_time(value["time"]),
                 integrate_by=parse_time(value["integrate_by"]),
-                key_id=str(value["key_id"]),
-                signature=decode_base64(str(value["signature"])),
+                key_id=_text(value, "key_id"),
+                signature=decode_base64(_text(value, "signature")),
                 index=index,
             )
         except (KeyError, ValueError, MalformedEntry, MalformedNote) as error:
             raise MalformedProof(f"not a receipt: {error}") from error
+
+
+def _text(value: Mapping[str, object], name: str, form: re.Pattern[str] | None = None) -> str:
+    found = value[name]
+    if not isinstance(found, str) or (form is not None and not form.fullmatch(found)):
+        raise MalformedProof(f"a receipt's {name} does not have its form")
+    return found
 
 
 def receipt_text(origin: str, leaf: bytes, time: datetime, integrate_by: datetime) -> bytes:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import orjson
 
-from audit.checkpoint import Checkpoint, verify_checkpoint
+from audit.checkpoint import Checkpoint
 from audit.entry import Entry, parse_entry
-from audit.errors import AuditError, VerificationFailed
+from audit.errors import VerificationFailed
 from audit.merkle import leaf_hash, verify_inclusion
-from audit.note import Verifier
 from audit.proof import Evidence, TlogProof
 from audit.receipt import Receipt, receipt_key_name, verify_receipt
 from audit.sealing import opens
-
-Result = TypeVar("Result")
+from audit.trust import SignedCheckpoint, Trust, step
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +35,25 @@ class Verified:
     signed_by: tuple[str, ...]
     receipt: Receipt | None
     receipt_checked: bool
+    signed: SignedCheckpoint
 
 
 def verify_evidence(data: bytes, vkeys: Sequence[str]) -> Verified:
     """Check every claim of the file; raise `VerificationFailed` with the step that does not hold.
 
-    Steps, in order: file, keys, entry, proof, checkpoint, inclusion, opening, receipt.
+    Steps, in order: keys, file, entry, proof, checkpoint, inclusion, opening, receipt.
     """
-    evidence = _step("file", lambda: Evidence.parse(data))
-    verifiers = _step("keys", lambda: [Verifier.parse(vkey) for vkey in vkeys])
-    entry = _step("entry", lambda: parse_entry(evidence.entry))
-    proof = _step("proof", lambda: TlogProof.parse(evidence.tlog_proof))
-    checkpoint, signed_by = _step("checkpoint", lambda: verify_checkpoint(proof.checkpoint, verifiers))
-    leaf = leaf_hash(evidence.entry)
-    if not verify_inclusion(proof.index, checkpoint.tree_size, leaf, proof.path, checkpoint.root):
-        raise VerificationFailed("inclusion", "the path does not lead from this entry to the signed root")
-    plaintext = _opened(evidence, entry)
+    return check_evidence(data, Trust.parse(vkeys))
+
+
+def check_evidence(data: bytes, trust: Trust) -> Verified:
+    """The same with keys that were read before."""
+    with step("file"):
+        evidence = Evidence.parse(data)
+    with step("entry"):
+        entry = parse_entry(evidence.entry)
+    proof, signed = check_path(evidence.tlog_proof, leaf_hash(evidence.entry), trust)
+    checkpoint, plaintext = signed.checkpoint, _opened(evidence, entry)
     return Verified(
         entry=entry,
         plaintext=plaintext,
@@ -62,17 +62,33 @@ def verify_evidence(data: bytes, vkeys: Sequence[str]) -> Verified:
         tree_size=checkpoint.tree_size,
         root=checkpoint.root,
         origin=checkpoint.origin,
-        signed_by=tuple(verifier.key_id for verifier in signed_by),
+        signed_by=signed.signed_by,
         receipt=evidence.receipt,
-        receipt_checked=_receipt_checked(evidence, entry, checkpoint, proof.index, verifiers),
+        receipt_checked=_receipt_checked(evidence, entry, checkpoint, proof.index, trust),
+        signed=signed,
     )
 
 
-def _step(name: str, check: Callable[[], Result]) -> Result:
-    try:
-        return check()
-    except AuditError as error:
-        raise VerificationFailed(name, str(error)) from error
+def check_path(tlog_proof: str, leaf: bytes, trust: Trust) -> tuple[TlogProof, SignedCheckpoint]:
+    """Check that a tlog-proof leads from this leaf to a root that the log signed."""
+    with step("proof"):
+        proof = TlogProof.parse(tlog_proof)
+    with step("checkpoint"):
+        signed = trust.checkpoint(proof.checkpoint)
+    size, root = signed.checkpoint.tree_size, signed.checkpoint.root
+    if not verify_inclusion(proof.index, size, leaf, proof.path, root):
+        raise VerificationFailed("inclusion", "the path does not lead from this entry to the signed root")
+    return proof, signed
+
+
+def receipt_holds(receipt: Receipt, trust: Trust) -> bool:
+    """Tell whether a receipt key of its log signed it: False when none was given; otherwise it must have."""
+    valid = verify_receipt(receipt, trust.verifiers)
+    if valid is False:
+        raise VerificationFailed("receipt", "the signature is wrong")
+    if valid is None and any(one.name == receipt_key_name(receipt.log_origin) for one in trust.verifiers):
+        raise VerificationFailed("receipt", f"{receipt.key_id[:200]!r} is none of the receipt keys given")
+    return valid is True
 
 
 def _opened(evidence: Evidence, entry: Entry) -> bytes | None:
@@ -86,7 +102,7 @@ def _opened(evidence: Evidence, entry: Entry) -> bytes | None:
 
 
 def _receipt_checked(
-    evidence: Evidence, entry: Entry, checkpoint: Checkpoint, index: int, verifiers: Sequence[Verifier]
+    evidence: Evidence, entry: Entry, checkpoint: Checkpoint, index: int, trust: Trust
 ) -> bool:
     receipt = evidence.receipt
     if receipt is None:
@@ -97,12 +113,7 @@ def _receipt_checked(
         raise VerificationFailed("receipt", "the receipt is for another leaf or another log")
     if receipt.index not in (None, index):
         raise VerificationFailed("receipt", "the receipt names another index")
-    valid = verify_receipt(receipt, verifiers)
-    if valid is False:
-        raise VerificationFailed("receipt", "the signature is wrong")
-    if valid is None and any(given.name == receipt_key_name(receipt.log_origin) for given in verifiers):
-        raise VerificationFailed("receipt", f"{receipt.key_id[:200]!r} is none of the receipt keys given")
-    return valid is True
+    return receipt_holds(receipt, trust)
 
 
 def _json_object(plaintext: bytes) -> dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""`ofrecord verify`: check an evidence file with nothing but the log's public keys."""
+"""`ofrecord verify`: check what the log gave out with nothing but its public keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from cli.wording import in_words
 
 if TYPE_CHECKING:
+    from audit.offline import Beside, Proved
     from audit.verify import Verified
 
 _NOT_PROVED = 1
@@ -17,26 +18,98 @@ _CANNOT_CHECK = 2
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="The evidence file.", dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Evidence, a receipt, a proof or a checkpoint.", dir_okay=False)
+    ],
     key: Annotated[list[str], typer.Option(help="A verifier key, or a file of them; may be repeated.")],
+    *,
+    log: Annotated[Path | None, typer.Option(help="A published log: the folder with its checkpoint.")] = None,
+    others: Annotated[
+        list[Path] | None, typer.Option("--with", help="A checkpoint or proof to check it with; repeatable.")
+    ] = None,
+    require_witness: Annotated[
+        bool, typer.Option("--require-witness", help="One of the witnesses given must have cosigned.")
+    ] = False,
+    now: Annotated[str | None, typer.Option(help="Judge promises at another time than now.")] = None,
 ) -> None:
-    """Check an evidence file offline: exit 0 when it proves its decision, 1 when not, 2 if it cannot."""
-    from audit.errors import VerificationFailed  # noqa: PLC0415 - `--help` needs none of it
-    from audit.verify import verify_evidence  # noqa: PLC0415
+    """Check what the log gave out, offline: exit 0 if it is proved, 1 if not, 2 if that cannot be told."""
+    from audit.entry import parse_time  # noqa: PLC0415 - `--help` needs none of it
+    from audit.errors import AuditError, VerificationFailed  # noqa: PLC0415
+    from audit.offline import Beside, check_file, load  # noqa: PLC0415
+    from audit.trust import CannotCheck, Trust  # noqa: PLC0415
+    from runtime.clock import SystemClock  # noqa: PLC0415
 
-    keys = [one for given in key for one in _keys(given)]
     try:
-        data = file.read_bytes()
-    except OSError as error:
-        typer.echo(f"CANNOT CHECK  {file}: {error.strerror}", err=True)
+        trust = Trust.parse([one for given in key for one in _keys(given)], require_witness=require_witness)
+        beside = Beside(
+            trust,
+            SystemClock().now() if now is None else parse_time(now),
+            log,
+            tuple(load(_read(path)) for path in others or ()),
+        )
+        proved = check_file(_read(file), beside)
+    except CannotCheck as error:
+        typer.echo(f"CANNOT CHECK  {plain(str(error))}", err=True)
         raise typer.Exit(_CANNOT_CHECK) from error
-    try:
-        proved = verify_evidence(data, keys)
     except VerificationFailed as error:
-        cannot = error.step == "keys"
-        typer.echo(f"{'CANNOT CHECK' if cannot else 'NOT PROVED'}  {plain(str(error))}", err=True)
-        raise typer.Exit(_CANNOT_CHECK if cannot else _NOT_PROVED) from error
-    typer.echo("\n".join(plain(line) for line in told(proved)))
+        typer.echo(f"NOT PROVED  {plain(str(error))}", err=True)
+        raise typer.Exit(_NOT_PROVED) from error
+    except (OSError, AuditError) as error:
+        typer.echo(f"CANNOT CHECK  {plain(str(error))}", err=True)
+        raise typer.Exit(_CANNOT_CHECK) from error
+    typer.echo("\n".join(plain(line) for line in _lines(proved, beside)))
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, but no more of it than is too much."""
+    from audit.proof import EVIDENCE_LIMIT_BYTES  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        return file.read(EVIDENCE_LIMIT_BYTES + 1)
+
+
+def _lines(proved: Proved, beside: Beside) -> list[str]:
+    """Return what a file proves, as lines for a person."""
+    lines = told(proved.evidence) if proved.evidence else _promise(proved) + _tree(proved)
+    if proved.grown_from is not None:
+        lines.append(f"  grown from   the signed tree of {proved.grown_from}, which is how it begins")
+    if proved.published is not None:
+        lines.append(f"  published    in a log of {len(proved.published.leaves)} that begins with this tree")
+    if proved.signed is None:
+        return lines
+    lines += [
+        f"  witnessed    {one.key.key_id} at {one.time.isoformat()}" for one in proved.signed.cosignatures
+    ]
+    if not beside.trust.witnesses:
+        lines.append("  not checked  whether everybody is shown the same log: no witness's key was given")
+    return lines
+
+
+def _promise(proved: Proved) -> list[str]:
+    receipt = proved.promised
+    if receipt is None:
+        return ["PROVED: the log signed this"]
+    kept = f"kept, at index {proved.index}" if proved.signed else "not checked: give --log or --with a proof"
+    return [
+        "PROVED: the log promised to hold this entry",
+        f"  entry        {receipt.entry_id}",
+        f"  leaf         {receipt.leaf_hash.hex()}",
+        f"  promised     on {receipt.time.isoformat()}, by {receipt.integrate_by.isoformat()}",
+        f"  promise      {kept}",
+    ]
+
+
+def _tree(proved: Proved) -> list[str]:
+    if proved.signed is None:
+        return []
+    checkpoint = proved.signed.checkpoint
+    return [
+        f"  index        {proved.index} in a tree of {checkpoint.tree_size}"
+        if proved.index is not None
+        else f"  tree         of {checkpoint.tree_size}",
+        f"  log          {checkpoint.origin}, signed by {', '.join(proved.signed.signed_by)}",
+        f"  root         {checkpoint.root.hex()}",
+    ]
 
 
 def told(proved: Verified) -> list[str]:
@@ -53,7 +126,10 @@ def told(proved: Verified) -> list[str]:
         f"  root         {proved.root.hex()}",
         f"  receipt      {receipt if proved.receipt else 'none in the file'}",
     ]
-    return lines + _decision(proved)
+    try:
+        return lines + _decision(proved)
+    except (ValueError, KeyError, TypeError):
+        return [*lines, "  contents     disclosed, in a form that is not that of a decision"]
 
 
 def plain(text: str) -> str:

@@ -128,7 +128,7 @@ class CannotCheck(Exception):
 def step(name: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise NotProved(f"{name}: {error}") from error
 
 
