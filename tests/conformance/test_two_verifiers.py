@@ -1,4 +1,4 @@
-"""Two verifiers without a common line give one verdict on every kind of file, and on thousands of changed ones."""
+"""Two verifiers without a common line give one verdict on every kind of file, and on changed ones."""
 
 from __future__ import annotations
 
