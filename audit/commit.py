@@ -1,12 +1,17 @@
-"""Adaptive group commit: whoever is waiting goes into the next transaction; nobody waits for company."""
+"""Adaptive group commit: whoever is waiting goes into the next transaction; nobody waits for company.
+
+Two threads, one behind the other: while one commits a batch of entries to the log, the other commits the keys
+of those behind it. An entry goes on only when its key is kept.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Protocol
 
 from audit.entry import Appended, Draft
@@ -19,6 +24,7 @@ BATCH_LIMIT_BYTES = 8 << 20
 """A transaction takes no further entry once its private parts are this large: it has two seconds."""
 
 Waiting = tuple[Prepared, "Future[Appended]"]
+Batch = Sequence[Waiting]
 
 
 class Clock(Protocol):
@@ -30,19 +36,25 @@ class Clock(Protocol):
 
 
 class GroupCommitter:
-    """One thread that commits what many threads submit."""
+    """Commits what many threads submit, in the order in which they did."""
 
     def __init__(self, log: AuditLog, clock: Clock, *, capacity: int = 2048, batch: int = 256) -> None:
-        """Start the thread. At most `capacity` entries wait; at most `batch` share a transaction."""
+        """Start the threads. At most `capacity` entries wait; at most `batch` share a transaction."""
         self._log = log
         self._clock = clock
         self._capacity = capacity
         self._batch = batch
-        self._waiting: deque[Waiting] = deque()
-        self._changed = Condition()
-        self._closed = False
-        self._thread = Thread(target=self._run, name="group-committer", daemon=True)
-        self._thread.start()
+        lock = Lock()
+        self._submitted, self._unkept = Condition(lock), deque[Waiting]()
+        self._handed_on, self._kept = Condition(lock), deque[Waiting]()
+        self._in_hand = 0  # entries whose keys are being committed
+        self._closed = self._all_kept = False
+        self._threads = [
+            Thread(target=work, name=name, daemon=True)
+            for name, work in (("key-committer", self._keep_keys), ("group-committer", self._write_entries))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, draft: Draft, now: datetime | None = None) -> Future[Appended]:
         """Queue a draft. The future ends in Appended, Conflict, EntryRefused or AuditUnavailable.
@@ -51,57 +63,88 @@ class GroupCommitter:
         is raised here, and so is `Overloaded`. A result means that the entry is committed on disk. `now` is
         the entry's time where the draft itself was written by it; the clock's otherwise.
         """
-        if len(self._waiting) >= self._capacity:
+        if self.waiting() >= self._capacity:
             raise Overloaded  # before any work is done for it
         prepared = self._log.prepare(draft, self._clock.now() if now is None else now)
         future: Future[Appended] = Future()
-        with self._changed:
+        with self._submitted:
             if self._closed:
                 raise AuditUnavailable("the log is closing")
-            if len(self._waiting) >= self._capacity:
+            if self.waiting() >= self._capacity:
                 raise Overloaded
-            self._waiting.append((prepared, future))
-            self._changed.notify()
+            self._unkept.append((prepared, future))
+            self._submitted.notify()
         return future
 
     def waiting(self) -> int:
-        """Return how many entries wait for the next transaction."""
-        return len(self._waiting)
+        """Return how many entries wait for the transaction that writes them."""
+        return len(self._unkept) + self._in_hand + len(self._kept)
 
     def close(self) -> None:
         """Commit what waits and stop."""
-        with self._changed:
+        with self._submitted:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._submitted.notify()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
-        while (batch := self._next()) is not None:
+    def _keep_keys(self) -> None:
+        """Be the first thread."""
+        while True:
+            with self._submitted:
+                self._submitted.wait_for(lambda: self._unkept or self._closed)
+                batch = self._take(self._unkept)
+                self._in_hand = len(batch)
+            kept = self._with_keys(batch)
+            with self._handed_on:
+                self._kept.extend(kept)
+                self._in_hand = 0
+                self._all_kept = not batch
+                self._handed_on.notify()
+            if not batch:
+                return
+
+    def _write_entries(self) -> None:
+        """Be the second thread. Who gave up before its turn is left out."""
+        while True:
+            with self._handed_on:
+                self._handed_on.wait_for(lambda: self._kept or self._all_kept)
+                batch = self._take(self._kept)
+            if not batch:
+                return
+            _named(self._write, [item for item in batch if item[1].set_running_or_notify_cancel()])
+
+    def _take(self, queue: deque[Waiting]) -> list[Waiting]:
+        taken: list[Waiting] = []
+        size = 0
+        while queue and len(taken) < self._batch and size < BATCH_LIMIT_BYTES:
+            taken.append(queue.popleft())
+            size += len(taken[-1][0].ciphertext or b"")
+        return taken
+
+    def _with_keys(self, batch: Batch) -> Batch:
+        """Commit the keys of a batch; return the entries of which they are kept."""
+        kept: list[Waiting] = []
+
+        def keep(some: Batch) -> None:
             try:
-                self._commit(batch)
-            except Exception:  # noqa: BLE001 - nothing may end this thread; the futures say what failed
-                _LOG.exception("a batch of entries failed unexpectedly")
-                _fail(batch, AuditUnavailable())
+                self._log.keep_keys([prepared for prepared, _ in some])
+            except EntryRefused as error:
+                self._singly(keep, some, error)
+            except AuditError as error:
+                _fail(some, error)
+                self._log.discard_broken_connections()
+            else:
+                kept.extend(some)
 
-    def _next(self) -> list[Waiting] | None:
-        """Wait for work; None when there will be no more. Who gave up before its turn is left out."""
-        with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            if not self._waiting:
-                return None
-            taken: list[Waiting] = []
-            size = 0
-            while self._waiting and len(taken) < self._batch and size < BATCH_LIMIT_BYTES:
-                taken.append(self._waiting.popleft())
-                size += len(taken[-1][0].ciphertext or b"")
-        return [item for item in taken if item[1].set_running_or_notify_cancel()]
+        _named(keep, batch)
+        return [item for item in kept if not item[1].done()]
 
-    def _commit(self, batch: list[Waiting]) -> None:
+    def _write(self, batch: Batch) -> None:
         try:
-            outcomes = self._log.commit([prepared for prepared, _ in batch])
+            outcomes = self._log.write([prepared for prepared, _ in batch])
         except EntryRefused as error:
-            self._commit_singly(batch, error)
+            self._singly(self._write, batch, error)
         except AuditError as error:
             _fail(batch, error)
             self._log.discard_broken_connections()
@@ -112,16 +155,25 @@ class GroupCommitter:
                 else:
                     future.set_result(outcome)
 
-    def _commit_singly(self, batch: list[Waiting], error: EntryRefused) -> None:
+    @staticmethod
+    def _singly(attempt: Callable[[Batch], None], batch: Batch, error: EntryRefused) -> None:
         """One of them is bad and nothing was committed: find it, and let the others through."""
         if len(batch) == 1:
             _fail(batch, error)
             return
         for item in batch:
-            self._commit([item])
+            attempt([item])
 
 
-def _fail(batch: list[Waiting], error: AuditError) -> None:
+def _named(attempt: Callable[[Batch], None], batch: Batch) -> None:
+    try:
+        attempt(batch)
+    except Exception:  # noqa: BLE001 - nothing may end the thread; the futures say what failed
+        _LOG.exception("a batch of entries failed unexpectedly")
+        _fail(batch, AuditUnavailable())
+
+
+def _fail(batch: Batch, error: AuditError) -> None:
     for _, future in batch:
-        if not future.done():
+        if future.running() or (not future.done() and future.set_running_or_notify_cancel()):
             future.set_exception(error)

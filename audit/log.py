@@ -126,13 +126,21 @@ class AuditLog:
         return outcome
 
     def commit(self, batch: Sequence[Prepared], conn: Connection | None = None) -> list[Appended | Conflict]:
-        """Commit prepared entries: first their keys, then all of them in one transaction.
+        """Commit prepared entries: first their keys, then all of them in one transaction."""
+        self.keep_keys(batch)
+        return self.write(batch, conn)
+
+    def keep_keys(self, batch: Sequence[Prepared]) -> None:
+        """Commit the keys of prepared entries; only then may `write` be called for these."""
+        self._keystore.keep([item.key for item in batch if item.key is not None])
+
+    def write(self, batch: Sequence[Prepared], conn: Connection | None = None) -> list[Appended | Conflict]:
+        """Commit prepared entries, whose keys are kept, in one transaction; with `conn` in the caller's.
 
         The function that appends is the whole of that transaction; its rows come when it is committed.
         """
         if not batch:
             return []
-        self._keystore.keep([item.key for item in batch if item.key is not None])
         parameters = {
             "canonicals": [item.canonical for item in batch],
             "ciphertexts": [item.ciphertext for item in batch],

@@ -171,7 +171,7 @@ def test_a_restart_of_the_server_is_survived(rig, committer):
 
 
 def test_after_an_unknown_commit_the_retry_finds_out(rig, clock, monkeypatch):
-    really = type(rig.log).commit
+    really = type(rig.log).write
     answers = iter([AuditUnavailable()])
 
     def committed_but_cut_off(log, batch, conn=None):
@@ -180,7 +180,7 @@ def test_after_an_unknown_commit_the_retry_finds_out(rig, clock, monkeypatch):
             raise error
         return outcomes
 
-    monkeypatch.setattr(type(rig.log), "commit", committed_but_cut_off)
+    monkeypatch.setattr(type(rig.log), "write", committed_but_cut_off)
     committer = GroupCommitter(rig.log, clock)
     draft = Draft("a.b", "x", {}, idempotency=Idempotency(b"key", b"f"))
     with pytest.raises(AuditUnavailable):
@@ -213,7 +213,7 @@ def test_closing_commits_what_waits(rig, clock):
 
 
 def test_an_unexpected_error_fails_its_batch_and_not_the_thread(rig, clock, monkeypatch):
-    really = type(rig.log).commit
+    really = type(rig.log).write
     errors = iter([RuntimeError("surprise")])
 
     def surprising(log, batch, conn=None):
@@ -221,7 +221,7 @@ def test_an_unexpected_error_fails_its_batch_and_not_the_thread(rig, clock, monk
             raise error
         return really(log, batch, conn)
 
-    monkeypatch.setattr(type(rig.log), "commit", surprising)
+    monkeypatch.setattr(type(rig.log), "write", surprising)
     committer = GroupCommitter(rig.log, clock)
     with pytest.raises(AuditUnavailable):
         committer.submit(DRAFT).result(10)
