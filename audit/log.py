@@ -10,15 +10,7 @@ from uuid import UUID
 from audit import sealing
 from audit.checkpoint import check_origin
 from audit.database import Connection, Pool, named_failures, session
-from audit.entry import (
-    Appended,
-    Draft,
-    Entry,
-    Idempotency,
-    entry_bytes,
-    new_id,
-    parse_entry,
-)
+from audit.entry import Appended, Draft, Entry, Idempotency, entry_bytes, new_id, parse_entry
 from audit.errors import AuditUnavailable, Conflict, EntryNotFound, IntegrityHalt
 from audit.keys import KeyStore, NewKey
 from audit.merkle import leaf_hash
