@@ -27,7 +27,8 @@ class Integrator:
         self._pool = pool
         self._signers = tuple(signers)
         self._origin = check_origin(origin)
-        self._batch = batch
+        self.batch = batch
+        """How many entries a step takes at most: after so many there may be more."""
         self._edge: Edge | None = None
 
     def verify_edge(self) -> int:
@@ -71,7 +72,7 @@ class Integrator:
 
     def _integrate(self, connection: Connection, now: datetime) -> tuple[Edge, int]:
         edge = self._current_edge(connection).copy()
-        taken = connection.execute(LOG["take_pending"], {"limit": self._batch}).fetchall()
+        taken = connection.execute(LOG["take_pending"], {"limit": self.batch}).fetchall()
         if not taken:
             return edge, 0
         ids, hashes = [row[0] for row in taken], [row[1] for row in taken]
