@@ -18,7 +18,7 @@ from audit.proof import Evidence, TlogProof
 from audit.queries import LOG
 from audit.receipt import Receipt
 from audit.sealing import Opening
-from audit.tree import StoredCheckpoint, StoredTree, newest_checkpoint
+from audit.tree import StoredCheckpoint, StoredTree, checkpoint_covering, newest_with_cosignatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +207,9 @@ class AuditLog:
         return opening
 
     def newest_checkpoint(self) -> StoredCheckpoint | None:
-        """Return the newest checkpoint; None while the tree is empty."""
+        """Return the newest checkpoint with its cosignatures; None while the tree is empty."""
         with session(self._pool) as connection:
-            return newest_checkpoint(connection)
+            return newest_with_cosignatures(connection)
 
     def inclusion_path(self, index: int, tree_size: int) -> list[bytes]:
         """Return an inclusion path (RFC 6962, 2.1.1); raise `MalformedProof` for what cannot be."""
@@ -230,9 +230,9 @@ class AuditLog:
         """
         with session(self._pool) as connection:
             stored = _read(connection, entry_id)
-            checkpoint = newest_checkpoint(connection)
-            if stored.index is None or checkpoint is None:
+            if stored.index is None:
                 return None
+            checkpoint = checkpoint_covering(connection, stored.index)
             path = StoredTree(connection).inclusion_path(stored.index, checkpoint.tree_size)
         proof = TlogProof(stored.index, tuple(path), checkpoint.note)
         opening = self.opening(stored) if disclose else None

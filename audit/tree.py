@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from audit import merkle, tiles
@@ -26,6 +26,27 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint | None:
     """Return the newest checkpoint; None while the tree is empty."""
     row = connection.execute(LOG["newest_checkpoint"]).fetchone()
     return None if row is None else StoredCheckpoint(*row)
+
+
+def with_cosignatures(connection: Connection, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+    """Return a checkpoint with the witnesses' lines added to its note."""
+    rows = connection.execute(LOG["cosignatures"], {"tree_size": checkpoint.tree_size}).fetchall()
+    return replace(checkpoint, note=checkpoint.note + "".join(row[0] for row in rows))
+
+
+def newest_with_cosignatures(connection: Connection) -> StoredCheckpoint | None:
+    """Return the newest checkpoint as it is shown; None while the tree is empty."""
+    newest = newest_checkpoint(connection)
+    return None if newest is None else with_cosignatures(connection, newest)
+
+
+def checkpoint_covering(connection: Connection, index: int) -> StoredCheckpoint:
+    """Return the newest cosigned checkpoint that covers a leaf; where there is none, the newest."""
+    row = connection.execute(LOG["newest_cosigned"], {"index": index}).fetchone()
+    found = newest_checkpoint(connection) if row is None else StoredCheckpoint(*row)
+    if found is None or found.tree_size <= index:
+        raise IntegrityHalt(f"no checkpoint covers leaf {index}")
+    return with_cosignatures(connection, found)
 
 
 class StoredTree:
