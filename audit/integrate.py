@@ -11,7 +11,7 @@ from audit.checkpoint import Checkpoint, check_origin, sign_checkpoint, verify_c
 from audit.database import Connection, Pool, session
 from audit.errors import AuditUnavailable, EntryRefused, IntegrityHalt, MalformedNote
 from audit.log import Backlog, publish_verifier_key, read_backlog
-from audit.note import Signer
+from audit.note import Signer, Verifier
 from audit.queries import LOG
 from audit.tiles import Edge, Tile
 from audit.tree import StoredTree, newest_checkpoint
@@ -22,10 +22,23 @@ _ANOTHER_WAS_FASTER = (psycopg.errors.UniqueViolation, psycopg.errors.Serializat
 class Integrator:
     """Moves entries from `pending` into the tree. Any number may run; a primary key lets one of them win."""
 
-    def __init__(self, pool: Pool, signers: Sequence[Signer], origin: str, *, batch: int = 4096) -> None:
-        """Take a pool of the integrator's role, and the checkpoint keys: two while one replaces the other."""
+    def __init__(
+        self,
+        pool: Pool,
+        signers: Sequence[Signer],
+        origin: str,
+        *,
+        trusted: Sequence[Verifier] = (),
+        batch: int = 4096,
+    ) -> None:
+        """Take a pool of the integrator's role, and the checkpoint keys: two while one replaces the other.
+
+        `trusted` are keys that signed before. The operator gives them: what the database says of keys is what
+        whoever writes into it says.
+        """
         self._pool = pool
         self._signers = tuple(signers)
+        self._verifiers = (*(signer.verifier for signer in self._signers), *trusted)
         self._origin = check_origin(origin)
         self.batch = batch
         """How many entries a step takes at most: after so many there may be more."""
@@ -41,11 +54,13 @@ class Integrator:
             self._edge = self._read_edge(connection)
         return self._edge.size
 
-    def publish_keys(self, now: datetime) -> None:
-        """Make the checkpoint keys known."""
+    def publish_keys(self, now: datetime, witnesses: Sequence[str] = ()) -> None:
+        """Make the checkpoint keys known, and those of the witnesses that are asked."""
         with session(self._pool) as connection:
             for signer in self._signers:
                 publish_verifier_key(connection, "checkpoint", signer.verifier.vkey, now)
+            for vkey in witnesses:
+                publish_verifier_key(connection, "witness", vkey, now)
 
     def step(self, now: datetime) -> int:
         """Integrate up to a batch of entries in one transaction; return how many."""
@@ -102,7 +117,7 @@ class Integrator:
             _refuse_leaves_after(connection, 0)
             return Edge()
         try:
-            signed, _ = verify_checkpoint(newest.note, [signer.verifier for signer in self._signers])
+            signed, _ = verify_checkpoint(newest.note, self._verifiers)
         except MalformedNote as error:
             raise IntegrityHalt(f"the newest checkpoint: {error}") from error
         if (signed.origin, signed.tree_size, signed.root) != (self._origin, newest.tree_size, newest.root):

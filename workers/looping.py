@@ -49,9 +49,13 @@ def rest(stop: threading.Event, seconds: float) -> None:
 
 
 @contextmanager
-def loop_pool(url: str, name: str, *, statement_timeout_ms: int = 30_000) -> Iterator[Pool]:
-    """A pool of one or two connections that gives up waiting soon."""
-    pool = open_pool(url, min_size=1, max_size=2, name=name, statement_timeout_ms=statement_timeout_ms)
+def loop_pool(
+    url: str, name: str, *, connections: int = 2, statement_timeout_ms: int = 30_000
+) -> Iterator[Pool]:
+    """A pool of a few connections that gives up waiting soon."""
+    pool = open_pool(
+        url, min_size=1, max_size=connections, name=name, statement_timeout_ms=statement_timeout_ms
+    )
     pool.timeout = _CONNECT_SECONDS
     try:
         yield pool

@@ -1,0 +1,140 @@
+"""What leaves the log after it is committed: files for everybody, and checkpoints for witnesses.
+
+Each outlet has a thread of its own beside the integrator, so that a disk or a witness that hangs stalls
+neither the integrator nor another outlet. What goes wrong is tried again, ever more slowly; what shows that
+the database was put back or rewritten halts the integrator by name.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from audit.cosigning import Cosigning, WitnessSilent
+from audit.errors import AuditUnavailable, IntegrityHalt
+from audit.publish import Publisher
+from runtime.settings import Settings
+from workers.log_keys import log_keys, witness_keys
+from workers.looping import loop_pool, rest
+from workers.witnesses import HttpWitness
+
+_LOG = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.5
+FIRST_LOOK_SECONDS = 10.0
+_LONGEST_BACKOFF_SECONDS = 60.0
+_END_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """One place that new checkpoints go to; `step` tells whether there was something to do."""
+
+    name: str
+    step: Callable[[], bool]
+
+
+class Publishing:
+    """The outlets at work. Look at `check` before signing anything."""
+
+    def __init__(self, outlets: Sequence[Outlet], stop: threading.Event) -> None:
+        """Start a thread for each outlet; `stop` is the whole process's."""
+        self._stop = stop
+        self._ended = threading.Event()
+        self._halt: IntegrityHalt | None = None
+        self._looked = {outlet.name: threading.Event() for outlet in outlets}
+        self._threads = [
+            threading.Thread(target=self._run, args=(outlet,), name=outlet.name, daemon=True)
+            for outlet in outlets
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def check(self) -> None:
+        """Raise what an outlet found, if that was a contradiction."""
+        if self._halt is not None:
+            raise self._halt
+
+    def wait_for_first_look(self) -> None:
+        """Let every outlet compare the database with what it knows, for a while; silence stops nobody."""
+        until = time.monotonic() + FIRST_LOOK_SECONDS
+        while silent := [name for name, looked in self._looked.items() if not looked.is_set()]:
+            self.check()
+            if self._stop.is_set():
+                return
+            if time.monotonic() > until:
+                _LOG.warning("not yet compared with what was published", extra={"reason": ", ".join(silent)})
+                return
+            rest(self._stop, 0.02)
+        self.check()
+
+    def end(self) -> None:
+        """Let the threads end; one that hangs ends with the process."""
+        self._ended.set()
+        until = time.monotonic() + _END_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _run(self, outlet: Outlet) -> None:
+        failures = 0
+        while not self._ended.is_set() and self._halt is None:
+            error = self._step(outlet)
+            failures = 0 if error is None else failures + 1
+            pause = IDLE_SECONDS if error is None else _backoff(failures)
+            if error is not None:
+                _tell(outlet, error, pause)
+            if not isinstance(error, AuditUnavailable):  # the database is waited for: nothing was compared
+                self._looked[outlet.name].set()
+            rest(self._ended, pause)
+
+    def _step(self, outlet: Outlet) -> Exception | None:
+        """Do what there is to do; return what went wrong."""
+        try:
+            while outlet.step() and not self._ended.is_set():
+                self._looked[outlet.name].set()
+        except IntegrityHalt as halt:
+            _LOG.critical("what was published contradicts the database", extra={"reason": str(halt)})
+            self._halt = halt
+        except Exception as error:  # noqa: BLE001 - nothing may end this thread; it is told, and tried again
+            return error
+        return None
+
+
+@contextmanager
+def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing]:
+    """Run every outlet that the settings name; raise `SettingsError` for a key that is none."""
+    verifiers = log_keys(settings)
+    witnesses = witness_keys(settings)
+    origin, folder = settings.log_origin, settings.publish_dir
+    wanted = len(witnesses) + (folder is not None)
+    with ExitStack() as opened:
+        outlets = []
+        if wanted:
+            pool = opened.enter_context(loop_pool(settings.database_url, "ofrecord-publisher", connections=wanted))
+            for key, url in witnesses:
+                client = opened.enter_context(closing(HttpWitness(url)))
+                outlets.append(Outlet(key.key_id, Cosigning(pool, client, key, origin, verifiers).step))
+            if folder is not None:
+                outlets.append(Outlet(str(folder), Publisher(pool, folder, origin, verifiers).step))
+        running = Publishing(outlets, stop)
+        try:
+            yield running
+        finally:
+            running.end()
+
+
+def _backoff(failures: int) -> float:
+    return min(0.5 * 2.0 ** min(failures, 10), _LONGEST_BACKOFF_SECONDS)
+
+
+def _tell(outlet: Outlet, error: Exception, pause: float) -> None:
+    """Say why an outlet waits; what nobody foresaw with its place."""
+    told = {"stage": outlet.name, "backoff_ms": round(pause * 1000)}
+    if isinstance(error, (WitnessSilent, AuditUnavailable)):
+        _LOG.warning("could not publish", extra={**told, "reason": str(error)})
+    else:
+        _LOG.warning("could not publish", exc_info=error, extra=told)
