@@ -66,6 +66,7 @@ def load(data: bytes) -> Given:
 def check_file(data: bytes, beside: Beside) -> Proved:
     """Check a file of any kind; raise `VerificationFailed` naming the step, or `CannotCheck`."""
     value = load(data)
+    _checkpoints(beside)  # what is given beside it holds too, whether it is needed or not
     if "format" in value:
         evidence = check_evidence(data, beside.trust)
         compared = _compared(evidence.signed, beside)

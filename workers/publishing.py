@@ -114,7 +114,9 @@ def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing
     with ExitStack() as opened:
         outlets = []
         if wanted:
-            pool = opened.enter_context(loop_pool(settings.database_url, "ofrecord-publisher", connections=wanted))
+            pool = opened.enter_context(
+                loop_pool(settings.database_url, "ofrecord-publisher", connections=wanted)
+            )
             for key, url in witnesses:
                 client = opened.enter_context(closing(HttpWitness(url)))
                 outlets.append(Outlet(key.key_id, Cosigning(pool, client, key, origin, verifiers).step))

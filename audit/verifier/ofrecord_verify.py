@@ -453,7 +453,10 @@ def load(data: bytes) -> dict[str, Any]:
 
 
 def check(data: bytes, given: Given) -> dict[str, Any]:
-    value = load(data)
+    value, _ = (
+        load(data),
+        checkpoints(given),
+    )  # what is given beside it holds too, whether it is needed or not
     kinds = {"format": evidence, "tlog_proof": tlog_proof, "signature": receipt, "to": consistency}
     for member, kind in kinds.items():
         if member in value:

@@ -1,4 +1,4 @@
-"""Two verifiers without a common line give one verdict on every kind of file, and on changed ones."""
+"""Two verifiers without a common line give one verdict on files of every kind, changed or not."""
 
 from __future__ import annotations
 
