@@ -104,6 +104,18 @@ def test_published_consistency_proofs(old, new):
     assert merkle.verify_consistency(old, new, bytes.fromhex(ROOTS[old]), bytes.fromhex(ROOTS[new]), path)
 
 
+def test_the_tree_that_rfc_6962_draws():
+    """Section 2.1.3: seven leaves d0 to d6 with the hashes a to f and j, and the nodes g to l above them."""
+    a, b, c, d, e, f, j = LEAVES[:7]
+    g, h, i = merkle.node_hash(a, b), merkle.node_hash(c, d), merkle.node_hash(e, f)
+    k, l = merkle.node_hash(g, h), merkle.node_hash(i, j)  # noqa: E741 - its name there
+    paths = {0: [b, h, l], 3: [c, g, l], 4: [f, j, k], 6: [i, k]}
+    assert {index: merkle.inclusion_path(index, 7, node) for index in paths} == paths
+    proofs = {3: [c, d, g, l], 4: [l], 6: [i, j, k]}
+    assert {old: merkle.consistency_path(old, 7, node) for old in proofs} == proofs
+    assert merkle.root(LEAVES[:7]) == merkle.node_hash(k, l)
+
+
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (-1, 1), (1, 1), (8, 8)])
 def test_there_is_no_inclusion_path_outside_the_tree(index, size):
     with pytest.raises(MalformedProof):
