@@ -69,8 +69,9 @@ class AuditLog:
     ) -> None:
         """Take a pool on the main database, the keys, and the name of the log.
 
-        `single_statements` lends connections in autocommit, where an append or a look-up is one round trip;
-        the time a statement may take there is the time an append may take.
+        `single_statements` lends connections in autocommit, where an append or a look-up is one round trip
+        and a proof, which reads what never changes, needs no more; the time a statement may take there is the
+        time an append may take.
         """
         self._pool = pool
         self._single_statements = single_statements or pool
@@ -213,12 +214,12 @@ class AuditLog:
 
     def inclusion_path(self, index: int, tree_size: int) -> list[bytes]:
         """Return an inclusion path (RFC 6962, 2.1.1); raise `MalformedProof` for what cannot be."""
-        with session(self._pool) as connection:
+        with session(self._single_statements) as connection:
             return StoredTree(connection).inclusion_path(index, tree_size)
 
     def consistency_path(self, old: int, new: int) -> list[bytes]:
         """Return a consistency proof (RFC 6962, 2.1.2), for 0 < old <= new."""
-        with session(self._pool) as connection:
+        with session(self._single_statements) as connection:
             return StoredTree(connection).consistency_path(old, new)
 
     def evidence(
