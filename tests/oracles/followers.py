@@ -93,3 +93,11 @@ def mth(nodes: list[bytes]) -> bytes:
     while split * 2 < len(nodes):
         split *= 2
     return hashlib.sha256(b"\x01" + mth(nodes[:split]) + mth(nodes[split:])).digest()
+
+
+def published(folder: Path) -> str:
+    """Return the published checkpoint; empty while there is none."""
+    try:
+        return (folder / "checkpoint").read_text()
+    except FileNotFoundError:
+        return ""
