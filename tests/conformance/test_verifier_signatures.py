@@ -10,7 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit.verifier import ofrecord_verify as single
 from audit.verifier.ofrecord_verify import BASE, ORDER, P, decode_point, signed, times
+from tests.conformance.test_cosignature_vectors import NOTE, REMORA, SMARTIT
+from tests.conformance.test_signed_note_vectors import C2SP_NOTE, C2SP_VKEY, GO_NOTE, GO_VKEY
 
 # RFC 8032, section 7.1: public key, message, signature of tests 1, 2, 3 and "SHA(abc)".
 RFC_8032 = [
@@ -118,3 +121,32 @@ def test_a_signature_that_only_holds_times_eight_is_refused_as_the_library_does(
     assert not signed(public, b"m", mark)
     with pytest.raises(InvalidSignature):
         Ed25519PublicKey.from_public_bytes(public).verify(mark, b"m")
+
+
+@pytest.mark.parametrize(("note", "vkey"), [(C2SP_NOTE, C2SP_VKEY), (GO_NOTE, GO_VKEY)])
+def test_published_notes(note, vkey):
+    key = single.parse_key(vkey)
+    body, _, line = note.partition("\n\n")
+    mark = single.b64(line.split(" ")[2].strip())
+    assert key.id == f"{key.name}+{mark[:4].hex()}"
+    assert signed(key.public, body.encode() + b"\n", mark[4:])
+    assert not signed(key.public, body.encode(), mark[4:])
+
+
+@pytest.mark.parametrize(
+    "vkey", [C2SP_VKEY.replace("530d", "530e"), C2SP_VKEY[:-4], "name", "a b+00000000+AA=="]
+)
+def test_what_is_no_verifier_key(vkey):
+    with pytest.raises(ValueError, match=r"key|form|base64|padding"):
+        single.parse_key(vkey)
+
+
+@pytest.mark.parametrize("witness", [REMORA, SMARTIT])
+def test_cosignatures_of_the_public_witness_network(witness):
+    """The log's own key is not given: whatever its witnesses say, the checkpoint proves nothing."""
+    given_keys = single.Given([single.parse_key(witness)], True, None, [], "")
+    with pytest.raises(ValueError, match="no key that was given has signed for this log"):
+        single.parse_checkpoint(NOTE, given_keys)
+    for old, new in (("1432088532", "1432088533"), ("U7WM", "U7WN"), ("AAAABq", "AAAABr")):
+        with pytest.raises(ValueError, match=r"signature of .* is wrong"):
+            single.parse_checkpoint(NOTE.replace(old, new), given_keys)
