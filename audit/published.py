@@ -9,6 +9,7 @@ from pathlib import Path
 from audit import merkle, tiles
 from audit.entry import parse_entry
 from audit.errors import MalformedNote, MalformedProof, VerificationFailed
+from audit.tile_paths import CHECKPOINT, ENTRIES, tile_path
 from audit.trust import CannotCheck, SignedCheckpoint, Trust, step
 
 _FILE_LIMIT_BYTES = 16 << 20
@@ -39,7 +40,7 @@ def read_published(folder: Path, trust: Trust) -> PublishedLog:
     """
     with step("published log"):
         try:
-            note = _read(folder / "checkpoint").decode()
+            note = _read(folder / CHECKPOINT).decode()
         except UnicodeDecodeError as error:
             raise MalformedNote("a note is UTF-8") from error
         signed = trust.checkpoint(note)
@@ -57,7 +58,7 @@ def _newest(folder: Path, leaves: list[bytes]) -> datetime | None:
     if not leaves:
         return None
     number = (len(leaves) - 1) // tiles.WIDTH
-    bundle, times = _tile(folder, "entries", number, len(leaves)), []
+    bundle, times = _tile(folder, ENTRIES, number, len(leaves)), []
     for leaf in leaves[number * tiles.WIDTH :]:
         end = _LENGTH_BYTES + int.from_bytes(bundle[:_LENGTH_BYTES])
         entry, bundle = bundle[_LENGTH_BYTES:end], bundle[end:]
@@ -70,17 +71,15 @@ def _newest(folder: Path, leaves: list[bytes]) -> datetime | None:
 def _tile(folder: Path, kind: str, number: int, size: int) -> bytes:
     """Return a tile of the tree of this size; the full one serves where the partial one is gone."""
     width = min(tiles.WIDTH, size - number * tiles.WIDTH)
-    parts = [f"{number % 1000:03}"]
-    while number := number // 1000:
-        parts.append(f"x{number % 1000:03}")
-    full = folder.joinpath("tile", kind, *reversed(parts))
-    partial = full.with_name(full.name + ".p") / str(width)
-    data = _read(partial if width < tiles.WIDTH and partial.is_file() else full)
-    return data[: width * merkle.HASH_SIZE] if kind != "entries" else data
+    partial = folder / tile_path(kind, number, width)
+    data = _read(partial if partial.is_file() else folder / tile_path(kind, number))
+    return data if kind == ENTRIES else data[: width * merkle.HASH_SIZE]
 
 
 def _read(path: Path) -> bytes:
     try:
+        if not path.is_file():
+            raise CannotCheck("published log", f"{path.name} is not there")
         with path.open("rb") as file:
             data = file.read(_FILE_LIMIT_BYTES + 1)
     except OSError as error:

@@ -61,8 +61,7 @@ class InclusionProof(Wire):
     root: HexHash = Field(description="root of that tree")
     hashes: Many[HexHash] = Field(description="sibling hashes, from the leaf upwards")
     tlog_proof: str | None = Field(
-        default=None,
-        description="the same as a C2SP tlog-proof, in the newest tree only: it ends with its checkpoint",
+        default=None, description="the same as a C2SP tlog-proof, where `tree_size` was left to the log"
     )
 
 

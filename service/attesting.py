@@ -10,7 +10,7 @@ from uuid import UUID
 
 from audit.note import key_id_of
 from audit.proof import TlogProof
-from audit.tree import StoredTree, newest_checkpoint
+from audit.tree import StoredTree, checkpoint_covering
 from records.reaching import transaction
 from schemas.base import format_moment
 from service.context import Services
@@ -63,18 +63,19 @@ def inclusion(
 ) -> JsonObject | None:
     """The audit path of one leaf and the root of that tree; None while the entry is not integrated.
 
-    In the newest tree it also comes as a C2SP tlog-proof, with the checkpoint that signs the root.
+    Without `tree_size` the tree is that of the newest checkpoint that a witness cosigned, or of the newest.
+    In that one the proof comes as a C2SP tlog-proof too, with the checkpoint that signs the root.
     """
     if (index is None) == (entry_id is None):
         raise InvalidInput((Flaw("/index", "either index or entry_id names the leaf"),))
     stored = services.log.entry_at(index or 0) if entry_id is None else services.log.read(entry_id)
+    if stored.index is None:
+        return None
     with transaction(services.pool) as conn:
-        tree, newest = StoredTree(conn), newest_checkpoint(conn)
-        if stored.index is None or newest is None:
-            return None
-        size = newest.tree_size if tree_size is None else tree_size
+        tree, covering = StoredTree(conn), checkpoint_covering(conn, stored.index)
+        size = covering.tree_size if tree_size is None else tree_size
         path, root = tree.inclusion_path(stored.index, size), tree.root(size)
-    signed = size == newest.tree_size
+    signed = size == covering.tree_size
     return {
         "entry_id": str(stored.entry.entry_id),
         "index": stored.index,
@@ -82,7 +83,7 @@ def inclusion(
         "leaf_hash": stored.leaf_hash.hex(),
         "root": root.hex(),
         "hashes": [node.hex() for node in path],
-        "tlog_proof": TlogProof(stored.index, tuple(path), newest.note).to_text() if signed else None,
+        "tlog_proof": TlogProof(stored.index, tuple(path), covering.note).to_text() if signed else None,
     }
 
 

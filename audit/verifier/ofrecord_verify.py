@@ -144,6 +144,8 @@ def plain(value: object) -> str:
 
 def read(*path: str) -> bytes:
     try:
+        if len(path) > 1 and not os.path.isfile(os.path.join(*path)):
+            raise CannotCheck(f"{os.path.join(*path)} is not there")
         with open(os.path.join(*path), "rb") as file:
             data = file.read((16 << 20) + 1)
     except (OSError, ValueError) as error:
@@ -269,8 +271,8 @@ def tile(folder: str, kind: str, number: int, width: int) -> bytes:
     while number >= 1000:
         number //= 1000
         name = f"x{number % 1000:03d}/{name}"
-    full, partial = (os.path.join(folder, "tile", kind, name + part) for part in ("", f".p/{width}"))
-    return read(partial if width < 256 and os.path.isfile(partial) else full)
+    partial = os.path.join(folder, "tile", kind, name + ".p", str(width))
+    return read(partial) if os.path.isfile(partial) else read(folder, "tile", kind, name)
 
 
 def published(given: Given) -> tuple[Checkpoint, list[bytes], str]:

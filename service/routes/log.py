@@ -72,7 +72,8 @@ async def get_inclusion(
 ) -> Response:
     """The audit path of one leaf (RFC 6962, 2.1.1), by its index or by the entry that a receipt names.
 
-    Without `tree_size` it is that of the newest checkpoint, and the answer can be checked offline as it is.
+    Without `tree_size` it is in the newest tree that a witness cosigned, or in the newest; such an answer can
+    be checked offline as it is.
     """
     services = services_of(request)
     proof = await services.desk.run(attesting.inclusion, services, index, entry_id, tree_size)

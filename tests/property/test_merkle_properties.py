@@ -74,14 +74,9 @@ def test_every_tree_to_a_thousand_has_the_defined_root():
 
 def _edges(size: int, chance: random.Random) -> set[int]:
     """Numbers below a size where a proof changes its shape, and some others."""
-    powers = {1 << bit for bit in range(size.bit_length())}
-    near = {power + step for power in powers for step in (-1, 0)} | {
-        0,
-        size - 1,
-        size // 2,
-        size & (size - 1),
-    }
-    return {number for number in near | {chance.randrange(size) for _ in range(2)} if number < size}
+    half = merkle.split(size) if size > 1 else 0
+    near = {0, half - 1, half, half + 1, size // 2, size & (size - 1), size - 1}
+    return {number for number in near | {chance.randrange(size) for _ in range(4)} if 0 <= number < size}
 
 
 @pytest.mark.parametrize("start", range(ALL_PROOFS, LARGEST, 87))

@@ -8,11 +8,11 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from audit.entry import Draft, format_time
+from audit.publish import Publisher
 from audit.receipt import INTEGRATE_WITHIN, issue_receipt
 from cli.main import app
 
@@ -21,28 +21,17 @@ DRAFT = Draft("explanation.created", "svc", {"outcome": "decline"}, private=b"{}
 
 
 def publish(rig, folder: Path) -> Path:
-    """Write what the database holds as C2SP tlog-tiles says; so few leaves are one partial tile."""
-    with psycopg.connect(rig.database.url("auditor")) as connection:
-        rows = connection.execute(
-            "select canonical, leaf.leaf_hash from audit.leaf join audit.entry using (entry_id)"
-            " order by index"
-        ).fetchall()
-    parts = {
-        "0": b"".join(leaf for _, leaf in rows),
-        "entries": b"".join(len(entry).to_bytes(2, "big") + entry for entry, _ in rows),
-    }
-    for kind, data in parts.items():
-        path = folder / "tile" / kind / "000.p" / str(len(rows))
-        path.parent.mkdir(parents=True)
-        path.write_bytes(data)
-    (folder / "checkpoint").write_text(rig.log.newest_checkpoint().note)
+    """Publish what the database holds, as the integrator does."""
+    publisher = Publisher(rig.integrator_pool, folder, rig.origin, [rig.signer.verifier])
+    while publisher.step():
+        pass
     return folder
 
 
 @pytest.fixture
 def promised(rig, tmp_path):
     """A log that promised two entries; and how both verifiers judge a receipt a moment after its time."""
-    rig.log.append([Draft("a.b", "x", {})] * 3, rig.now)
+    rig.log.append([Draft("a.b", "x", {})] * 300, rig.now)
     rig.integrator.step(rig.now)
     kept, removed = (rig.log.append_one(DRAFT, rig.now) for _ in range(2))
     (tmp_path / "keys").write_text("\n".join(rig.vkeys))

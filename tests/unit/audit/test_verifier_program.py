@@ -160,8 +160,12 @@ def test_a_proved_file_does_not_steer_a_terminal_either(folder):
     assert (code, "\x1b" in output) == (2, False)
 
 
-def test_a_folder_of_pipes_is_not_waited_for(folder):
-    tile = folder / "log" / "tile" / "0" / "001.p" / "44"
-    tile.unlink()
-    os.mkfifo(tile)
-    assert run(folder, "receipt", "--log", "log", "--key", "keys")[0] == 2
+def test_a_folder_of_pipes_is_not_waited_for(folder, monkeypatch):
+    for name in ("tile/0/001.p/44", "tile/entries/000", "tile/0/000", "checkpoint"):
+        path = folder / "log" / name
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        arguments = ["receipt", "--log", "log", "--key", "keys"]
+        assert run(folder, *arguments)[0] == 2
+        monkeypatch.chdir(folder)
+        assert CliRunner().invoke(app, ["verify", *arguments]).exit_code == 2
