@@ -59,7 +59,7 @@ class ErasureConflict(ErasureError):
 class Asked:
     """One request; `subject` is the name of a key and goes nowhere but into keyed HMACs.
 
-    Without `effective_at` it is meant at once.
+    Without `effective_at`, or once that has passed, it is meant at once.
     """
 
     subject: str
@@ -151,7 +151,7 @@ def request_erasure(
         if known.request_key != request_key:
             raise ErasureConflict
         return known
-    effective_at = asked.effective_at or now
+    effective_at = max(asked.effective_at or now, now)
     key_ids = keystore.keys_of_subject(subject_key_id)
     found = obstacle(conn, subject_key_id, key_ids, effective_at)
     if found is not None:

@@ -37,9 +37,11 @@ from service.renderer import OurRenderer, Renderer
 from service.reserving import Reserve
 from service.routes import (
     catalogues,
+    erasures,
     evaluations,
     explanations,
     health,
+    holds,
     log,
     models,
     narratives,
@@ -75,7 +77,7 @@ REPLAYS_WAITING = 8
 BATCH_BODIES = 8
 _ROUTERS = (
     *(health, models, catalogues, explanations, notices, narratives),
-    *(replays, reviews, requirements, evaluations, log),
+    *(replays, reviews, requirements, evaluations, erasures, holds, log),
 )
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
@@ -165,6 +167,7 @@ def make_services(
         pool=pool,
         single_statements=single_statements,
         keys_pool=keys_pool,
+        keystore=keystore,
         log=audit_log,
         committer=GroupCommitter(audit_log, clock),
         versions=versions,

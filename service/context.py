@@ -10,6 +10,7 @@ from fastapi import Request
 
 from audit.commit import GroupCommitter
 from audit.entry import Appended
+from audit.keys import KeyStore
 from audit.log import AuditLog
 from audit.note import Signer
 from audit.receipt import Receipt, issue_receipt
@@ -51,6 +52,7 @@ class Services:
     pool: Pool
     single_statements: Pool
     keys_pool: Pool
+    keystore: KeyStore
     log: AuditLog
     committer: GroupCommitter
     versions: VersionCache

@@ -14,6 +14,7 @@ ServiceError
  ├─ NotAcceptable
  ├─ NoticeConflict
  ├─ NoticeStepRefused
+ ├─ ErasureRefused
  ├─ TooBusy
  ├─ StillCommitting
  └─ NotReady
@@ -23,6 +24,10 @@ None of them carries an HTTP status: `service.problems` has the one table that d
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from records.erasures import Erasure
+from schemas.base import format_moment
 from service.strict_json import Flaw
 
 
@@ -87,6 +92,26 @@ class NoticeConflict(ServiceError):
 
 class NoticeStepRefused(ServiceError):
     """The notice is not at a point where this can follow."""
+
+
+class ErasureRefused(ServiceError):
+    """Something about this person must still be kept."""
+
+    def __init__(self, erasure: Erasure) -> None:
+        super().__init__("It is held." if erasure.ground == "hold" else _kept(erasure.retained_until))
+        until = erasure.retained_until
+        self.members = {
+            "erasure_id": str(erasure.erasure_id),
+            "ground": erasure.ground,
+            "retained_until": None if until is None else format_moment(until),
+            "hold_ids": [str(hold_id) for hold_id in erasure.hold_ids],
+        }
+
+
+def _kept(until: datetime | None) -> str:
+    if until is None:
+        return "Something must be kept, and its period has not begun: a notice is owed."
+    return f"Something must be kept until {format_moment(until)}."
 
 
 class TooBusy(ServiceError):

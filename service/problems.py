@@ -20,7 +20,7 @@ from audit.sealing import NotDecrypted
 from explain import components
 from explain import errors as explain
 from explain.reference import ReferenceCorrupt
-from records import evaluations, notices
+from records import erasures, evaluations, holds, notices
 from records.private import PrivatePartMalformed
 from records.reaching import RecordsUnavailable
 from registry import errors as registry
@@ -59,6 +59,7 @@ class Problem:
     flaws: tuple[Flaw, ...] = ()
     retry_after_seconds: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, object] = field(default_factory=dict)  # what this kind says beside the usual
 
 
 TABLE: Mapping[type[Exception], Kind] = {
@@ -77,6 +78,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.NotAcceptable: Kind("not-acceptable", 406, "Not available in an accepted media type"),
     service.NoticeConflict: Kind("notice-conflict", 409, "This step is on record with other content"),
     service.NoticeStepRefused: Kind("notice-step-refused", 409, "The notice is not at this point"),
+    service.ErasureRefused: Kind("erasure-refused", 409, "The erasure is refused"),
     service.TooBusy: OVERLOADED,
     service.StillCommitting: AUDIT_UNAVAILABLE,
     service.NotReady: Kind("not-ready", 503, "The service is starting", retry_after_seconds=1),
@@ -156,6 +158,11 @@ TABLE: Mapping[type[Exception], Kind] = {
     notices.CursorMalformed: INVALID_INPUT,
     PrivatePartMalformed: INTERNAL,
     RecordsUnavailable: AUDIT_UNAVAILABLE,
+    erasures.ErasureNotFound: NOT_FOUND,
+    erasures.SubjectUnknown: NOT_FOUND,
+    erasures.ErasureConflict: Kind("erasure-conflict", 409, "Another erasure is scheduled"),
+    holds.HoldNotFound: NOT_FOUND,
+    holds.HoldTooLate: Kind("hold-too-late", 409, "The hold comes too late"),
     evaluations.EvaluationError: INTERNAL,
     evaluations.EvaluationNotFound: NOT_FOUND,
     evaluations.EvaluationKindUnknown: Kind("evaluation-kind-unknown", 422, "No worker does this evaluation"),
@@ -191,7 +198,8 @@ def problem_of(error: Exception) -> Problem:
         return Problem(INVALID_INPUT, "A parameter of the address is not valid.", flaws)
     kind = kind_of(error)
     retry_after = getattr(error, "retry_after_seconds", None)
-    return Problem(kind, kind.detail or str(error), _flaws_of(error), retry_after)
+    members = getattr(error, "members", {})
+    return Problem(kind, kind.detail or str(error), _flaws_of(error), retry_after, members=members)
 
 
 # Where a document that was refused stands in what was sent.
@@ -246,6 +254,7 @@ def document_of(problem: Problem, instance: str) -> dict[str, object]:
         "status": problem.kind.status,
         "detail": problem.detail,
         "instance": instance,
+        **problem.members,
     }
     if problem.flaws:
         shown = problem.flaws[:SHOWN_FLAWS]

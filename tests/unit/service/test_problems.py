@@ -16,7 +16,9 @@ import audit.sealing
 import explain.components
 import explain.errors
 import explain.reference
+import records.erasures
 import records.evaluations
+import records.holds
 import records.notices
 import records.private
 import records.reaching
@@ -40,7 +42,9 @@ PUBLIC = (
     explain.components,
     explain.errors,
     explain.reference,
+    records.erasures,
     records.evaluations,
+    records.holds,
     records.notices,
     records.private,
     records.reaching,
