@@ -241,18 +241,28 @@ def start_service(
 
 
 @pytest.fixture(scope="session")
-def running(postgres_server: Any, template: Any, start_service: Start, upload: Upload) -> Iterator[Running]:
+def copy_databases(postgres_server: Any, template: Any) -> Callable[[str], Any]:
+    """Gives `copy(tag)`: a migrated pair of databases that lasts as long as the session."""
+
+    def copy(tag: str) -> Any:
+        name = f"{tag}_{os.getpid()}_{secrets.token_hex(4)}"
+        made = replace(template, name=f"main_{name}", keys_name=f"keys_{name}")
+        pairs = ((template.name, made.name, LOGIN_ROLES), (template.keys_name, made.keys_name, KEY_ROLES))
+        with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
+            for source, name, roles in pairs:
+                copying = sql.SQL("create database {} template {}")
+                admin.execute(copying.format(sql.Identifier(name), sql.Identifier(source)))
+                with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
+                    restrict_database(connection, roles)
+        return made
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def running(copy_databases: Callable[[str], Any], start_service: Start, upload: Upload) -> Iterator[Running]:
     """The service of this session with the model `loans` version 1 approved."""
-    tag = f"service_{os.getpid()}_{secrets.token_hex(4)}"
-    made = replace(template, name=f"main_{tag}", keys_name=f"keys_{tag}")
-    pairs = ((template.name, made.name, LOGIN_ROLES), (template.keys_name, made.keys_name, KEY_ROLES))
-    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
-        for source, name, roles in pairs:
-            copy = sql.SQL("create database {} template {}")
-            admin.execute(copy.format(sql.Identifier(name), sql.Identifier(source)))
-            with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
-                restrict_database(connection, roles)
-    with start_service(made) as found:
+    with start_service(copy_databases("service")) as found:
         assert found.register(upload).status_code == 201
         assert found.approve().status_code == 200
         yield found

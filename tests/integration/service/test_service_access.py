@@ -32,13 +32,19 @@ CALLS = [
     ("POST", "/v1/evaluations", "evaluate"),
     ("GET", "/v1/evaluations/x", "evaluate"),
     ("DELETE", "/v1/evaluations/x", "evaluate"),
+    ("POST", "/v1/erasures", "admin"),
+    ("GET", "/v1/erasures/x", "audit"),
+    ("POST", "/v1/holds", "admin"),
+    ("GET", "/v1/holds", "audit"),
+    ("GET", "/v1/holds/x", "audit"),
+    ("DELETE", "/v1/holds/x", "admin"),
     ("GET", "/v1/log/keys", "audit"),
     ("GET", "/v1/log/checkpoint", "audit"),
     ("GET", "/v1/log/entries/0", "audit"),
     ("GET", "/v1/log/proofs/inclusion?index=0&tree_size=1", "audit"),
     ("GET", "/v1/log/proofs/consistency?from=1&to=1", "audit"),
 ]
-SCOPES = {scope for _, _, scope in CALLS}
+SCOPES = {scope for _, _, scope in CALLS} - {"admin"}  # which holds them all
 
 
 def _as(running: Any, token: str | None) -> httpx.Client:
