@@ -8,11 +8,12 @@ import signal
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
 import typer
 
-from runtime.errors import OperationError
+from runtime.errors import OperationError, SettingsError
 from runtime.settings import Settings
 
 FAILED = 1
@@ -40,7 +41,19 @@ def load(process: str, needs: Collection[str], env: Mapping[str, str] | None = N
 
     settings = Settings.from_env(os.environ if env is None else env, needs=needs)
     configure_logging(process, settings.log_level)
-    return settings
+    return with_master_key(settings) if "master_key" in needs else settings
+
+
+def with_master_key(settings: Settings) -> Settings:
+    """Run the command that writes the master key, where there is one."""
+    if not settings.master_key_command:
+        return settings
+    from audit.master_key import CommandSource, MasterKeyUnavailable  # noqa: PLC0415 - seldom needed
+
+    try:
+        return replace(settings, master_key=CommandSource(settings.master_key_command).master_key())
+    except MasterKeyUnavailable as error:
+        raise SettingsError("OFRECORD_MASTER_KEY_COMMAND", str(error)) from error
 
 
 def refuse_to_forget(settings: Settings, *, patience_seconds: float = 30.0) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,7 +29,8 @@ AUDITOR_NEEDS = ("database_url",)
 _HIDDEN = frozenset(
     {
         *("database_url", "keys_database_url", "broker_url"),
-        *("master_key", "receipt_key", "checkpoint_key", "next_checkpoint_key", "witness_key"),
+        *("master_key", "master_key_command", "witness_key"),
+        *("receipt_key", "checkpoint_key", "next_checkpoint_key"),
         "language_model_key",
     }
 )
@@ -49,6 +51,7 @@ class Settings:
     keys_database_url: str = ""
     broker_url: str = ""
     master_key: bytes = b""  # 32 bytes
+    master_key_command: tuple[str, ...] = ()  # writes it instead; whoever loads the settings runs it
     receipt_key: str = ""  # signed-note private keys, "PRIVATE+KEY+…"
     checkpoint_key: str = ""
     next_checkpoint_key: str = ""  # signs beside the present one until it takes its place
@@ -86,6 +89,7 @@ class Settings:
             keys_database_url=read.url("KEYS_DATABASE_URL", "DATABASE_PASSWORD", ("postgresql", "postgres")),
             broker_url=read.url("BROKER_URL", "BROKER_PASSWORD", ("redis", "rediss", "redis+socket")),
             master_key=read.master_key("MASTER_KEY"),
+            master_key_command=read.command("MASTER_KEY_COMMAND"),
             receipt_key=read.note_key("RECEIPT_KEY"),
             checkpoint_key=read.note_key("CHECKPOINT_KEY"),
             next_checkpoint_key=read.note_key("NEXT_CHECKPOINT_KEY"),
@@ -116,8 +120,11 @@ class Settings:
             language_model_key=read.token("LANGUAGE_MODEL_KEY"),
             language_model_timeout_ms=read.number("LANGUAGE_MODEL_TIMEOUT_MS", 20_000, 100),
         )  # fmt: skip
+        if settings.master_key and settings.master_key_command:
+            raise SettingsError(_PREFIX + "MASTER_KEY", "is given twice, also by a command")
         for name in needs:
-            if not getattr(settings, name):
+            given = settings.master_key_command if name == "master_key" else ()
+            if not (getattr(settings, name) or given):
                 raise SettingsError(_PREFIX + name.upper(), "is not set")
         if settings.language_model_url and not settings.language_model_name:
             raise SettingsError(_PREFIX + "LANGUAGE_MODEL_NAME", "is not set, and there is an address")
@@ -158,6 +165,13 @@ class _Reader:
         if text and not _HEX_KEY.fullmatch(text):
             raise SettingsError(_PREFIX + name, "must be 64 hexadecimal digits (32 random bytes)")
         return bytes.fromhex(text)
+
+    def command(self, name: str) -> tuple[str, ...]:
+        """Return a program and its arguments, written as for a shell that is not there."""
+        try:
+            return tuple(shlex.split(self._env.get(_PREFIX + name, "")))
+        except ValueError as error:
+            raise SettingsError(_PREFIX + name, "has a quotation mark without its other half") from error
 
     def note_key(self, name: str) -> str:
         """Return a signed-note private key."""
