@@ -26,13 +26,13 @@ $$;
 -- their ids, 16 bytes each, in their order.
 create function audit.private_entries_v1(p_class text, p_month date, out entries bigint, out entries_digest text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
-begin atomic
+as $$
     select count(*), 'sha256:' || encode(sha256(coalesce(string_agg(uuid_send(entry_id), ''::bytea order by entry_id), '')), 'hex')
     from audit.entry
     where retention_class = p_class and key_id is not null
       and time >= p_month::timestamp at time zone 'UTC'
       and time < (p_month + interval '1 month') at time zone 'UTC';
-end;
+$$;
 
 -- Drop the payloads of one class and month, and the index rows that lead to its entries. False: it was dropped before.
 -- Refused unless the manifest is in the tree and declares exactly the entries that are there, and while a hold could cover
@@ -76,11 +76,7 @@ begin
      where known.entry_id = entry.entry_id and entry.retention_class = p_class
        and entry.time >= p_month::timestamp at time zone 'UTC'
        and entry.time < (p_month + interval '1 month') at time zone 'UTC';
-    if to_regprocedure('audit.drop_partition_v1(text, date, uuid)') is null then
-        execute 'drop table ' || v_partition;
-    else
-        perform audit.drop_partition_v1(p_class, p_month, p_manifest);  -- the way that a guarded schema leaves open
-    end if;
+    perform audit.drop_partition_v1(p_class, p_month, p_manifest);  -- the way that a guarded schema leaves open
     return true;
 end
 $$;
