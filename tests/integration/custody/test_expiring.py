@@ -11,6 +11,7 @@ import pytest
 
 from audit.custody import Partition, drop_expired_partition, partitions
 from audit.errors import CustodyRefused, IntegrityHalt, PayloadErased, PayloadExpired
+from audit.guarding import ddl_guard, guard_problems
 from audit.verify import verify_evidence
 from records import expiries
 from records.holds import Scope
@@ -76,6 +77,25 @@ def test_a_month_that_is_over_loses_its_keys_then_its_payloads(house: House) -> 
         (row,) = expiries.list_expiries(conn, since=OVER, until=house.clock.now())
     assert (row.retention_class, row.month, row.entries, row.keys) == ("standard", MONTH.month, 3, 3)
     assert row.dropped_at is not None
+    report = house.fsck()
+    assert report.problems == ()
+    assert [(one.retention_class, one.month, one.entries) for one in report.expired if one.entries] == [
+        ("standard", MONTH.month, 3)
+    ]
+    with psycopg.connect(house.database.url("auditor")) as conn:
+        assert (ddl_guard(conn), guard_problems(conn)) == ("present", [])
+
+
+def test_a_log_without_a_guard_expires_too(house: House) -> None:
+    entry_id = house.decide("S-1")
+    with psycopg.connect(house.database.admin_url) as conn:
+        conn.execute("set event_triggers = off")
+        conn.execute("drop schema audit_guard cascade")
+    house.to(OVER)
+    expire(house)
+    assert MONTH.table not in tables(house)
+    with pytest.raises(PayloadExpired):
+        house.log.open(house.log.read(entry_id))
 
 
 def test_whoever_has_nothing_left_is_forgotten(house: House) -> None:
@@ -219,6 +239,7 @@ def test_nothing_is_dropped_without_its_manifest(house: House) -> None:
 def test_a_payload_that_is_gone_without_its_key_is_no_expiry(house: House) -> None:
     entry_id = house.decide("S-1")
     with psycopg.connect(house.database.admin_url) as conn:
+        conn.execute("set event_triggers = off")
         for table in ("payload", "payload_standard", MONTH.table):
             conn.execute(f"alter table audit.{table} disable trigger append_only")
         conn.execute("delete from audit.payload")

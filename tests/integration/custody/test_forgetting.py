@@ -35,6 +35,7 @@ NOTHING_PERSONAL = {
     "audit.entry": "the clear part has no decision id, subject or value (decision record 0004)",
     "audit.leaf": "ids and hashes",
     "audit.pending": "ids of entries",
+    "records.decision": "what the clear entry of a decision says",
     "records.expiry": "a class, a month and counts",
     "records.hold": "ids: a subject by its key's, which is destroyed",
     "records.notice": "ids, dates and words from closed lists, all of which the clear entries say",
