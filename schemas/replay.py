@@ -26,6 +26,7 @@ ReplayPart = Literal[
     "body",
     "supplements",
     "letters",
+    "form",
 ]
 
 

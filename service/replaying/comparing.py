@@ -16,6 +16,13 @@ Verdict = Literal["identical", "within_tolerance", "different"]
 _MARGINS = frozenset({"margin", "base_value", "phi", "expected", "sum", "error", "contribution"})
 # In units of their own: the same tolerance, relative to the number where that is above 1.
 _OTHERS = frozenset({"score", "share", "reference_value", "cost", "least_cost", "tolerance"})
+# What records of earlier forms do not say: where one lacks it, there is nothing to compare with.
+_LATER = frozenset(
+    {
+        *("band", "sensitive", "proxy", "component", "wording", "given", "reasons", "reference_value"),
+        *("derived", "margin", "evaluations", "seed", "effort", "proof", "dropped", "least_cost", "asked"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,13 @@ class Difference:
 def differences(
     recorded: object, recomputed: object, tolerance: Tolerance, pointer: str = ""
 ) -> Iterator[Difference]:
-    """Every place where they differ, in order. A member that one of them lacks counts as null there."""
+    """Every place where they differ, in order.
+
+    A member that one of them lacks counts as null there, unless it is one that records of earlier forms lack.
+    """
     if isinstance(recorded, Mapping) and isinstance(recomputed, Mapping):
-        names = [*recomputed, *sorted(recorded.keys() - recomputed.keys())]
+        known = [name for name in recomputed if name in recorded or name not in _LATER]
+        names = [*known, *sorted(recorded.keys() - recomputed.keys())]
         for name in names:
             below = f"{pointer}/{escape(str(name))}"
             yield from _of_member(str(name), recorded.get(name), recomputed.get(name), tolerance, below)

@@ -30,6 +30,7 @@ PARTS = (
 _OF_THE_ENTRY = PARTS[1:-2]
 NOT_LOADED = "version-not-loaded"
 NOT_REACHED = "not-reached"
+EARLIER_FORM = "recorded-in-an-earlier-form"
 
 
 @dataclass(slots=True)
@@ -136,7 +137,10 @@ def _compare_entry(judgement: Judgement, made: Recomputed) -> None:
 
 
 def _compare_bytes(judgement: Judgement, made: Recomputed) -> None:
-    """Nothing that was looked at differs: then the very bytes of the private part are the same."""
+    """Nothing that was looked at differs: then the very bytes of the private part are the same.
+
+    Where they are not, the record says less than one of today does.
+    """
     recorded = judgement.recorded
     again: dict[str, object] = dict(recorded.part)
     for name in PrivatePart.__annotations__:
@@ -144,7 +148,7 @@ def _compare_bytes(judgement: Judgement, made: Recomputed) -> None:
         if value is not None or (name in made.parts and name in again):
             again[name] = value
     if build_private(again) != recorded.written:  # type: ignore[arg-type]
-        judgement.found.append(Difference("", "the recorded bytes", "other bytes of equal parts"))
+        judgement.leave("form", EARLIER_FORM)
 
 
 def _compare_supplements(judgement: Judgement, searcher: Searcher) -> None:

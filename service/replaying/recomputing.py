@@ -44,6 +44,9 @@ _PART_OF: Mapping[type[Exception], str] = {
     InvalidNarrowing: "counterfactuals",
     TargetReached: "counterfactuals",
 }
+_FOUND = ("combined", "reasons", "crowded_out", "key_factors", "warnings", "notice")
+# A record without one of these is of an earlier form; the others are left out where there are none.
+_ALWAYS = ("combined", "notice")
 # Given by the caller: nothing of it is computed.
 _GIVEN = ("decision_id", "subject_ref", "purpose", "decided", "application")
 
@@ -81,6 +84,9 @@ def recompute(searcher: Searcher, recorded: Recorded) -> Recomputed:
         row = Row(loaded, recorded, question, instance)
         at = "decision"
         attributed = _attributed(made, row)
+        if not _told_whole(recorded.part):
+            made.missing.update(dict.fromkeys((*_FOUND, "counterfactuals", "body"), NOT_ON_RECORD))
+            return made
         at = "reasons"
         sought = checked(loaded, question.request.counterfactuals, instance)
         finding = explained(loaded, question, instance, attributed, sought)
@@ -93,6 +99,12 @@ def recompute(searcher: Searcher, recorded: Recorded) -> Recomputed:
     except (ExplainError, ServiceError) as error:
         made.failed = (_PART_OF.get(type(error), at), kind_of(error).name)
     return made
+
+
+def _told_whole(part: PrivatePart) -> bool:
+    """Whether the record says what every component gave: earlier forms said what was told of it."""
+    combined = part.get("combined")
+    return combined is None or all("reasons" in one for one in combined["components"])
 
 
 def _attributed(made: Recomputed, row: Row) -> Attributed:
@@ -121,8 +133,11 @@ def _finish(made: Recomputed, searcher: Searcher, recorded: Recorded, finding: F
         found = part["counterfactuals"]
         found["evaluation_id"] = recorded.part["counterfactuals"]["evaluation_id"]
         made.parts["counterfactuals"] = found
-    for name in ("combined", "reasons", "crowded_out", "key_factors", "warnings", "notice"):
-        made.parts[name] = part.get(name)
+    for name in _FOUND:
+        if name in _ALWAYS and name not in recorded.part:
+            made.missing[name] = NOT_ON_RECORD
+        else:
+            made.parts[name] = part.get(name)
     made.parts["body"] = _comparable(body)
 
 

@@ -17,7 +17,7 @@ from registry.proposing import AskedSearch, Proposer
 
 UNANSWERED = "counterfactual-server-unavailable"
 OUT_OF_TIME = "out-of-time"
-NOT_ON_RECORD = "question-not-on-record"
+NOT_ON_RECORD = "not-on-record"
 
 
 @dataclass(frozen=True, slots=True)
