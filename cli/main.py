@@ -9,6 +9,7 @@ from cli.fsck import fsck
 from cli.integrate import integrate
 from cli.migrate import migrate
 from cli.propose import propose
+from cli.replay import replay
 from cli.run import run
 from cli.schedule import schedule
 from cli.secrets import secrets
@@ -25,7 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (run, serve, work, propose, schedule, integrate, custody, migrate, secrets, fsck, verify):
+_SERVING = (run, serve, work, propose, schedule, integrate, custody)
+_ASKING = (migrate, secrets, fsck, verify, replay)
+for _command in (*_SERVING, *_ASKING):
     app.command()(_command)
 app.add_typer(token, name="token")
 app.add_typer(witness, name="witness")
