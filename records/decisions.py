@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -81,6 +81,22 @@ class Span:
     before: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Decisions of one retention class and month (`2026-11`), before any expiry.
+
+    `newest` is the last entry's time; `waiting` counts those of which a notice is still owed;
+    `newest_notified` is when the last of the others was notified, or could have been where none was owed.
+    """
+
+    retention_class: str
+    month: str
+    decisions: int
+    waiting: int
+    newest: datetime
+    newest_notified: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class SettingText:
     """What the rows of one setting have in common, as text: what comes before the reason codes, and after."""
@@ -144,6 +160,13 @@ def decision_lines(
     }
     with conn.cursor(binary=True) as cursor:
         yield from cursor.stream(queries("decisions")[f"lines_{form}"], given)
+
+
+def kept_by_month(conn: Connection, before: int, longest_notice: timedelta) -> list[Kept]:
+    """Count decisions by class and month; `longest_notice` is how late a notice could have been sent."""
+    values = {"before": before, "longest": longest_notice}
+    with conn.cursor(row_factory=class_row(Kept)) as cursor:
+        return cursor.execute(queries("decisions")["kept"], values).fetchall()
 
 
 def _bounds(conn: Connection, span: Span) -> Mapping[str, object] | None:

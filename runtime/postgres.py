@@ -73,14 +73,19 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
 
 def check_durability(connection: Connection) -> None:
     """Raise DurabilityOff when this server could lose what it said it had committed."""
-    off = []
-    for setting in _DURABLE:
-        row = connection.execute("select current_setting(%s)", (setting,)).fetchone()
-        # synchronous_commit knows more words than on and off; "local" and stronger all wait for our own disk.
-        if row is None or row[0] == "off":
-            off.append(setting)
+    # synchronous_commit knows more words than on and off; "local" and stronger all wait for our own disk.
+    off = [setting for setting, value in durability(connection).items() if value == "off"]
     if off:
         raise DurabilityOff(off, connection.info.dbname)
+
+
+def durability(connection: Connection) -> dict[str, str]:
+    """Return the settings on which it depends that a commit is a commit, as this session has them."""
+    found = {}
+    for setting in _DURABLE:
+        row = connection.execute("select current_setting(%s)", (setting,)).fetchone()
+        found[setting] = "off" if row is None else str(row[0])
+    return found
 
 
 def require_durability(url: str, *, patience_seconds: float = 30.0) -> None:

@@ -25,6 +25,19 @@ SELECT decision.index, decision.explanation_id, decision.recorded_at, decision.s
    AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY decision.index
 
+-- name: kept
+SELECT setting.retention_class, to_char(decision.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
+       count(*) AS decisions,
+       count(*) FILTER (WHERE setting.notice_clock IS NOT NULL
+                          AND (notice.explanation_id IS NULL OR notice.next_clock IS NOT NULL)) AS waiting,
+       max(decision.recorded_at) AS newest,
+       max(CASE WHEN setting.notice_clock IS NULL THEN decision.recorded_at + %(longest)s
+                ELSE greatest(notice.sent_at, notice.closed_at) END) AS newest_notified
+  FROM records.decision JOIN records.decision_setting setting USING (setting_id)
+  LEFT JOIN records.notice USING (explanation_id)
+ WHERE decision.index < %(before)s
+ GROUP BY 1, 2 ORDER BY 1, 2
+
 -- Finished lines, a thousand places of the tree at a time. What many rows have in common comes as text from the caller, in
 -- two pieces; the rest is numbers, ids, times and codes, written here as the caller's own writer would.
 -- name: lines_csv

@@ -1,0 +1,46 @@
+"""One entry of every kind that any report lists, between others."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+READS = {"explanation.read", "notice.read", "report.pulled", "token.issued", "token.revoked"}
+CHANGES = {
+    *("model.registered", "model.approved", "model.retired", "model.catalogue_changed"),
+    *("catalogue.registered", "schema.change", "token.issued", "token.revoked"),
+}
+KEEPING = {
+    *("erasure.requested", "erasure.refused", "erasure.completed"),
+    *("hold.placed", "hold.released", "retention.expired"),
+}
+REPLAYS = {"explanation.replayed", "replay.completed"}
+
+
+def fill(office: Any) -> UUID:
+    """One entry of every kind that any report lists, between others; returns the decision they are about."""
+    decided: UUID = office.decide()
+    other = office.decide(model="cards", approve=True)
+    office.append("explanation.read", {"explanation_id": str(decided), "how": "find"}, decided)
+    office.append("explanation.read", {"explanation_id": str(other), "how": "read"}, other, actor="=1+1")
+    office.append("notice.read", {"template": "adverse_action", "how": "first"}, decided)
+    office.append("token.issued", {"token_id": str(other), "principal": "app", "scopes": ["read"]})
+    for kind in sorted(CHANGES - READS):
+        office.append(
+            kind, {"model": "loans", "version": "1", "digest": "sha256:" + "1" * 64, "room": "audit"}
+        )
+    for kind in sorted(KEEPING):
+        office.append(
+            kind, {"entries": 3, "retention_class": "clinical", "month": "2020-01", "ground": "hold"}
+        )
+    told = {
+        "verdict": "different",
+        "compared": ["attribution"],
+        "first_difference": "/phi/0",
+        "tolerance": "1e-9",
+    }
+    office.append("explanation.replayed", told, decided)
+    office.append("explanation.replayed", {**told, "verdict": "identical", "first_difference": None}, other)
+    office.append("replay.completed", {"model": "loans", "counts": {"identical": 1, "different": 1}})
+    office.settle()
+    return decided

@@ -1,0 +1,143 @@
+"""The certificate of the whole log, and the record of one decision with its proof."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from audit.canonical import canonical
+from audit.entry import parse_entry
+from audit.errors import EntryNotFound
+from audit.proof import Evidence
+from audit.verify import verify_evidence
+from reports.registers.errors import ParameterRefused, ReportTimedOut, ReportTooLarge
+from reports.registers.offered import find_report
+from reports.registers.pulling import Bounds, make
+from reports.registers.report import Asked
+from tests.integration.reports.conftest import CHECKPOINT_KEY, RECEIPT_KEY
+from tests.integration.reports.kinds import fill
+
+
+def test_a_sound_log_passes_and_the_next_certificate_grows_out_of_it(office: Any) -> None:
+    fill(office)
+    first = json.loads(office.pull("log-verification"))
+    checks = {row["check"]: row for row in first["rows"]}
+    size = len(office.entries())
+    assert first["header"]["summary"] == {"result": "PASS"}
+    assert checks["range"]["value"] == {"first": 0, "last": size - 1}
+    assert checks["root"]["value"] == office.log.newest_checkpoint().root.hex()
+    assert checks["entries_rehashed"]["value"] == size
+    assert checks["keys"]["result"] == "told"
+    assert checks["consistency"]["result"] == "unchecked"
+    assert {"fsync", "full_page_writes", "synchronous_commit", "ddl_guard"} <= checks.keys()
+    office.settle()
+    office.decide()
+    office.settle()
+    second = {row["check"]: row for row in json.loads(office.pull("log-verification"))["rows"]}
+    assert second["consistency"]["result"] == "pass"
+    assert second["consistency"]["value"]["entry_id"] == first["header"]["entry_id"]
+    assert second["consistency"]["value"]["root"] == checks["root"]["value"]
+
+
+def test_a_log_that_was_changed_fails_and_says_where(office: Any, admin: Any) -> None:
+    fill(office)
+    office.pull("log-verification")
+    office.settle()
+    admin.execute("set session_replication_role = replica")
+    admin.execute("drop trigger append_only on audit.entry")
+    admin.execute("update audit.entry set leaf_hash = sha256('x') where type = 'token.issued'")
+    admin.commit()
+    document = json.loads(office.pull("log-verification"))
+    checks = {row["check"]: row for row in document["rows"]}
+    assert document["header"]["summary"] == {"result": "FAIL"}
+    assert checks["problems"]["result"] == "fail"
+    assert any("leaf hash" in problem for problem in checks["problems"]["value"])
+    office.settle()
+    said = [row["said"] for row in office.rows("access-log") if row["type"] == "report.pulled"]
+    assert [body["result"] for body in said] == ["PASS", "FAIL"]
+
+
+def test_a_root_that_is_not_the_last_certificates_fails(office: Any) -> None:
+    """As a log looks that was rewritten with its signatures, to who kept the last certificate in it."""
+    fill(office)
+    body = {"report": "log-verification", "tree_size": 2, "root": "ab" * 32, "rows": 0, "filters": {}}
+    office.append("report.pulled", body)
+    office.settle()
+    document = json.loads(office.pull("log-verification"))
+    assert document["header"]["summary"] == {"result": "FAIL"}
+
+
+def test_the_whole_log_is_not_read_where_that_is_bounded(office: Any) -> None:
+    fill(office)
+    with pytest.raises(ReportTooLarge, match="ofrecord report log-verification"):
+        make(office.desk, find_report("log-verification"), Asked(), "json", Bounds(entries=3))
+    with pytest.raises(ReportTimedOut):
+        make(office.desk, find_report("access-log"), Asked(), "json", Bounds(seconds=0.00001))
+    assert list(office.desk.folder.iterdir()) == []
+
+
+def test_the_record_of_one_decision_has_everything_and_its_proof(office: Any) -> None:
+    decided = fill(office)
+    private = canonical({"content": "bGV0dGVy", "letter": "{}"})
+    office.append("notice.rendered", {"template": "adverse_action"}, decided, private=private, subject="S-1")
+    office.append("explanation.reviewed", {"kind": "overridden", "outcome": "approve"}, decided)
+    office.settle()
+    document = json.loads(office.pull("adverse-action-record", asked=Asked(explanation_id=decided)))
+    *rows, evidence = document["rows"]
+    concerned = [
+        stored for stored in office.entries() if decided in (stored.entry.entry_id, stored.entry.about)
+    ]
+    assert [row["index"] for row in rows] == [stored.index for stored in concerned]
+    assert [row["part"] for row in rows] == ["decision", "read", "read", "replay", "notice", "review"]
+    assert rows[4]["disclosed"] == {"content": "bGV0dGVy", "letter": "{}"}
+    file = json.dumps(evidence["disclosed"]).encode()
+    held = Evidence.parse(file)
+    assert held.opening is not None
+    assert parse_entry(held.entry).entry_id == decided
+    verify_evidence(file, [CHECKPOINT_KEY.verifier.vkey, RECEIPT_KEY.verifier.vkey])
+    office.settle()
+    reads = [row for row in office.rows("access-log", explanation_id=decided) if row["how"] == "report"]
+    assert len(reads) == 1
+    assert "S-1" not in json.dumps(document["header"])
+
+
+def test_what_is_erased_is_said_to_be_and_stays_proved(office: Any, database: Any) -> None:
+    decided = fill(office)
+    with psycopg.connect(database.keys_admin_url) as keys:
+        keys.execute(
+            "update keys.subject_key set wrapped = null, subject_index = null, destroyed_at = %s",
+            (office.clock.now(),),
+        )
+    document = json.loads(office.pull("adverse-action-record", asked=Asked(explanation_id=decided)))
+    first, *_, evidence = document["rows"]
+    assert (first["erased"], first["disclosed"]) == (True, None)
+    assert first["said"]["outcome"] == "decline"
+    assert document["header"]["summary"] == {"erased": [str(decided)]}
+    file = json.dumps(evidence["disclosed"]).encode()
+    held = Evidence.parse(file)
+    assert held.opening is None
+    verify_evidence(file, [CHECKPOINT_KEY.verifier.vkey, RECEIPT_KEY.verifier.vkey])
+
+
+def test_what_is_no_decision_has_no_record(office: Any) -> None:
+    decided = fill(office)
+    with pytest.raises(EntryNotFound):
+        office.pull("adverse-action-record", asked=Asked(explanation_id=UUID(int=1)))
+    read = next(stored.entry for stored in office.entries() if stored.entry.about == decided)
+    with pytest.raises(EntryNotFound):
+        office.pull("adverse-action-record", asked=Asked(explanation_id=read.entry_id))
+    with pytest.raises(ParameterRefused, match="not yet in the tree"):
+        office.pull("adverse-action-record", asked=Asked(explanation_id=office.decide()))
+
+
+def test_a_private_part_that_is_no_json_is_kept_as_bytes(office: Any) -> None:
+    decided = fill(office)
+    office.append("narrative.created", {}, decided, private=b"\xff\x00", subject="S-1")
+    office.settle()
+    rows = office.rows("adverse-action-record", explanation_id=decided)
+    assert base64.b64decode(rows[-2]["disclosed"]) == b"\xff\x00"

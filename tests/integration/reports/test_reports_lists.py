@@ -1,0 +1,136 @@
+"""The reports that list entries, against the entries themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from audit.errors import IntegrityHalt
+from audit.retention import LONGEST_NOTICE, add_months
+from reports.registers.offered import REPORTS
+from tests.integration.reports.conftest import RECEIPT_KEY
+from tests.integration.reports.kinds import CHANGES, KEEPING, READS, REPLAYS, fill
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [("access-log", READS), ("change-log", CHANGES), ("retention", KEEPING), ("replay", REPLAYS)],
+)
+def test_every_entry_of_its_types_is_in_it_in_order(office: Any, name: str, types: set[str]) -> None:
+    fill(office)
+    listed = [row for row in office.rows(name) if row["index"] is not None]
+    expected = [stored for stored in office.entries() if stored.entry.type in types]
+    assert len(expected) >= len(types) - 2
+    for row, stored in zip(listed, expected, strict=True):
+        entry = stored.entry
+        assert (row["index"], row["entry_id"], row["type"]) == (stored.index, str(entry.entry_id), entry.type)
+        assert row["recorded_at"] == entry.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        assert (row["actor"], row["said"]) == (entry.actor, json.loads(stored.canonical)["body"])
+
+
+def test_a_read_is_listed_with_the_decision_that_was_read(office: Any) -> None:
+    decided = fill(office)
+    rows = [row for row in office.rows("access-log") if row["explanation_id"] == str(decided)]
+    assert [(row["type"], row["how"], row["what"], row["model"]) for row in rows] == [
+        ("explanation.read", "find", None, "loans"),
+        ("notice.read", "first", "adverse_action", "loans"),
+    ]
+    assert office.rows("access-log", explanation_id=decided) == rows
+    office.register("cards")
+    assert [row["actor"] for row in office.rows("access-log", model="cards")] == ["=1+1"]
+
+
+def test_a_pull_is_in_the_next_access_log(office: Any) -> None:
+    fill(office)
+    pulled = json.loads(office.pull("replay"))["header"]
+    office.settle()
+    (row,) = [row for row in office.rows("access-log") if row["type"] == "report.pulled"]
+    said = row["said"]
+    assert (row["what"], row["entry_id"]) == ("replay", pulled["entry_id"])
+    assert (said["rows"], said["digest"]) == (3, "sha256:" + pulled["sha256"])
+    assert (said["tree_size"], said["root"]) == (
+        pulled["checkpoint"]["tree_size"],
+        pulled["checkpoint"]["root"],
+    )
+
+
+def test_keys_are_in_the_change_log(office: Any) -> None:
+    office.settle()
+    published_at = office.clock.now()
+    office.log.publish_verifier_key("receipt", RECEIPT_KEY.verifier.vkey, published_at)
+    office.clock.advance(1)
+    (row,) = office.rows("change-log")
+    assert (row["type"], row["index"], row["entry_id"]) == ("key.published", None, None)
+    assert row["said"] == {"purpose": "receipt", "vkey": RECEIPT_KEY.verifier.vkey}
+    assert office.rows("change-log", end=published_at) == []
+    assert len(office.rows("change-log", start=published_at)) == 1
+
+
+def test_replays_are_counted_by_verdict(office: Any) -> None:
+    fill(office)
+    document = json.loads(office.pull("replay"))
+    assert document["header"]["summary"] == {"verdicts": {"different": 1, "identical": 1}}
+    assert [row["first_difference"] for row in document["rows"]] == ["/phi/0", None, None]
+    assert document["rows"][2]["counts"] == {"identical": 1, "different": 1}
+
+
+def test_what_is_kept_until_when(office: Any) -> None:
+    """25 months from the notice, and not while one is owed; where none is, from the last day of one."""
+    owing = {"notice_clock": "completed_application", "notice_due_at": None, "notice_blocked": False}
+    approved = office.decide(approve=True)
+    sent, owed = office.decide(**owing), office.decide(**owing)
+    office.settle()
+    (row,) = [row for row in office.rows("retention") if row["section"] == "kept"]
+    assert (row["retention_class"], row["month"]) == ("consumer_credit", "2026-11")
+    assert (row["entries"], row["waiting"], row["due"]) == (3, 2, False)
+    lapsed = office.log.read(approved).entry.time + LONGEST_NOTICE
+    assert row["retained_until"] == _written(add_months(lapsed, 25))
+    sent_at = office.clock.now() + timedelta(days=200)
+    for one in (sent, owed):
+        told = {
+            "answers": "decision",
+            "sent_at": _written(sent_at),
+            "channel": "mail",
+            "template": "adverse_action",
+        }
+        office.append("notice.sent", told, one)
+    office.settle()
+    (row,) = [row for row in office.rows("retention") if row["section"] == "kept"]
+    assert (row["waiting"], row["retained_until"]) == (0, _written(add_months(sent_at, 25)))
+    office.clock.advance(5 * 366 * 86_400)
+    (row,) = [row for row in office.rows("retention") if row["section"] == "kept"]
+    assert row["due"] is True
+
+
+def _written(moment: Any) -> str:
+    return str(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+
+
+def test_a_tampered_entry_is_in_no_report(office: Any, admin: Any) -> None:
+    decided = fill(office)
+    admin.execute("set session_replication_role = replica")
+    admin.execute("drop trigger append_only on audit.entry")
+    admin.execute(
+        "update audit.entry set canonical = substr(canonical, 1, octet_length(canonical) - 2) || ' }' "
+        "where about = %s",
+        (decided,),
+    )
+    admin.commit()
+    with pytest.raises(IntegrityHalt, match="do not have the leaf hash"):
+        office.rows("access-log")
+
+
+@pytest.mark.parametrize("name", [name for name, report in REPORTS.items() if not report.discloses])
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_an_empty_log_has_empty_reports(office: Any, name: str, form: Any) -> None:
+    text = office.pull(name, form)
+    if form == "json":
+        document = json.loads(text)
+        assert document["header"]["checkpoint"] is None
+        data = b"".join(line + b"\n" for line in text.split(b"\n")[2:-2])
+        assert document["header"]["sha256"] == hashlib.sha256(data).hexdigest()
+        assert len(document["rows"]) == document["header"]["rows"]
