@@ -27,6 +27,7 @@ from runtime.metrics import EXPLANATIONS, REQUESTS
 from runtime.postgres import Pool, open_pool
 from runtime.settings import Settings
 from service import openapi
+from service.archive import REPORT_THREADS, Archive
 from service.authentication import Authenticator
 from service.context import Pools, Services
 from service.executor import BoundedExecutor
@@ -47,6 +48,7 @@ from service.routes import (
     narratives,
     notices,
     replays,
+    reports,
     requirements,
     reviews,
 )
@@ -77,7 +79,7 @@ REPLAYS_WAITING = 8
 BATCH_BODIES = 8
 _ROUTERS = (
     *(health, models, catalogues, explanations, notices, narratives),
-    *(replays, reviews, requirements, evaluations, erasures, holds, log),
+    *(replays, reviews, requirements, evaluations, erasures, holds, reports, log),
 )
 _EXPLAIN_ROUTE = "/v1/models/{model}/explanations"
 _FORM_OVERHEAD_BYTES = 64 << 20  # manifest and reference beside the artifact
@@ -180,6 +182,7 @@ def make_services(
         proposer=proposer,
         desk=desk,
         press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
+        archive=Archive(),
         gate=_gate(),
         replays=_replays(),
         authenticator=Authenticator(find),
@@ -195,7 +198,7 @@ def _pools(settings: Settings) -> Pools:
         open_pool(
             settings.database_url,
             min_size=2,
-            max_size=threads + DESK_THREADS + PRESS_THREADS + 4,
+            max_size=threads + DESK_THREADS + PRESS_THREADS + 2 * REPORT_THREADS + 4,
             name="ofrecord-api",
         ),
         open_pool(
@@ -258,6 +261,7 @@ def stop(services: Services) -> None:
     """
     services.warming.stop()
     services.examiner.close()
+    services.archive.close()
     for executor in (
         *(services.gate, services.replays, services.press),
         *(services.hot, services.seek, services.desk),

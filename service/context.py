@@ -20,6 +20,7 @@ from registry.proposing import Proposer
 from runtime.clock import Clock
 from runtime.postgres import Pool
 from runtime.settings import Settings
+from service.archive import Archive
 from service.authentication import Authenticator
 from service.executor import BoundedExecutor
 from service.pacing import Pace
@@ -42,9 +43,10 @@ class Services:
     """The rooms behind the wire, wired.
 
     `hot` is for explanations alone, up to their reasons; `seek` for the search of what would change them;
-    `desk` for reads, tokens and other short database work; `press` for letters; `gate` for registrations and
-    `replays` for replays, which take seconds and must hold up nobody. What is one statement takes its
-    connection from `single_statements`: without a transaction around it, it is one round trip.
+    `desk` for reads, tokens and other short database work; `press` for letters; `archive` for reports, which
+    may take a minute; `gate` for registrations and `replays` for replays, which take seconds and must hold up
+    nobody. What is one statement takes its connection from `single_statements`: without a transaction around
+    it, it is one round trip.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Services:
     proposer: Proposer
     desk: BoundedExecutor
     press: BoundedExecutor
+    archive: Archive
     gate: BoundedExecutor
     replays: BoundedExecutor
     authenticator: Authenticator

@@ -24,6 +24,7 @@ from records import erasures, evaluations, holds, notices
 from records.private import PrivatePartMalformed
 from records.reaching import RecordsUnavailable
 from registry import errors as registry
+from reports.registers import errors as registers
 from schemas.fault_words import words_of
 from schemas.problem import PointedError
 from service import errors as service
@@ -224,6 +225,8 @@ def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
             found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
         case components.ComponentsContradict():
             found = (Flaw(error.pointer, error.detail),)
+        case registers.ParameterRefused():
+            found = (Flaw("/" + error.parameter, str(error)),)
         case (
             registry.ManifestInvalid()
             | registry.ReferenceInvalid()

@@ -38,6 +38,8 @@ CALLS = [
     ("GET", "/v1/holds", "audit"),
     ("GET", "/v1/holds/x", "audit"),
     ("DELETE", "/v1/holds/x", "admin"),
+    ("GET", "/v1/reports", "audit"),
+    ("GET", "/v1/reports/period-register", "audit"),
     ("GET", "/v1/log/keys", "audit"),
     ("GET", "/v1/log/checkpoint", "audit"),
     ("GET", "/v1/log/entries/0", "audit"),

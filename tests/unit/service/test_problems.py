@@ -25,6 +25,7 @@ import records.reaching
 import registry.errors
 import reports.letters.errors
 import reports.narratives.errors
+import reports.registers.errors
 import reports.rendering.errors
 import reports.requirements.errors
 import service.errors
@@ -51,6 +52,7 @@ PUBLIC = (
     registry.errors,
     reports.letters.errors,
     reports.narratives.errors,
+    reports.registers.errors,
     reports.rendering.errors,
     reports.requirements.errors,
     service.errors,
