@@ -10,6 +10,7 @@ from cli.integrate import integrate
 from cli.migrate import migrate
 from cli.propose import propose
 from cli.replay import replay
+from cli.report import report
 from cli.run import run
 from cli.schedule import schedule
 from cli.secrets import secrets
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _SERVING = (run, serve, work, propose, schedule, integrate, custody)
-_ASKING = (migrate, secrets, fsck, verify, replay)
+_ASKING = (migrate, secrets, fsck, verify, replay, report)
 for _command in (*_SERVING, *_ASKING):
     app.command()(_command)
 app.add_typer(token, name="token")
