@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 # The kernels are compiled once per checkout, not once per test process; numba reads this when it is imported.
 os.environ.setdefault(
@@ -25,7 +24,9 @@ from runtime.clock import FixedClock
 from runtime.embedded.postgres import PostgresServer
 from runtime.embedded.state import locate
 from runtime.embedded.valkey import ValkeyServer
-from runtime.migrations import KEY_ROLES, LOGIN_ROLES, Source, Target, migrate, restrict_database
+from runtime.migrations import KEY_ROLES, LOGIN_ROLES, Source, Target, migrate
+from tests.oracles.fresh_databases import Copies
+from tests.oracles.memory_folders import folder_in_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = tuple(Source(room, ROOT / room / "sql") for room in ("audit", "registry", "records"))
@@ -35,7 +36,7 @@ PASSWORDS = {role: f"test-only-{role}" for role in LOGIN_ROLES}
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A main and a keys database of one test, by role ("service", "worker", "integrator", "auditor")."""
+    """A main and a keys database of one test, by role ("service", "auditor", …)."""
 
     server: PostgresServer
     name: str
@@ -70,15 +71,22 @@ def servers_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(servers_folder: Path) -> Iterator[PostgresServer]:
-    """One PostgreSQL for the session; it forgets durability, which these tests do not measure."""
-    yield from _server(servers_folder, "data")
+def memory_folder(servers_folder: Path) -> Iterator[Path]:
+    """A folder for servers that may forget: in memory where there is enough, as files cost most of a test."""
+    with folder_in_memory(otherwise=servers_folder) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
-def other_server(servers_folder: Path) -> Iterator[PostgresServer]:
+def postgres_server(memory_folder: Path) -> Iterator[PostgresServer]:
+    """One PostgreSQL for the session; it forgets durability, which these tests do not measure."""
+    yield from _server(memory_folder, "data")
+
+
+@pytest.fixture(scope="session")
+def other_server(memory_folder: Path) -> Iterator[PostgresServer]:
     """A second PostgreSQL, for tests that change what belongs to a whole server: its roles' passwords."""
-    yield from _server(servers_folder, "other")
+    yield from _server(memory_folder, "other")
 
 
 def _server(folder: Path, name: str) -> Iterator[PostgresServer]:
@@ -100,24 +108,25 @@ def template(postgres_server: PostgresServer) -> Database:
     return made
 
 
+@pytest.fixture(scope="session")
+def copies(postgres_server: PostgresServer, template: Database) -> Iterator[tuple[Copies, Copies]]:
+    """Copies of the migrated databases; none is left behind."""
+    url = postgres_server.url()
+    main = Copies(url, template.name, "main", LOGIN_ROLES)
+    keys = Copies(url, template.keys_name, "keys", KEY_ROLES)
+    yield main, keys
+    main.close()
+    keys.close()
+
+
 @pytest.fixture
-def database(postgres_server: PostgresServer, template: Database) -> Iterator[Database]:
+def database(postgres_server: PostgresServer, copies: tuple[Copies, Copies]) -> Iterator[Database]:
     """Fresh copies of the migrated databases, dropped afterwards."""
-    tag = f"{os.getpid()}_{secrets.token_hex(4)}"
-    made = Database(postgres_server, f"main_{tag}", f"keys_{tag}")
-    pairs = ((template.name, made.name, LOGIN_ROLES), (template.keys_name, made.keys_name, KEY_ROLES))
-    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
-        for source, name, roles in pairs:
-            copy = sql.SQL("create database {} template {}").format(
-                sql.Identifier(name), sql.Identifier(source)
-            )
-            admin.execute(copy)
-            with psycopg.connect(postgres_server.url(name), autocommit=True) as connection:
-                restrict_database(connection, roles)
+    main, keys = copies
+    made = Database(postgres_server, main.take(), keys.take())
     yield made
-    with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
-        for _, name, _ in pairs:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    main.give_back(made.name)
+    keys.give_back(made.keys_name)
 
 
 @pytest.fixture
