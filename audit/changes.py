@@ -14,7 +14,6 @@ from audit.queries import LOG
 
 CHANGE = "schema.change"
 GUARD_ROOM = "audit/guard"
-GUARD_NAME = "guard.sql"
 _ACTOR = "migrate"
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class SchemaChanges:
             connection.execute(text.encode())
 
     def guard(self, connection: Connection, now: datetime) -> list[str]:
-        """Set the guard up where it is missing or of another release, and announce it; return its name.
+        """Set the guard up where it is missing or of another release, and announce it; return its files.
 
         A guard that was switched off is left as it is, for an examiner to find, unless it is to be restored.
         """
@@ -70,10 +69,8 @@ class SchemaChanges:
             return []
         with connection.transaction():
             installed = install_guard(connection)
-            if installed is None:
-                return []
-            self.enter(connection, [(GUARD_ROOM, GUARD_NAME, installed)], now)
-        return [f"{GUARD_ROOM}/{GUARD_NAME}"]
+            self.enter(connection, [(GUARD_ROOM, name, text_digest) for name, text_digest in installed], now)
+        return [f"{GUARD_ROOM}/{name}" for name, _ in installed]
 
 
 def entered(connection: Connection) -> list[Named]:

@@ -1,6 +1,6 @@
 """Whether the guard against changes of the log's schema stands, and whether the schema is the announced one.
 
-A superuser sets the guard up (`sql/guard/guard.sql`); where there is none, the log works without and says so.
+A superuser sets the guard up (`sql/guard/`); where there is none, the log works without and says so.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from audit.queries import LOG
 GuardState: TypeAlias = Literal["present", "disabled", "absent"]
 
 _FOLDER = Path(__file__).parent / "sql"
-_GUARD = _FOLDER / "guard" / "guard.sql"
+_GUARD = tuple(sorted((_FOLDER / "guard").glob("*.sql")))
 _FUNCTION = re.compile(
-    r"^create (?:or replace )?(?:function|procedure) ((?:audit|audit_guard)\.\w+)\(.*?\nas \$\$(.*?)\$\$;?$",
-    re.MULTILINE | re.DOTALL,
+    r"create\s+(?:or\s+replace\s+)?(?:function|procedure)\s+((?:audit|audit_guard)\.\w+)", re.IGNORECASE
 )
 
 
@@ -41,7 +40,8 @@ def guard_problems(connection: Connection) -> list[str]:
     if state == "disabled":
         problems.append("the guard against changes of the log's schema is off or altered")
     with named_failures():
-        if state == "present" and connection.execute(LOG["schema_unchanged"]).fetchone() != (True,):
+        recorded = connection.execute(LOG["is_schema_recorded"]).fetchone() == (True,)
+        if recorded and connection.execute(LOG["schema_unchanged"]).fetchone() != (True,):
             problems.append("the log's schema is not as the last announced change left it")
         for (part,) in connection.execute(LOG["foreign_parts"]).fetchall():
             problems.append(f"the log's schema has a part that is not its own: {part}")
@@ -51,16 +51,16 @@ def guard_problems(connection: Connection) -> list[str]:
     return problems
 
 
-def install_guard(connection: Connection) -> str | None:
-    """Set the guard up anew, in the caller's transaction; return the digest of its text.
+def install_guard(connection: Connection) -> list[tuple[str, str]]:
+    """Set the guard up anew, in the caller's transaction; return name and digest of each file of its text.
 
-    None where this connection's role is no superuser: nothing is changed then.
+    Where this connection's role is no superuser nothing is changed, and there are none.
     """
     with named_failures():
         if connection.execute(LOG["may_install_guard"]).fetchone() != (True,):
-            return None
-        text = _GUARD.read_text(encoding="utf-8")
-        connection.execute(text.encode())
+            return []
+        for file in _GUARD:
+            connection.execute(file.read_bytes())
         for kind, name, remark in (
             ("schema", "audit_guard", guard_digest()),
             ("event trigger", "audit_guard_end", _digest_of_guard(connection)),
@@ -69,12 +69,12 @@ def install_guard(connection: Connection) -> str | None:
                 sql.SQL(kind), sql.Identifier(name), sql.Literal(remark)
             )
             connection.execute(statement)
-    return guard_digest()
+    return [(file.name, _sha256(file.read_bytes())) for file in _GUARD]
 
 
 def guard_digest() -> str:
     """Return the digest of the guard's text in this release."""
-    return f"sha256:{hashlib.sha256(_GUARD.read_bytes()).hexdigest()}"
+    return _sha256(b"".join(file.read_bytes() for file in _GUARD))
 
 
 def installed_guard(connection: Connection) -> str | None:
@@ -94,10 +94,18 @@ def has_log(connection: Connection) -> bool:
 def shipped_functions() -> Mapping[str, tuple[str, ...]]:
     """Return every source that this release or one before it published for a function of the log."""
     found: dict[str, tuple[str, ...]] = {}
-    for file in (*sorted(_FOLDER.glob("[0-9]*.sql")), _GUARD):
-        for name, source in _FUNCTION.findall(file.read_text(encoding="utf-8")):
+    for file in (*sorted(_FOLDER.glob("[0-9]*.sql")), *_GUARD):
+        _, *parts = _FUNCTION.split(file.read_text(encoding="utf-8"))
+        for name, text in zip(parts[0::2], parts[1::2], strict=True):
+            head, *bodies = text.split("$$")
+            # A body of standard SQL is kept parsed: it has no source.
+            source = "" if "begin atomic" in head.lower() or not bodies else bodies[0]
             found[name] = (*found.get(name, ()), source)
     return found
+
+
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _digest_of_guard(connection: Connection) -> str:

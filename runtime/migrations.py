@@ -130,9 +130,8 @@ def restrict_database(connection: Connection, roles: Sequence[str]) -> None:
 
 
 def _become_owner(connection: Connection) -> None:
-    """Act as the owner until the transaction ends, with nobody's objects in the way."""
+    """Act as the owner until the transaction ends."""
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER)))
-    connection.execute("set local search_path = pg_catalog, pg_temp")
 
 
 def _create_database(url: str) -> None:

@@ -1,6 +1,6 @@
 -- The ways by which the schema of the log may change: partitions ahead of time, partitions that expired, migrations.
 --
--- Where a superuser has set up the guard (guard/guard.sql), event triggers refuse every other change, and each of these
+-- Where a superuser has set up the guard (guard/), event triggers refuse every other change, and each of these
 -- ways asks the guard to open and close. Without one they do the same by themselves. The functions that change something
 -- run as the owner of the log and are nobody's to call but the guard's and the owner's.
 
