@@ -151,4 +151,5 @@ def test_fsck_notices_a_trigger_that_was_taken_away(filled):
     assert filled.fsck().problems == (
         "table audit.leaf has lost its append-only trigger",
         "table audit.payload_clinical_2026_11 has lost its append-only trigger",
+        "the log's schema is not as the last announced change left it",
     )
