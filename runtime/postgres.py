@@ -20,6 +20,8 @@ _CONNECT_SECONDS = 5
 _LONGEST_PAUSE_SECONDS = 2.0
 
 _LOG = logging.getLogger(__name__)
+_PATH = "pg_catalog, pg_temp"
+"""Where names without a schema are looked up, whatever somebody made the database's or the role's default."""
 
 
 def open_pool(
@@ -33,12 +35,14 @@ def open_pool(
 ) -> Pool:
     """Open a pool; it connects in the background, so that a database that is away delays nobody's start.
 
-    Sessions speak UTC and give up a statement after `statement_timeout_ms` (0: never).
+    Sessions speak UTC, find operators in the system's catalogs alone, and give up a statement after
+    `statement_timeout_ms` (0: never).
     """
 
     def configure(connection: Connection) -> None:
         connection.execute(
-            "select set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false)",
+            "select set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false),"
+            f" set_config('search_path', '{_PATH}', false)",
             (str(statement_timeout_ms),),
         )
         if not connection.autocommit:
@@ -68,7 +72,10 @@ def open_pool(
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
     """Open one connection, for commands and tests."""
-    return psycopg.connect(url, autocommit=autocommit, connect_timeout=_CONNECT_SECONDS)
+    connection = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+    connection.execute("select set_config('search_path', %s, false)", (_PATH,))
+    connection.autocommit = autocommit
+    return connection
 
 
 def check_durability(connection: Connection) -> None:
