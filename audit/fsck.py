@@ -17,10 +17,13 @@ from typing import Protocol
 from psycopg.pq import TransactionStatus
 
 from audit.database import Connection, named_failures
-from audit.entry import parse_entry
-from audit.errors import MalformedEntry, MalformedNote
-from audit.guarding import guard_problems
-from audit.merkle import EMPTY_ROOT, leaf_hash
+from audit.fsck_expiry import Expired, check_expiry
+from audit.fsck_found import Findings, Missing
+from audit.fsck_growth import Growth
+from audit.fsck_processes import Task, check_at_once, check_in_turn, prepare_session
+from audit.fsck_span import Checked, Trust
+from audit.fsck_whole import Counts, check_ends, check_loose, check_pending, read_counts
+from audit.merkle import EMPTY_ROOT
 from audit.note import Verifier
 from audit.queries import FSCK, LOG
 
@@ -182,81 +185,9 @@ def _inside(since: Known | None, counts: Counts) -> list[tuple[int, bytes]]:
     return [(since.tree_size, since.root)]
 
 
-def _check_leaf(row: Row, expected_index: int, findings: _Findings) -> bytes:
-    """Return the leaf hash that the entry's own bytes have."""
-    index, entry_id, leaf, canonical, stored_hash, ciphertext, kind, time, about, key_id, retention_class = (
-        row
-    )
-    if index != expected_index:
-        findings.add(f"leaf {expected_index} is missing; {index} stands in its place")
-    if canonical is None:
-        findings.add(f"leaf {index}: entry {entry_id} is missing")
-        return leaf
-    derived = leaf_hash(canonical)
-    if derived != leaf or derived != stored_hash:
-        findings.add(f"leaf {index}: the bytes of entry {entry_id} do not have its leaf hash")
-    try:
-        entry = parse_entry(canonical)
-    except MalformedEntry as error:
-        findings.add(f"leaf {index}: entry {entry_id}: {error}")
-        return derived
-    private = entry.private
-    said = (entry.entry_id, entry.type, entry.time, entry.about, entry.retention_class)
-    if said != (entry_id, kind, time, about, retention_class) or key_id != (
-        private.key_id if private else None
-    ):
-        findings.add(f"leaf {index}: the columns of entry {entry_id} say otherwise than its bytes")
-    if private and ciphertext is None:
-        findings.add(f"leaf {index}: the payload of entry {entry_id} is missing")
-    elif private and ciphertext and private.ciphertext_digest != "sha256:" + sha256(ciphertext).hexdigest():
-        findings.add(f"leaf {index}: the payload of entry {entry_id} is not the one it was made with")
-    return derived
-
-
-def _check_tiles(conn: Connection, filled: Sequence[Tile], findings: _Findings) -> None:
-    for tile in filled:
-        row = conn.execute(LOG["full_tile"], {"level": tile.level, "index": tile.index}).fetchone()
-        if row is None:
-            findings.add(f"tile {tile.level}/{tile.index} is missing")
-        elif row != (tile.hashes, tile.root):
-            findings.add(f"tile {tile.level}/{tile.index} does not have the hashes of its entries")
-
-
-def _check_ends(
-    conn: Connection, edge: Edge, signed: dict[int, bytes], tiles: int, findings: _Findings
-) -> None:
-    """Compare how far entries, tiles and checkpoints reach."""
-    newest = max(signed, default=0)
-    if edge.size != newest:
-        findings.add(f"{edge.size} leaves, but the newest checkpoint is for {newest}")
-    for size in sorted(signed):
-        if size > edge.size:
-            findings.add(f"checkpoint {size}: there are only {edge.size} leaves")
-    stored = _count(conn, "count_tiles")
-    expected = sum(full_tiles(level, edge.size) for level in range(levels(edge.size)))
-    if stored != tiles or stored != expected:
-        findings.add(f"{stored} tiles are stored; a tree of {edge.size} has {expected}")
-    for (table,) in conn.execute(LOG["unsecured_tables"]).fetchall():
-        findings.add(f"table {table} has lost its append-only trigger")
-    for problem in guard_problems(conn):
-        findings.add(problem)
-
-
-def _check_pending(conn: Connection, findings: _Findings) -> int:
-    """Check what is not integrated yet, and that every entry is in the tree or waits for it."""
-    for entry_id, canonical, stored_hash in conn.execute(LOG["pending_entries"]):
-        if leaf_hash(canonical) != stored_hash:
-            findings.add(f"pending entry {entry_id}: its bytes do not have its leaf hash")
-    for (entry_id,) in conn.execute(LOG["pending_without_entry"]).fetchall():
-        findings.add(f"pending entry {entry_id} is missing")
-    for entry_id, waits in conn.execute(LOG["loose_entries"]).fetchall():
-        state = "is in the tree and also waits for it" if waits else "is neither in the tree nor waits for it"
-        findings.add(f"entry {entry_id} {state}")
-    for (entry_id,) in conn.execute(LOG["loose_payloads"]).fetchall():
-        findings.add(f"a payload belongs to no entry: {entry_id}")
-    return _count(conn, "count_pending")
-
-
-def _count(conn: Connection, name: str) -> int:
-    row = conn.execute(LOG[name]).fetchone()
-    return 0 if row is None else int(row[0])
+def _divided(conn: Connection, task: Task, processes: int | None) -> Iterator[Checked]:
+    """Check in this process, or if it is worth it in several."""
+    if processes is None:
+        cores = min(len(os.sched_getaffinity(0)), _PROCESSES_LIMIT)
+        processes = cores if task.leaves >= WORTH_PROCESSES else 1
+    return check_in_turn(conn, task) if processes < 2 else check_at_once(conn, task, processes)
