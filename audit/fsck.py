@@ -9,7 +9,7 @@ takes a checkpoint, a receipt or an evidence file from outside, and `since` is w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -23,6 +23,7 @@ from audit.fsck_growth import Growth
 from audit.fsck_processes import Task, check_at_once, check_in_turn, prepare_session
 from audit.fsck_span import Checked, Trust
 from audit.fsck_whole import Counts, check_ends, check_loose, check_pending, read_counts
+from audit.guarding import GuardState, ddl_guard
 from audit.merkle import EMPTY_ROOT
 from audit.note import Verifier
 from audit.queries import FSCK, LOG
@@ -58,7 +59,7 @@ class FsckReport:
     gone without. `problems` stops at a hundred; `faults` counts all of them by kind: leaf, entry, bytes,
     columns, payload, tile, checkpoint, consistency, manifest, trigger. `consistent` tells whether the tree
     known `since` before is still the beginning of this one; None if none was. The times are None without a
-    clock, `ddl_guard` without one to ask.
+    clock.
     """
 
     entries: int
@@ -72,7 +73,7 @@ class FsckReport:
     missing: int
     expired: tuple[Expired, ...]
     since: Known | None
-    ddl_guard: str | None
+    ddl_guard: GuardState
     started_at: datetime | None
     finished_at: datetime | None
     faults: Mapping[str, int]
@@ -96,7 +97,6 @@ def fsck(
     *,
     since: Known | None = None,
     clock: Clock | None = None,
-    ddl_guard: Callable[[Connection], str] | None = None,
     processes: int | None = None,
 ) -> FsckReport:
     """Check the whole log with the checkpoint keys the caller trusts. Reads only.
@@ -117,7 +117,7 @@ def fsck(
         check = _Check(conn, counts)
         check.stretches(_divided(conn, task, processes if idle else 1))
         check.ends(trust, since)
-        guard = None if ddl_guard is None else ddl_guard(conn)
+        guard = ddl_guard(conn)
         newest = conn.execute(FSCK["newest"], {"tree_size": counts.signed_size}).fetchone()
     root, note = newest or (EMPTY_ROOT, None)
     return FsckReport(

@@ -125,7 +125,7 @@ def test_what_was_known_before_is_asked_for(long):
 def test_the_report_says_what_a_certificate_needs(rig, clock):
     rig.log.append([Draft("a.b", "x", {}, private=b"p")] * 3, NOW)
     rig.integrator.step(NOW)
-    report = checked(rig, clock=clock, ddl_guard=lambda _: "present")
+    report = checked(rig, clock=clock)
     newest = rig.log.newest_checkpoint()
     assert (report.tree_size, report.root, report.checkpoint) == (3, newest.root, newest.note)
     assert (report.started_at, report.finished_at, report.ddl_guard) == (clock.now(), clock.now(), "present")
