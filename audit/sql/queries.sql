@@ -200,3 +200,40 @@ order by 1;
 select nspname || '.' || proname, prosrc
 from pg_proc join pg_namespace on pg_namespace.oid = pronamespace where nspname in ('audit', 'audit_guard')
 order by 1;
+
+-- name: next_checkpoint
+(select tree_size, root, note, signed_at from audit.checkpoint
+  where tree_size > %(after)s and tree_size <= %(after)s + %(most)s order by tree_size desc limit 1)
+union all
+(select tree_size, root, note, signed_at from audit.checkpoint
+  where tree_size > %(after)s order by tree_size limit 1)
+limit 1;
+
+-- name: entries_between
+select leaf.index, entry.canonical
+from audit.leaf leaf join audit.entry entry using (entry_id)
+where leaf.index >= %(start)s and leaf.index < %(stop)s
+order by leaf.index;
+
+-- name: cosignatures
+select line from audit.cosignature where tree_size = %(tree_size)s order by key_id;
+
+-- name: cosigned_size
+select coalesce(max(tree_size), 0) from audit.cosignature where key_id = %(key_id)s;
+
+-- name: newest_cosigned
+select tree_size, root, note, signed_at from audit.checkpoint
+where tree_size = (select max(tree_size) from audit.cosignature) and tree_size > %(index)s;
+
+-- name: keep_cosignature
+insert into audit.cosignature (tree_size, key_id, line, cosigned_at)
+values (%(tree_size)s, %(key_id)s, %(line)s, %(cosigned_at)s)
+on conflict do nothing;
+
+-- name: newest_timestamp
+select tree_size, stamped_at from audit.timestamp where authority = %(authority)s order by tree_size desc limit 1;
+
+-- name: keep_timestamp
+insert into audit.timestamp (tree_size, authority, stamped_at, response)
+values (%(tree_size)s, %(authority)s, %(stamped_at)s, %(response)s)
+on conflict do nothing;
