@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from audit.canonical import JsonValue
@@ -38,19 +39,13 @@ async def log_read(
     explanation_id: UUID,
     reader: Principal,
     how: str,
-    *,
-    supplement_id: UUID | None = None,
-    disclosed: bool | None = None,
+    said: Mapping[str, JsonValue] | None = None,
 ) -> None:
     """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b)).
 
-    `supplement_id` names the supplement where only that was read, `disclosed` tells whether it was shown.
+    `said` tells more: which supplement or review alone was read, whether a proof disclosed its contents.
     """
-    body: dict[str, JsonValue] = {"explanation_id": str(explanation_id), "how": how}
-    if supplement_id is not None:
-        body["supplement_id"] = str(supplement_id)
-    if disclosed is not None:
-        body["disclosed"] = disclosed
+    body: dict[str, JsonValue] = {"explanation_id": str(explanation_id), "how": how, **(said or {})}
     draft = Draft(
         type="explanation.read",
         actor=reader.name,

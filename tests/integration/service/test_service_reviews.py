@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from audit.proof import Evidence
 from audit.receipt import Receipt
 from schemas.answer import Explanation
 from schemas.review import Review
@@ -186,6 +187,23 @@ def test_an_erased_explanation_can_still_be_reviewed_in_few_words(running: Any) 
     made = _reviewed(running, explanation_id, kind="overridden", outcome="approve")
     assert (made["note"], made["reviewer"], made["outcome"]) == (None, None, "approve")
     assert running.services.log.read(running.uuid(made["entry_id"])).entry.private is None
+
+
+def test_a_review_is_proved_like_what_it_is_about_and_proving_it_is_a_reading(running: Any) -> None:
+    explanation_id = _explained(running)
+    made = _reviewed(running, explanation_id, kind="overridden", outcome="approve", note="Paid off since.")
+    running.integrate()
+    evidence = running.http.get(f"/v1/explanations/{made['entry_id']}/proof")
+    assert evidence.status_code == 200, evidence.text
+    opened = Evidence.parse(evidence.content).opening
+    assert opened is not None
+    assert orjson.loads(opened.plaintext)["note"] == "Paid off since."
+    (read,) = running.services.log.about(running.uuid(explanation_id), "explanation.read")
+    assert read.entry.body == {
+        "explanation_id": explanation_id,
+        "how": "proof",
+        "review_id": made["entry_id"],
+    }
 
 
 def test_a_review_needs_the_scope_of_whoever_decides_and_an_explanation(running: Any) -> None:

@@ -100,3 +100,30 @@ def test_what_nobody_can_repeat_any_more_is_said() -> None:
     )
     assert again.effort == (Effort("dice_random", "unavailable"), Effort("older_search", "stopped", 3))
     assert (again.items, again.status) == ((), "unresolved")
+
+
+def test_a_search_that_goes_further_than_it_went_is_stopped_there() -> None:
+    """As where the model is another one: the replay ends, and its effort says that it is not the same."""
+    search = prepare("trees")
+    exact = ExactSearch.prepare(search.model)
+    states: Counter[str] = Counter()
+    for problem in problems(search, 12):
+        whole = conclude(problem, [run(exact, problem, Budget(Deadline.unlimited(), None))])
+        (own,) = whole.effort
+        assert own.state == "finished"
+        less = own._replace(evaluations=own.evaluations // 4)
+        (again,) = replayed(problem, (less,), {exact.name: exact}).effort
+        assert again != less
+        assert again.evaluations <= own.evaluations
+        states[again.state] += 1
+    assert states["stopped"] >= 6
+
+
+def test_a_deadline_ends_a_search_that_is_repeated() -> None:
+    search = prepare("trees")
+    problem = next(problems(search, 1))
+    method = method_of(search, problem)
+    first = searched(search, problem, None)
+    late = replayed(problem, first.effort, {method.name: method}, None, Deadline(0.0, 0.0))
+    assert late.effort[0].state == "stopped"
+    assert late.items == ()
