@@ -7,21 +7,18 @@ rewritten together with its signatures: for that, compare its root with a certif
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from audit.canonical import JsonValue
-from audit.errors import AuditError
-from audit.fsck import FsckReport, fsck
-from audit.merkle import verify_consistency
-from audit.tree import StoredTree
-from records.tree_entries import newest_pull
+from audit.fsck import FsckReport, Known, fsck
+from audit.guarding import ddl_guard, guard_problems
+from records.tree_entries import TreeEntry, newest_pull
 from reports.registers.report import Asked, Cell, Column, Reading, Report, Row, Source
 from runtime.postgres import durability
 
 NAME: Final = "log-verification"
 Result = Literal["pass", "fail", "told", "unchecked"]
-_TOLD: Final = frozenset({"root", "tree_size", "entries", "problems", "ddl_guard"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,69 +49,89 @@ def _read(source: Source, _: Asked) -> Reading:
 def _checks(source: Source) -> Iterator[_Check]:
     named = bool(source.vkeys)
     vkeys = source.vkeys or tuple(key.vkey for key in source.log.verifier_keys() if key.role == "checkpoint")
-    found = fsck(source.conn, vkeys, source.log.origin)
+    last = newest_pull(source.conn, NAME, source.before)
+    since = None if last is None else _known(last)
+    found = fsck(source.conn, vkeys, source.log.origin, since=since, clock=source.clock, ddl_guard=ddl_guard)
     yield _Check("log", "told", source.log.origin, "the log's name, as its checkpoints have it")
     yield _Check(
         "keys",
         "told" if named else "unchecked",
         list(vkeys),
-        "the checkpoint keys that signatures were checked with"
+        "the keys that signatures were checked with"
         + ("" if named else "; taken from the log's own table, as the settings name none"),
     )
-    last = found.tree_size - 1 if found.tree_size else None
-    yield _Check("range", "told", {"first": 0 if found.tree_size else None, "last": last}, "places verified")
-    yield _Check("root", "told", found.root.hex(), "root of the tree, 64 hexadecimal digits")
-    note = None if source.checkpoint is None else source.checkpoint.note
-    yield _Check("checkpoint", "told", note, "the newest signed checkpoint, a C2SP signed note")
-    yield _Check("entries_rehashed", "told", found.entries, "entries whose bytes were hashed again")
-    yield from _further(found)
-    yield _consistency(source)
+    yield from _tree(found)
+    yield _consistency(found, last)
+    yield from _payloads(found)
     yield from _surroundings(source, found)
+    yield _Check("faults", "told", dict(found.faults), "how many faults of which kind were found")
+    yield _verdict("problems", list(found.problems), "what does not agree; at most a hundred are listed")
+
+
+def _tree(found: FsckReport) -> Iterator[_Check]:
+    size = found.tree_size
+    span = {"first": 0, "last": size - 1} if size else None
+    yield _Check("range", "told", span, "places of the tree that were verified")
+    yield _Check("root", "told", found.root.hex(), "root of the tree, 64 hexadecimal digits")
+    yield _Check("checkpoint", "told", found.checkpoint, "the newest signed checkpoint, a C2SP signed note")
+    yield _Check("started_at", "told", found.started_at, "when the verification began")
+    yield _Check("finished_at", "told", found.finished_at, "when it was done")
+    yield _Check("entries_rehashed", "told", found.entries, "entries whose bytes were hashed again")
     yield _Check(
-        "problems",
-        "fail" if found.problems else "pass",
-        list(found.problems),
-        "what does not agree; at most a hundred are listed",
+        "checkpoints", "told", found.checkpoints, "checkpoints whose signature and root were checked"
     )
+    yield _Check("tiles", "told", found.tiles, "full tiles that were built again and compared")
+    yield _Check("pending", "told", found.pending, "entries that were committed and not yet in the tree")
 
 
-def _further(found: FsckReport) -> Iterator[_Check]:
-    """Whatever else the verification counts."""
-    for one in fields(found):
-        value = getattr(found, one.name)
-        if one.name not in _TOLD:
-            shown = value.hex() if isinstance(value, bytes) else value
-            yield _Check(one.name, "told", shown, "counted by the verification")
+def _payloads(found: FsckReport) -> Iterator[_Check]:
+    expired: list[dict[str, Cell]] = [
+        {
+            "retention_class": one.retention_class,
+            "month": one.month.strftime("%Y-%m"),
+            "index": one.index,
+            "payloads": one.payloads,
+        }
+        for one in found.expired
+    ]
+    yield _Check(
+        "payloads", "told", found.payloads, "encrypted parts that are those their entries were made with"
+    )
+    yield _Check("expired", "told", expired, "encrypted parts that are gone behind an entry that says so")
+    result: Result = "fail" if found.missing else "pass"
+    yield _Check("missing", result, found.missing, "encrypted parts that are gone without one")
 
 
-def _consistency(source: Source) -> _Check:
-    """Whether the tree of the last certificate is the beginning of this one."""
-    name, meaning = "consistency", "whether the tree of the last certificate is the beginning of this one"
-    last = newest_pull(source.conn, NAME, source.before)
-    if last is None:
-        return _Check(name, "unchecked", None, f"{meaning}; there is no earlier certificate")
+def _known(last: TreeEntry) -> Known | None:
+    """The tree that the last certificate was about; None where it was empty."""
     size, root = last.entry.body.get("tree_size"), last.entry.body.get("root")
-    value: dict[str, Cell] = {"entry_id": str(last.entry.entry_id), "tree_size": size, "root": root}
-    if not isinstance(size, int) or not isinstance(root, str) or source.checkpoint is None:
-        return _Check(name, "unchecked", value, f"{meaning}; the earlier one was of an empty tree")
-    try:
-        path = StoredTree(source.conn).consistency_path(size, source.before)
-        holds = verify_consistency(size, source.before, bytes.fromhex(root), source.checkpoint.root, path)
-    except (AuditError, ValueError) as error:
-        return _Check(name, "fail", {**value, "error": str(error)}, meaning)
-    return _Check(name, "pass" if holds else "fail", value, meaning)
+    if not isinstance(size, int) or not isinstance(root, str) or size == 0:
+        return None
+    return Known(size, bytes.fromhex(root))
+
+
+def _consistency(found: FsckReport, last: TreeEntry | None) -> _Check:
+    name, meaning = "consistency", "whether the tree of the last certificate is the beginning of this one"
+    if found.since is None or last is None:
+        return _Check(name, "unchecked", None, f"{meaning}; there is no earlier one")
+    value: dict[str, Cell] = {
+        "entry_id": str(last.entry.entry_id),
+        "tree_size": found.since.tree_size,
+        "root": found.since.root.hex(),
+    }
+    return _Check(name, "pass" if found.consistent else "fail", value, meaning)
 
 
 def _surroundings(source: Source, found: FsckReport) -> Iterator[_Check]:
-    guard = getattr(found, "ddl_guard", None)
-    yield _Check(
-        "ddl_guard",
-        "unchecked" if guard is None else "told",
-        guard,
-        "whether the server refuses changes of the schema that are not on record",
-    )
+    meaning = "whether changes of the log's schema are refused: `present`, `disabled` or `absent`"
+    yield _Check("ddl_guard", "told", found.ddl_guard, meaning)
+    yield _verdict("schema", guard_problems(source.conn), "what is not as it was published or announced")
     for setting, value in durability(source.conn).items():
         yield _Check(setting, "told", value, "off: the server may lose what it said was committed")
+
+
+def _verdict(name: str, problems: list[str], meaning: str) -> _Check:
+    return _Check(name, "fail" if problems else "pass", problems, meaning)
 
 
 LOG_VERIFICATION: Final = Report(

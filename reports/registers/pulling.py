@@ -155,6 +155,7 @@ def _made(desk: Desk, report: Report, asked: Asked, form: Form, into: _Into) -> 
         source = Source(
             conn=conn,
             log=desk.log,
+            clock=desk.clock,
             now=now,
             checkpoint=checkpoint,
             vkeys=desk.vkeys,

@@ -14,6 +14,7 @@ from audit.log import AuditLog
 from audit.receipt import Receipt
 from audit.tree import StoredCheckpoint
 from reports.requirements.citing import CitedRule, cite
+from runtime.clock import Clock
 from runtime.postgres import Connection
 
 ColumnType = Literal["integer", "boolean", "text", "time", "id", "digest", "words", "json"]
@@ -65,6 +66,7 @@ class Source:
 
     conn: Connection
     log: AuditLog
+    clock: Clock
     now: datetime
     checkpoint: StoredCheckpoint | None
     vkeys: tuple[str, ...]

@@ -12,7 +12,7 @@ from reports.registers.listing import ENTRY_COLUMNS, EXPLANATION, SAID, listed, 
 from reports.registers.report import PERIOD, Asked, Column, Reading, Report, Row, Source
 
 TYPES: Final = (
-    *("erasure.requested", "erasure.refused", "erasure.completed"),
+    *("erasure.requested", "erasure.refused", "erasure.held", "erasure.completed"),
     *("hold.placed", "hold.released", "retention.expired"),
 )
 

@@ -11,7 +11,7 @@ CHANGES = {
     *("catalogue.registered", "schema.change", "token.issued", "token.revoked"),
 }
 KEEPING = {
-    *("erasure.requested", "erasure.refused", "erasure.completed"),
+    *("erasure.requested", "erasure.refused", "erasure.held", "erasure.completed"),
     *("hold.placed", "hold.released", "retention.expired"),
 }
 REPLAYS = {"explanation.replayed", "replay.completed"}

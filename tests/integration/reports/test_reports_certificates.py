@@ -23,12 +23,20 @@ from tests.integration.reports.conftest import CHECKPOINT_KEY, RECEIPT_KEY
 from tests.integration.reports.kinds import fill
 
 
+def _some(office: Any) -> None:
+    """A sound log: the other tests' expiry names entries that there never were."""
+    for _ in range(3):
+        office.decide()
+    office.append("token.issued", {"token_id": "t"})
+    office.settle()
+
+
 def test_a_sound_log_passes_and_the_next_certificate_grows_out_of_it(office: Any) -> None:
-    fill(office)
+    _some(office)
     first = json.loads(office.pull("log-verification"))
     checks = {row["check"]: row for row in first["rows"]}
     size = len(office.entries())
-    assert first["header"]["summary"] == {"result": "PASS"}
+    assert first["header"]["summary"] == {"result": "PASS"}, [row for row in first["rows"] if row["result"] == "fail"]
     assert checks["range"]["value"] == {"first": 0, "last": size - 1}
     assert checks["root"]["value"] == office.log.newest_checkpoint().root.hex()
     assert checks["entries_rehashed"]["value"] == size
@@ -45,7 +53,7 @@ def test_a_sound_log_passes_and_the_next_certificate_grows_out_of_it(office: Any
 
 
 def test_a_log_that_was_changed_fails_and_says_where(office: Any, admin: Any) -> None:
-    fill(office)
+    _some(office)
     office.pull("log-verification")
     office.settle()
     admin.execute("set session_replication_role = replica")
@@ -64,7 +72,7 @@ def test_a_log_that_was_changed_fails_and_says_where(office: Any, admin: Any) ->
 
 def test_a_root_that_is_not_the_last_certificates_fails(office: Any) -> None:
     """As a log looks that was rewritten with its signatures, to who kept the last certificate in it."""
-    fill(office)
+    _some(office)
     body = {"report": "log-verification", "tree_size": 2, "root": "ab" * 32, "rows": 0, "filters": {}}
     office.append("report.pulled", body)
     office.settle()

@@ -105,6 +105,7 @@ def test_what_the_database_writes_is_what_our_writer_writes(office: Any, form: F
         source = Source(
             conn=conn,
             log=office.log,
+            clock=office.clock,
             now=office.clock.now(),
             checkpoint=office.log.newest_checkpoint(),
             vkeys=(),
@@ -145,6 +146,7 @@ def _endless(office: Any, conn: Any) -> Source:
     return Source(
         conn=conn,
         log=office.log,
+        clock=office.clock,
         now=office.clock.now(),
         checkpoint=larger,
         vkeys=(),
