@@ -23,7 +23,7 @@ from audit.fsck_growth import Growth
 from audit.fsck_processes import Task, check_at_once, check_in_turn, prepare_session
 from audit.fsck_span import Checked, Trust
 from audit.fsck_whole import Counts, check_ends, check_loose, check_pending, read_counts
-from audit.guarding import GuardState, ddl_guard
+from audit.guarding import GuardState, ddl_guard, guard_problems
 from audit.merkle import EMPTY_ROOT
 from audit.note import Verifier
 from audit.queries import FSCK, LOG
@@ -118,6 +118,8 @@ def fsck(
         check.stretches(_divided(conn, task, processes if idle else 1))
         check.ends(trust, since)
         guard = ddl_guard(conn)
+        for problem in guard_problems(conn):
+            check.findings.add("schema", problem)
         newest = conn.execute(FSCK["newest"], {"tree_size": counts.signed_size}).fetchone()
     root, note = newest or (EMPTY_ROOT, None)
     return FsckReport(

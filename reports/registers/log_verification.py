@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from audit.canonical import JsonValue
 from audit.fsck import FsckReport, Known, fsck
-from audit.guarding import ddl_guard, guard_problems
+from audit.guarding import guard_problems
 from records.tree_entries import TreeEntry, newest_pull
 from reports.registers.report import Asked, Cell, Column, Reading, Report, Row, Source
 from runtime.postgres import durability
@@ -51,7 +51,7 @@ def _checks(source: Source) -> Iterator[_Check]:
     vkeys = source.vkeys or tuple(key.vkey for key in source.log.verifier_keys() if key.role == "checkpoint")
     last = newest_pull(source.conn, NAME, source.before)
     since = None if last is None else _known(last)
-    found = fsck(source.conn, vkeys, source.log.origin, since=since, clock=source.clock, ddl_guard=ddl_guard)
+    found = fsck(source.conn, vkeys, source.log.origin, since=since, clock=source.clock)
     yield _Check("log", "told", source.log.origin, "the log's name, as its checkpoints have it")
     yield _Check(
         "keys",

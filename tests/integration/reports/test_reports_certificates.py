@@ -36,7 +36,9 @@ def test_a_sound_log_passes_and_the_next_certificate_grows_out_of_it(office: Any
     first = json.loads(office.pull("log-verification"))
     checks = {row["check"]: row for row in first["rows"]}
     size = len(office.entries())
-    assert first["header"]["summary"] == {"result": "PASS"}, [row for row in first["rows"] if row["result"] == "fail"]
+    assert first["header"]["summary"] == {"result": "PASS"}, [
+        row for row in first["rows"] if row["result"] == "fail"
+    ]
     assert checks["range"]["value"] == {"first": 0, "last": size - 1}
     assert checks["root"]["value"] == office.log.newest_checkpoint().root.hex()
     assert checks["entries_rehashed"]["value"] == size
