@@ -161,9 +161,9 @@ def test_both_agree_on_thousands_of_changed_files(files):
 
 
 @pytest.mark.prove
-def test_both_agree_on_many_more_changed_files(files):
-    for seed in range(10):
-        _mutations(files, 20_000, seed)
+@pytest.mark.parametrize("seed", range(10))
+def test_both_agree_on_many_more_changed_files(files, seed):
+    _mutations(files, 20_000, seed)
 
 
 def test_both_agree_on_every_single_bit_of_the_proof(files):

@@ -84,6 +84,27 @@ def test_a_payload_exchanged_in_the_database_is_not_opened(proved):
         rig.log.open(rig.log.read(appended.entry_id))
 
 
+def test_a_payload_that_was_taken_away_is_no_erasure(proved):
+    """Erased is what no key opens any more; a ciphertext that is gone while its key is there was removed."""
+    rig, appended, receipt = proved
+    rig.integrator.step(NOW)
+    rig.tamper(f"delete from audit.payload where entry_id = '{appended.entry_id}'")
+    stored = rig.log.read(appended.entry_id)
+    with pytest.raises(IntegrityHalt, match="gone, and its key is not"):
+        rig.log.open(stored)
+    with pytest.raises(IntegrityHalt):
+        rig.log.evidence(appended.entry_id)
+    proof = rig.log.evidence(appended.entry_id, disclose=False, receipt=receipt).to_bytes()
+    assert verify_evidence(proof, rig.vkeys).entry == stored.entry
+    assert not rig.fsck().passed
+    with psycopg.connect(rig.database.keys_admin_url) as connection:
+        connection.execute(
+            "select keys.destroy_subject_key_v1(subject_key_id, %s) from keys.subject_key", (NOW,)
+        )
+    with pytest.raises(PayloadErased):
+        rig.log.open(stored)
+
+
 def test_changed_entry_bytes_are_not_read(proved):
     rig, appended, _ = proved
     rig.tamper(f"update audit.entry set canonical = canonical || ' ' where entry_id = '{appended.entry_id}'")
