@@ -207,7 +207,7 @@ ROWS_IN = tuple(
         (
             "INSERT of a leaf",
             "insert into audit.leaf values (9000, gen_random_uuid(), sha256('x'))",
-            "is missing; 9000 stands in its place",
+            "leaf 9000 stands beyond",
             "fsck",
         ),
         (
