@@ -25,6 +25,7 @@ import psycopg
 from audit.commit import GroupCommitter
 from audit.database import STATEMENT_TIMEOUT_MS
 from audit.entry import Appended, Draft, Idempotency
+from audit.errors import Overloaded
 from audit.integrate import Integrator
 from audit.keys import KeyStore
 from audit.log import AuditLog
@@ -32,24 +33,26 @@ from benchmarks.log_server import ORIGIN, SIGNER, Log
 from benchmarks.timing import Timing
 from runtime.clock import SystemClock
 from runtime.postgres import open_pool
-from workers.integrating import integrator_step
+from workers.integrating import IDLE_SECONDS
 
 IN_FLIGHT = 96
 POOL = 16
 LOOK_SECONDS = 0.5
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Rate:
     """Appends a second, and what one of them took in milliseconds from when it was due.
 
-    `offered` is the rate asked for; 0 where a fixed number is always in flight. `backlog` is the largest
-    number of entries that waited for the integrator.
+    `offered` is the rate asked for; 0 where a fixed number is always in flight. `pushed_back` were told to
+    come again, as too many waited. `backlog` is the largest number of entries that waited for the integrator.
     """
 
     writer: str
     offered: float
     appended: int
+    pushed_back: int
     per_second: float
     latency: Timing
     largest: float
@@ -112,17 +115,19 @@ def opened(log: Log) -> Iterator[AuditLog]:
             pool.close()
 
 
-def _integrate(url: str, done: Any, most: Any) -> None:
-    """Be the integrator, as its process is one, and watch how much waits for it."""
+def _integrate(url: str, ready: Any, done: Any, most: Any) -> None:
+    """Be the integrator, with its process's own pauses, and watch how much waits for it."""
     clock, pool = SystemClock(), open_pool(url, max_size=2)
     integrator = Integrator(pool, [SIGNER], ORIGIN)
-    step = integrator_step(integrator, clock)
+    integrator.verify_edge()
+    ready.set()
     looked = 0.0
     while not done.is_set():
         if time.monotonic() - looked > LOOK_SECONDS:
             looked = time.monotonic()
             most.value = max(most.value, integrator.backlog().entries)
-        done.wait(step())
+        if integrator.step(clock.now()) < integrator.batch:
+            done.wait(IDLE_SECONDS)
     while integrator.step(clock.now()):
         pass
     pool.close()
@@ -132,10 +137,12 @@ def _integrate(url: str, done: Any, most: Any) -> None:
 def integrating(log: Log) -> Iterator[Any]:
     """Run the integrator in its own process; yields the largest backlog seen so far."""
     context = multiprocessing.get_context("spawn")
-    done, most = context.Event(), context.Value("q", 0)
-    process = context.Process(target=_integrate, args=(log.roles["integrator"], done, most))
+    ready, done, most = context.Event(), context.Event(), context.Value("q", 0)
+    process = context.Process(target=_integrate, args=(log.roles["integrator"], ready, done, most))
     process.start()
     try:
+        if not ready.wait(START_SECONDS):
+            raise RuntimeError("the integrator did not start")
         yield most
     finally:
         done.set()
@@ -148,6 +155,7 @@ class Watch:
     def __init__(self) -> None:
         self._taken: list[float] = []
         self.failed: list[BaseException] = []
+        self.pushed_back = 0
 
     def done(self, due: float, error: BaseException | None) -> None:
         """Note one append that ended now."""
@@ -161,7 +169,16 @@ class Watch:
             raise RuntimeError(f"{len(self.failed)} appends failed") from self.failed[0]
         taken = np.array(self._taken)
         timing = Timing(float(np.median(taken)), float(np.quantile(taken, 0.99)), len(taken))
-        return Rate(writer, offered, len(taken), len(taken) / seconds, timing, float(taken.max()), backlog)
+        return Rate(
+            writer=writer,
+            offered=offered,
+            appended=len(taken),
+            pushed_back=self.pushed_back,
+            per_second=len(taken) / seconds,
+            latency=timing,
+            largest=float(taken.max()),
+            backlog=backlog,
+        )
 
 
 def at_rate(log: Log, per_second: float, count: int) -> Rate:
@@ -175,7 +192,10 @@ def at_rate(log: Log, per_second: float, count: int) -> Rate:
             due = started + number / per_second
             if (early := due - time.perf_counter()) > 0:
                 time.sleep(early)
-            committer.submit(one).add_done_callback(_noting(watch, due))
+            try:
+                committer.submit(one).add_done_callback(_noting(watch, due))
+            except Overloaded:
+                watch.pushed_back += 1
         committer.close()
         seconds = time.perf_counter() - started
         most = backlog.value
