@@ -36,9 +36,7 @@ def test_a_sound_log_passes_and_the_next_certificate_grows_out_of_it(office: Any
     first = json.loads(office.pull("log-verification"))
     checks = {row["check"]: row for row in first["rows"]}
     size = len(office.entries())
-    assert first["header"]["summary"] == {"result": "PASS"}, [
-        row for row in first["rows"] if row["result"] == "fail"
-    ]
+    assert first["header"]["summary"] == {"result": "PASS"}
     assert checks["range"]["value"] == {"first": 0, "last": size - 1}
     assert checks["root"]["value"] == office.log.newest_checkpoint().root.hex()
     assert checks["entries_rehashed"]["value"] == size
@@ -59,6 +57,7 @@ def test_a_log_that_was_changed_fails_and_says_where(office: Any, admin: Any) ->
     office.pull("log-verification")
     office.settle()
     admin.execute("set session_replication_role = replica")
+    admin.execute("set event_triggers = off")
     admin.execute("drop trigger append_only on audit.entry")
     admin.execute("update audit.entry set leaf_hash = sha256('x') where type = 'token.issued'")
     admin.commit()

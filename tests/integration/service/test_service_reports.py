@@ -169,6 +169,7 @@ def test_nothing_leaves_that_is_not_on_record(filled: Any, monkeypatch: pytest.M
 def test_a_reader_that_hangs_up_leaves_no_file_behind(filled: Any) -> None:
     token = filled.http.headers["authorization"]
     folder = filled.services.settings.cache_dir / "reports"
+    before = filled.entries("report.pulled")
     for _ in range(5):
         address = (filled.http.base_url.host, filled.http.base_url.port)
         with socket.create_connection(address) as connection:
@@ -177,7 +178,7 @@ def test_a_reader_that_hangs_up_leaves_no_file_behind(filled: Any) -> None:
             )
             connection.sendall(request.encode())
     give_up = time.monotonic() + 30
-    while filled.services.archive.open:
+    while filled.entries("report.pulled") < before + 5 or filled.services.archive.open:
         assert time.monotonic() < give_up
         time.sleep(0.02)
     assert list(folder.iterdir()) == []
