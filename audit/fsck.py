@@ -57,9 +57,9 @@ class FsckReport:
     `entries` were hashed again and have their place in the tree, `payloads` (with those of entries that wait)
     are what was made with their entries, `expired` says which are gone on record, and `missing` how many are
     gone without. `problems` stops at a hundred; `faults` counts all of them by kind: leaf, entry, bytes,
-    columns, payload, tile, checkpoint, consistency, manifest, trigger. `consistent` tells whether the tree
-    known `since` before is still the beginning of this one; None if none was. The times are None without a
-    clock.
+    columns, payload, tile, checkpoint, consistency, manifest, trigger, guard. `consistent` tells whether the
+    tree known `since` before is still the beginning of this one; None if none was. The times are None
+    without a clock.
     """
 
     entries: int
@@ -118,8 +118,6 @@ def fsck(
         check.stretches(_divided(conn, task, processes if idle else 1))
         check.ends(trust, since)
         guard = ddl_guard(conn)
-        for problem in guard_problems(conn):
-            check.findings.add("schema", problem)
         newest = conn.execute(FSCK["newest"], {"tree_size": counts.signed_size}).fetchone()
     root, note = newest or (EMPTY_ROOT, None)
     return FsckReport(
@@ -179,6 +177,8 @@ class _Check:
         self.payloads += waiting.payloads
         check_loose(conn, self._counts, (self.hashed + waiting.entries, self.payloads), findings)
         self.expired = check_expiry(conn, self.missing, findings)
+        for problem in guard_problems(conn):
+            findings.add("guard", problem)
 
 
 def _inside(since: Known | None, counts: Counts) -> list[tuple[int, bytes]]:

@@ -64,8 +64,8 @@ as $$
     where to_regclass('audit.payload_' || class.name || to_char(month, '_YYYY_MM')) is null
 $$;
 
--- Remove the partition of one retention class and month, behind the entry that says so (`retention.expired`): it counts
--- the entries that lose their payload and digests their ids, and what it says has to be true.
+-- Remove the partition of one retention class and month, behind the entry that says so (`retention.expired`) and has its
+-- place in the tree: it counts the entries that lose their payload and digests their ids, and that has to be true.
 create function audit.remove_partition_v1(p_class text, p_month date, p_manifest uuid) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -80,7 +80,8 @@ begin
         raise exception 'there is no payload of class % and month %', p_class, p_month using errcode = 'undefined_table';
     end if;
     select convert_from(canonical, 'UTF8')::jsonb -> 'body' into v_body
-    from audit.entry where entry_id = p_manifest and type = 'retention.expired';
+    from audit.entry join audit.leaf using (entry_id)
+    where entry_id = p_manifest and type = 'retention.expired';
 
     select count(*), 'sha256:' || encode(sha256(coalesce(string_agg(uuid_send(entry_id), ''::bytea
                                                                     order by entry_id::text collate "C"), ''::bytea)), 'hex')
@@ -94,7 +95,7 @@ begin
        or v_body ->> 'month' is distinct from to_char(p_month, 'YYYY-MM')
        or v_body -> 'entries' is distinct from to_jsonb(v_entries)
        or v_body ->> 'entries_digest' is distinct from v_digest then
-        raise exception 'no entry says that the % entries of class % and month % expired', v_entries, p_class, p_month
+        raise exception 'no entry in the tree says that the % entries of class % and month % expired', v_entries, p_class, p_month
             using errcode = 'insufficient_privilege';
     end if;
     execute format('alter table audit.%I detach partition audit.%I', v_parent, v_name);

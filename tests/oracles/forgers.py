@@ -78,6 +78,7 @@ class Forger:
             )
 
     def _disarm(self, connection: psycopg.Connection) -> list[str]:
+        connection.execute("set event_triggers = off")
         tables = [row[0] for row in connection.execute(_SECURED)]
         for table in tables:
             connection.execute(f"alter table {table} disable trigger append_only")
@@ -86,3 +87,4 @@ class Forger:
     def _arm(self, connection: psycopg.Connection, tables: Sequence[str]) -> None:
         for table in tables:
             connection.execute(f"alter table {table} enable always trigger append_only")
+        connection.execute("set event_triggers = on")

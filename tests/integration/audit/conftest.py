@@ -70,6 +70,7 @@ class Rig:
             connection.execute(statements)
             for table in tables:
                 connection.execute(f"alter table {table} enable always trigger append_only")
+            connection.execute("set event_triggers = on")
             yield connection
 
 

@@ -21,9 +21,7 @@ from tests.oracles.attacks_on_guard import ATTACKS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "attacks.md"
 ROLES = {"logins": LOGINS, "integrator": ("integrator",), "owner": ("owner",), "superuser": ("superuser",)}
-GUARDED = (
-    "the schema of the log is guarded: .* is refused|no entry says that|is guarded: a change that no entry"
-)
+GUARDED = "the schema of the log is guarded: (.* is refused|a change that no entry)|no entry in the tree says"
 WORDS = {"rights", "trigger", "guard", "fsck", "nothing"}
 TABLES = (
     "select oid::regclass::text from pg_class where relnamespace in ('audit'::regnamespace,"
