@@ -202,6 +202,7 @@ def test_a_review_is_proved_like_what_it_is_about_and_proving_it_is_a_reading(ru
     assert read.entry.body == {
         "explanation_id": explanation_id,
         "how": "proof",
+        "disclosed": True,
         "review_id": made["entry_id"],
     }
 
