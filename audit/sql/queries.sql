@@ -237,3 +237,15 @@ select tree_size, stamped_at from audit.timestamp where authority = %(authority)
 insert into audit.timestamp (tree_size, authority, stamped_at, response)
 values (%(tree_size)s, %(authority)s, %(stamped_at)s, %(response)s)
 on conflict do nothing;
+
+-- name: standing
+select (select count(*) from audit.pending),
+       (select entry.time from audit.pending join audit.entry entry using (entry_id) order by entry_id limit 1),
+       coalesce((select max(tree_size) from audit.checkpoint), 0);
+
+-- name: cosigned_sizes
+select split_part(key.vkey, '+', 1),
+       coalesce((select max(tree_size) from audit.cosignature
+                  where key_id = split_part(key.vkey, '+', 1) || '+' || split_part(key.vkey, '+', 2)), 0)
+from audit.verifier_key key
+where key.role = 'witness';
