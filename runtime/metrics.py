@@ -66,6 +66,12 @@ PENDING_ENTRIES = Gauge(
 PENDING_AGE_SECONDS = Gauge(
     "ofrecord_pending_age_seconds", "Age of the oldest entry not yet integrated.", registry=REGISTRY
 )
+COSIGNED_TREE_SIZE = Gauge(
+    "ofrecord_cosigned_tree_size",
+    "Size of the largest tree that a witness has cosigned.",
+    ["witness"],
+    registry=REGISTRY,
+)
 NOTICES_BEHIND_ENTRIES = Gauge(
     "ofrecord_notices_behind_entries",
     "Entries of the tree not yet in the table of notices.",
