@@ -31,6 +31,7 @@ from service.archive import REPORT_THREADS, Archive
 from service.authentication import Authenticator
 from service.context import Pools, Services
 from service.executor import BoundedExecutor
+from service.lagging import Lag
 from service.letters.narrating import Narrators
 from service.middleware import Gateway, pass_on
 from service.pacing import Pace
@@ -171,6 +172,7 @@ def make_services(
         keys_pool=keys_pool,
         keystore=keystore,
         log=audit_log,
+        lag=Lag(pool, clock),
         committer=GroupCommitter(audit_log, clock),
         versions=versions,
         examiner=_examiner(settings),

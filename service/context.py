@@ -23,6 +23,7 @@ from runtime.settings import Settings
 from service.archive import Archive
 from service.authentication import Authenticator
 from service.executor import BoundedExecutor
+from service.lagging import Lag
 from service.pacing import Pace
 from service.renderer import Renderer
 from service.reserving import Reserve
@@ -56,6 +57,7 @@ class Services:
     keys_pool: Pool
     keystore: KeyStore
     log: AuditLog
+    lag: Lag
     committer: GroupCommitter
     versions: VersionCache
     examiner: Examiner

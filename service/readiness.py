@@ -26,6 +26,12 @@ def examine(services: Services) -> dict[str, str | None]:
     return {name: _guarded(name, check, services) for name, check in checks.items()}
 
 
+def warn(services: Services) -> dict[str, str]:
+    """What does not keep us from serving and should be looked at, by name."""
+    said = _guarded("integration", lambda found: found.lag.warning(), services)
+    return {} if said is None else {"integration": said}
+
+
 def _guarded(name: str, check: Callable[[Services], str | None], services: Services) -> str | None:
     try:
         return check(services)
