@@ -120,15 +120,19 @@ class Settings:
             language_model_key=read.token("LANGUAGE_MODEL_KEY"),
             language_model_timeout_ms=read.number("LANGUAGE_MODEL_TIMEOUT_MS", 20_000, 100),
         )  # fmt: skip
-        if settings.master_key and settings.master_key_command:
+        settings._require(needs)
+        return settings
+
+    def _require(self, needs: Collection[str]) -> None:
+        """Refuse what is missing, and what is said twice or by half."""
+        if self.master_key and self.master_key_command:
             raise SettingsError(_PREFIX + "MASTER_KEY", "is given twice, also by a command")
         for name in needs:
-            given = settings.master_key_command if name == "master_key" else ()
-            if not (getattr(settings, name) or given):
+            given = self.master_key_command if name == "master_key" else ()
+            if not (getattr(self, name) or given):
                 raise SettingsError(_PREFIX + name.upper(), "is not set")
-        if settings.language_model_url and not settings.language_model_name:
+        if self.language_model_url and not self.language_model_name:
             raise SettingsError(_PREFIX + "LANGUAGE_MODEL_NAME", "is not set, and there is an address")
-        return settings
 
     def __repr__(self) -> str:
         """Show every setting but the secrets, of which only whether they are set."""

@@ -30,7 +30,6 @@ from service import openapi
 from service.archive import REPORT_THREADS, Archive
 from service.authentication import Authenticator
 from service.context import Pools, Services
-from service.executor import BoundedExecutor
 from service.lagging import Lag
 from service.letters.narrating import Narrators
 from service.middleware import Gateway, pass_on
@@ -55,27 +54,21 @@ from service.routes import (
 )
 from service.starting import start_up
 from service.tasks import TaskSender
+from service.threads import (
+    DESK_THREADS,
+    PRESS_THREADS,
+    desk_threads,
+    gate_threads,
+    hot_threads,
+    press_threads,
+    replay_threads,
+    seek_threads,
+)
 from service.warming import Warming
 
-DESK_THREADS = 6
-# A letter takes tens of milliseconds, and each that waits holds a decrypted decision in memory.
-PRESS_THREADS = 2
-LETTERS_WAITING = 30
-# How many explanations may be under way at once, for each hot thread: beyond it a budget could not be kept
-# anyway.
-EXPLANATIONS_PER_THREAD = 32
-# Half as many threads search as explain: a search computes without a pause, and what has to be on time needs
-# the other half. Each that waits counts on a turn inside its budget; beyond so many it would not come.
-SEARCHES_PER_THREAD = 16
 # How long a thread may keep the interpreter while others want it. A search computes without a pause, and each
 # of the many short steps of an attribution or a commit would wait for it that long.
 SWITCH_SECONDS = 0.0005
-# Each registration under examination is a process with its own memory; each that waits is an upload in ours.
-EXAMINATIONS = 1
-EXAMINATIONS_WAITING = 3
-# A replay searches as long as the recorded search did: one at a time, so that it takes a core from nobody.
-REPLAYS = 1
-REPLAYS_WAITING = 8
 # A batch is mostly small decisions, and its whole body is in memory at once.
 BATCH_BODIES = 8
 _ROUTERS = (
@@ -147,20 +140,15 @@ def make_services(
     settings: Settings, clock: Clock, renderer: Renderer, when_warm: Callable[[], object] | None
 ) -> Services:
     """Opens pools and threads; a database that is away delays nothing here."""
-    threads = settings.threads
-    pools = _pools(settings)
-    pool, single_statements, keys_pool = pools
+    pool, single_statements, keys_pool = pools = _pools(settings)
     keystore = KeyStore(keys_pool, settings.master_key)
     audit_log = AuditLog(pool, keystore, origin=settings.log_origin, single_statements=single_statements)
-    desk = BoundedExecutor("desk", threads=DESK_THREADS, limit=256)
+    desk = desk_threads()
 
     async def find(secret: str) -> Principal | None:
         return await desk.run(_find_token, single_statements, secret, clock)
 
-    tables = settings.table_memory_bytes
-    versions = VersionCache(
-        pool, cache_dir=settings.cache_dir, table_bytes=tables, single_statements=single_statements
-    )
+    versions = _versions(settings, pools)
     signer, proposer = Signer.parse(settings.receipt_key), Proposer(settings.counterfactual_socket)
     tasks = TaskSender(settings)
     start = partial(start_up, settings, clock, pools=pools, log=audit_log, signer=signer, versions=versions)
@@ -177,20 +165,29 @@ def make_services(
         versions=versions,
         examiner=_examiner(settings),
         signer=signer,
-        hot=BoundedExecutor("hot", threads=threads, limit=threads * EXPLANATIONS_PER_THREAD),
-        seek=_seek(threads),
+        hot=hot_threads(settings.threads),
+        seek=seek_threads(settings.threads),
         reserve=Reserve(),
         pace=Pace(),
         proposer=proposer,
         desk=desk,
-        press=BoundedExecutor("press", threads=PRESS_THREADS, limit=PRESS_THREADS + LETTERS_WAITING),
+        press=press_threads(),
         archive=Archive(),
-        gate=_gate(),
-        replays=_replays(),
+        gate=gate_threads(),
+        replays=replay_threads(),
         authenticator=Authenticator(find),
         tasks=tasks,
         renderer=renderer,
         warming=Warming(partial(start, proposer=proposer, tasks=tasks), when_warm),
+    )
+
+
+def _versions(settings: Settings, pools: Pools) -> VersionCache:
+    return VersionCache(
+        pools.pool,
+        cache_dir=settings.cache_dir,
+        table_bytes=settings.table_memory_bytes,
+        single_statements=pools.single_statements,
     )
 
 
@@ -221,38 +218,11 @@ def _pools(settings: Settings) -> Pools:
     )
 
 
-def _seek(threads: int) -> BoundedExecutor:
-    """The threads of searches: fewer than attributions have, which must never wait behind one."""
-    seekers = max(1, threads // 2)
-    return BoundedExecutor("seek", threads=seekers, limit=seekers * (1 + SEARCHES_PER_THREAD))
-
-
 def _examiner(settings: Settings) -> Examiner:
     return Examiner(
         cache_dir=settings.cache_dir,
         table_bytes=settings.table_memory_bytes,
         limits=Limits(memory_bytes=settings.registration_memory_bytes),
-    )
-
-
-def _gate() -> BoundedExecutor:
-    """The threads that wait for an examination, which takes its caller's patience and not the service's."""
-    return BoundedExecutor(
-        "gate",
-        threads=EXAMINATIONS,
-        limit=EXAMINATIONS + EXAMINATIONS_WAITING,
-        refusal="As many registrations as may wait are waiting.",
-        retry_after_seconds=10,
-    )
-
-
-def _replays() -> BoundedExecutor:
-    return BoundedExecutor(
-        "replays",
-        threads=REPLAYS,
-        limit=REPLAYS + REPLAYS_WAITING,
-        refusal="As many replays as may wait are waiting.",
-        retry_after_seconds=5,
     )
 
 

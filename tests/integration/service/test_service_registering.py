@@ -18,7 +18,7 @@ import pytest
 from explain.gate import CapabilityReport
 from registry.digests import canonical_json, digest_of
 from registry.store import get_version
-from service.app import EXAMINATIONS, EXAMINATIONS_WAITING
+from service.threads import EXAMINATIONS, EXAMINATIONS_WAITING
 from tests.oracles.examinations import begun, gone, let_loading, sleeping, until
 
 
