@@ -16,6 +16,7 @@ from typing import Protocol
 
 from psycopg.pq import TransactionStatus
 
+from audit.checkpoint import checkpoint_keys
 from audit.database import Connection, named_failures
 from audit.fsck_expiry import Expired, check_expiry
 from audit.fsck_found import Findings, Missing
@@ -25,7 +26,6 @@ from audit.fsck_span import Checked, Trust
 from audit.fsck_whole import Counts, check_ends, check_loose, check_pending, read_counts
 from audit.guarding import GuardState, ddl_guard, guard_problems
 from audit.merkle import EMPTY_ROOT
-from audit.note import Verifier
 from audit.queries import FSCK, LOG
 
 WORTH_PROCESSES = 50_000
@@ -107,7 +107,7 @@ def fsck(
     """
     started_at = None if clock is None else clock.now()
     idle = conn.info.transaction_status == TransactionStatus.IDLE
-    trust = Trust(tuple(Verifier.parse(vkey) for vkey in vkeys), origin)
+    trust = Trust(checkpoint_keys(vkeys), origin)
     with named_failures(), conn.transaction():
         if idle:
             conn.execute(LOG["one_snapshot"])
