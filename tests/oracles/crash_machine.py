@@ -121,6 +121,11 @@ class Machine:
     def log(self, name: str) -> str:
         return self._log(name).read_text(encoding="utf-8")
 
+    def errors(self, name: str) -> list[str]:
+        """What a process logged of its own failures."""
+        found = [line for line in self.log(name).splitlines() if '"level":"error"' in line]
+        return [line for line in found if '"kind":"not-ready"' not in line]
+
     def _server(self, name: str) -> PostgresServer:
         place = locate(self.folder / name, system_root=self.folder / "system")
         return PostgresServer(place, password=secrets.token_hex(8), log=self._log(name))

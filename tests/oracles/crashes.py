@@ -94,17 +94,17 @@ def _round(machine: Machine, clients: Clients, dice: random.Random, number: int)
         machine.kill(victims)
         machine.start(victims)
     machine.until_ready()
-    _work_on(clients)
+    _work_on(machine, clients)
     assert machine.down() == [], f"{machine.down()} did not survive a crash of {scenario}"
     return scenario
 
 
-def _work_on(clients: Clients) -> None:
+def _work_on(machine: Machine, clients: Clients) -> None:
     """Wait until decisions are answered again."""
     enough = len(clients.answered) + ANSWERS_BETWEEN
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(clients.answered) < enough:
-        assert clients.wrong == []
+        assert clients.wrong == [], (clients.wrong[:3], machine.errors("api")[-3:])
         assert time.monotonic() < deadline, f"no answers any more; refused: {clients.refused}"
         time.sleep(0.02)
 
