@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cli.starting import load, stop_on_signals, told_in_one_line
+from math import inf
+
+from cli.starting import load, refuse_to_forget, stop_on_signals, told_in_one_line
 from runtime.settings import CUSTODIAN_NEEDS
 
 
@@ -10,6 +12,7 @@ def custody() -> None:
     """Destroy keys when an erasure or an expiry is due, and drop what has expired."""
     with told_in_one_line():
         settings = load("custodian", needs=CUSTODIAN_NEEDS)
+        refuse_to_forget(settings, patience_seconds=inf)  # a key that a crash brings back was not destroyed
         from workers.custody import run  # noqa: PLC0415 - `--help` needs none of it
 
         run(settings, stop_on_signals())

@@ -24,10 +24,11 @@ def run(
         bool, typer.Option(help="Register the lending example and explain a decision.")
     ] = True,
 ) -> None:
-    """Start PostgreSQL, Valkey, API, worker, scheduler, integrator and the counterfactual server.
+    """Start PostgreSQL, Valkey and all our own processes.
 
-    They are kept running until Ctrl-C. With OFRECORD_DATABASE_URL (an administrator's) or OFRECORD_BROKER_URL
-    set, those servers are used instead.
+    These are the API, a worker, the scheduler, the integrator, the key custodian, a witness and the
+    counterfactual server; they are kept running until Ctrl-C. With OFRECORD_DATABASE_URL (an administrator's)
+    or OFRECORD_BROKER_URL set, those servers are used instead.
     """
     with told_in_one_line():
         from cli.running.installation import run_installation  # noqa: PLC0415 - `--help` needs none of it

@@ -10,6 +10,8 @@ import typer
 from cli.starting import told_in_one_line
 from runtime.errors import OperationError
 
+_WITNESS_URL = "http://witness:8322"  # as the Compose file names it
+
 
 def secrets(
     origin: Annotated[str, typer.Option(help="The log's name for ever, such as log.example.com/ofrecord.")],
@@ -32,6 +34,7 @@ def secrets(
             raise OperationError(f"--origin: {error}") from error
         typer.echo(_add(out, origin) if add else _make(out, origin))
         typer.echo(f"OFRECORD_LOG_ORIGIN={origin}")
+        typer.echo(f"OFRECORD_WITNESSES={_witness(out)} {_WITNESS_URL}")
 
 
 def _make(out: Path, origin: str) -> str:
@@ -60,6 +63,13 @@ def _add(out: Path, origin: str) -> str:
     added = add_later_secrets(out)
     _publish(out)
     return f"added to {out}: {', '.join(added) or 'nothing'}"
+
+
+def _witness(out: Path) -> str:
+    """Return the verifier key of the witness that Compose runs."""
+    from cli.running.credentials import witness_key  # noqa: PLC0415 - `--help` needs none of it
+
+    return witness_key(out)
 
 
 def _publish(out: Path) -> None:

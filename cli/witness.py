@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,9 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8322,
+    descriptor: Annotated[
+        int, typer.Option(help="An open listening socket to use instead.", hidden=True)
+    ] = -1,
 ) -> None:
     """Cosign checkpoints that prove their log's growth (C2SP tlog-witness).
 
@@ -56,7 +60,8 @@ def serve(
             limit_concurrency=_REQUESTS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        uvicorn.Server(config).run()
+        given = [socket.socket(fileno=descriptor)] if descriptor >= 0 else None
+        uvicorn.Server(config).run(sockets=given)
 
 
 @witness.command()

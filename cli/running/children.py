@@ -16,7 +16,7 @@ HALTED = 3  # an integrator that found the log contradicting itself; starting it
 
 
 class Child:
-    """One of our own processes: `ofrecord serve`, `work`, `schedule`, `integrate` or `propose`."""
+    """One of our own processes: `ofrecord serve`, `work`, `integrate` and the others."""
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.checkpoint import RECEIPT_SUFFIX
+from audit.cosignature import Cosigner
 from audit.note import Signer
 from cli.running.folder import DataFolder, write_private
 from runtime.errors import OperationError
@@ -17,7 +18,10 @@ from runtime.migrations import CUSTODIAN, LOGIN_ROLES
 _SERVERS = ("postgres", "valkey")
 # What later versions brought. A folder from before lacks them, and what nothing was ever made with can be
 # made any time: the migration sets a role's password anew.
-_LATER = (f"{CUSTODIAN}-password",)
+_LATER = (f"{CUSTODIAN}-password", "witness-key")
+NEXT = "next-checkpoint-key"
+PAST = "past-verifier-keys"
+WITNESS_SUFFIX = "/witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Credentials:
     folder: Path
     log_origin: str
     verifier_keys: tuple[str, ...]
+    witness: str  # the witness's own verifier key
 
     def file(self, name: str) -> Path:
         """Return the path of one secret."""
@@ -63,7 +68,7 @@ def credentials(folder: DataFolder) -> Credentials:
         (folder.secrets / name).chmod(0o600)
     keys = verifier_keys(folder.secrets)
     folder.verifier_keys.write_text("".join(f"{key}\n" for key in keys))
-    return Credentials(folder.secrets, origin_of(folder.secrets), keys)
+    return Credentials(folder.secrets, origin_of(folder.secrets), keys, witness_key(folder.secrets))
 
 
 def _names() -> tuple[str, ...]:
@@ -71,6 +76,7 @@ def _names() -> tuple[str, ...]:
         "master-key",
         "checkpoint-key",
         "receipt-key",
+        "witness-key",
         *(f"{name}-password" for name in (*_SERVERS, *LOGIN_ROLES)),
     )
 
@@ -81,6 +87,7 @@ def fresh_secrets(origin: str) -> dict[str, str]:
     made["master-key"] = secrets.token_hex(32)
     made["checkpoint-key"] = Signer.generate(origin).private_text()
     made["receipt-key"] = Signer.generate(origin + RECEIPT_SUFFIX).private_text()
+    made["witness-key"] = Cosigner.generate(origin + WITNESS_SUFFIX).private_text()
     return made
 
 
@@ -90,10 +97,19 @@ def origin_of(folder: Path) -> str:
 
 
 def verifier_keys(folder: Path) -> tuple[str, ...]:
-    """Return the public keys that belong to the secrets: what whoever checks evidence needs."""
-    return tuple(
-        Signer.parse(_read(folder, name)).verifier.vkey for name in ("checkpoint-key", "receipt-key")
-    )
+    """Return the public keys that belong to the secrets, present, next and past: what checks evidence.
+
+    A key that was replaced is needed as long as anything that it signed.
+    """
+    present = [name for name in ("checkpoint-key", NEXT, "receipt-key") if (folder / name).exists()]
+    keys = [Signer.parse(_read(folder, name)).verifier.vkey for name in present]
+    past = _read(folder, PAST).split() if (folder / PAST).exists() else []
+    return tuple(dict.fromkeys([*keys, *past, witness_key(folder)]))
+
+
+def witness_key(folder: Path) -> str:
+    """Return the public key of the witness that belongs to the secrets."""
+    return Cosigner.parse(_read(folder, "witness-key")).key.vkey
 
 
 def add_later_secrets(folder: Path) -> list[str]:

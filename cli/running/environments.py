@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cli
-from cli.running.credentials import Credentials
+from cli.running.credentials import NEXT, Credentials
 from cli.running.folder import DataFolder, write_private
 from cli.running.servers import Servers
 from runtime.addresses import with_role, without_password
-from runtime.migrations import AUDITOR, INTEGRATOR, SERVICE, WORKER
+from runtime.migrations import AUDITOR, CUSTODIAN, INTEGRATOR, SERVICE, WORKER
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _TUNING = (
@@ -24,12 +24,14 @@ _TUNING = (
     "ALLOW_UNSAFE_DURABILITY",
 )
 _LANGUAGE_MODEL = tuple(f"LANGUAGE_MODEL_{name}" for name in ("URL", "NAME", "KEY_FILE", "TIMEOUT_MS"))
+_TIMESTAMPS = ("TIMESTAMP_URL", "TIMESTAMP_CERTIFICATES")
 PROPOSE = "propose"
+WITNESS = "witness"
 _HOUSE = Path(cli.__file__).resolve().parent.parent
 
 
 def environments(
-    folder: DataFolder, secrets: Credentials, servers: Servers, env: Mapping[str, str]
+    folder: DataFolder, secrets: Credentials, servers: Servers, env: Mapping[str, str], witness_url: str
 ) -> dict[str, dict[str, str]]:
     """Return the environment of each kind of process; the scheduler acts with the worker's rights."""
     plain = plain_environment(env) | _given(env, _TUNING)
@@ -47,20 +49,46 @@ def environments(
         | keys
         | queue
         | proposals
-        | _given(env, _LANGUAGE_MODEL)
+        | _given(env, (*_LANGUAGE_MODEL, "ORGANISATION", "KEYS_BACKUP_DAYS"))
         | {"OFRECORD_RECEIPT_KEY_FILE": str(secrets.file("receipt-key"))},
         "worker": common | _database(secrets, servers, WORKER, with_keys=True) | keys | queue | proposals,
         "scheduler": common | _database(secrets, servers, WORKER) | queue,
         "integrator": common
         | _database(secrets, servers, INTEGRATOR)
-        | {"OFRECORD_CHECKPOINT_KEY_FILE": str(secrets.file("checkpoint-key"))},
+        | _signing(secrets)
+        | _given(env, _TIMESTAMPS)
+        | {"OFRECORD_PUBLISH_DIR": str(publish_folder(folder, env))}
+        | {"OFRECORD_WITNESSES": _witnesses(env, f"{secrets.witness} {witness_url}")},
+        "custodian": plain
+        | _database(secrets, servers, CUSTODIAN, with_keys=True)
+        | _given(env, ("KEYS_BACKUP_DAYS",)),
         "auditor": common | _database(secrets, servers, AUDITOR),
+        WITNESS: plain
+        | {
+            "OFRECORD_LOG_VERIFIER_KEYS": " ".join(secrets.verifier_keys),
+            "OFRECORD_WITNESS_KEY_FILE": str(secrets.file("witness-key")),
+            "OFRECORD_WITNESS_DATABASE": str(folder.witness_database),
+        },
         PROPOSE: plain,
     }
     for process, variables in made.items():
         told = sorted(name for name in variables if name.startswith("OFRECORD_"))
         write_private(folder.environment(process), "".join(f"{name}={variables[name]}\n" for name in told))
     return made
+
+
+def _signing(secrets: Credentials) -> dict[str, str]:
+    """Return the checkpoint key, and the one that is to take its place."""
+    told = {"OFRECORD_CHECKPOINT_KEY_FILE": str(secrets.file("checkpoint-key"))}
+    if secrets.file(NEXT).exists():
+        told["OFRECORD_NEXT_CHECKPOINT_KEY_FILE"] = str(secrets.file(NEXT))
+    return told
+
+
+def _witnesses(env: Mapping[str, str], own: str) -> str:
+    """Return our own witness beside those of others."""
+    others = env.get("OFRECORD_WITNESSES", "").strip()
+    return f"{others}, {own}" if others else own
 
 
 def _given(env: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -71,6 +99,11 @@ def _given(env: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 def cache_folder(folder: DataFolder, env: Mapping[str, str]) -> Path:
     """Return where compiled kernels and tables are kept; OFRECORD_CACHE_DIR lets installations share them."""
     return Path(env.get("OFRECORD_CACHE_DIR") or folder.cache)
+
+
+def publish_folder(folder: DataFolder, env: Mapping[str, str]) -> Path:
+    """Return where tiles and checkpoints are copied; OFRECORD_PUBLISH_DIR moves it."""
+    return Path(env.get("OFRECORD_PUBLISH_DIR") or folder.public)
 
 
 def plain_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -89,7 +122,7 @@ def read_environment(path: Path) -> dict[str, str]:
 def _database(
     secrets: Credentials, servers: Servers, role: str, *, with_keys: bool = False
 ) -> dict[str, str]:
-    """Return the addresses of the databases for one role; only two roles may enter the keys database."""
+    """Return the addresses of the databases for one role; only some may enter the keys database."""
     told = {
         "OFRECORD_DATABASE_URL": with_role(servers.admin_url, role),
         "OFRECORD_DATABASE_PASSWORD_FILE": str(secrets.file(f"{role}-password")),

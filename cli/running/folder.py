@@ -27,7 +27,7 @@ class DataFolder:
         root = path.expanduser().absolute()
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name in ("logs", "cache", "environments"):
+            for name in ("logs", "cache", "environments", "witness"):
                 (root / name).mkdir(mode=0o700, exist_ok=True)
             root.chmod(0o700)
         except OSError as error:
@@ -53,6 +53,16 @@ class DataFolder:
     def verifier_keys(self) -> Path:
         """The log's public keys, which whoever checks evidence needs."""
         return self.root / "verifier-keys"
+
+    @property
+    def public(self) -> Path:
+        """The log's tiles and checkpoints, for whoever follows it."""
+        return self.root / "public"
+
+    @property
+    def witness_database(self) -> Path:
+        """What the witness remembers."""
+        return self.root / "witness" / "seen.sqlite"
 
     def environment(self, process: str) -> Path:
         """The variables one kind of process was started with; files are named there, no secret is written."""

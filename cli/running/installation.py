@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli.running.environments import plain_environment
+from cli.running.environments import WITNESS, plain_environment
 from cli.running.folder import DataFolder
 from cli.running.listening import listen
 from cli.running.screen import Screen
@@ -19,10 +19,10 @@ def run_installation(data_dir: Path, host: str, port: int, env: Mapping[str, str
     """Run until somebody asks to stop; raise OperationError when it cannot."""
     Settings.from_env(env, needs=())  # a malformed variable is refused before anything is touched
     folder = DataFolder.open(data_dir)
-    with folder.held(), listen(host, port) as taken:
+    with folder.held(), listen(host, port) as taken, listen("127.0.0.1", 0) as witnessed:
         screen = Screen()
         screen.heading("Ofrecord")
-        supervisor = Supervisor(folder, taken, screen, env)
+        supervisor = Supervisor(folder, {"api": taken, WITNESS: witnessed}, screen, env)
         with supervisor.stopping.on_signals():
             try:
                 supervisor.start()
@@ -54,6 +54,7 @@ def _describe(supervisor: Supervisor) -> None:
     screen.heading(f"Ofrecord is up at {supervisor.url}")
     screen.say(f"  admin token    {folder.admin_token}")
     screen.say(f"  verifier keys  {folder.verifier_keys}")
+    screen.say(f"  public log     {supervisor.public_log}")
     screen.say(f"  logs           {folder.root / 'logs'}")
     if place:
         screen.say(f"  databases      {place.home}")

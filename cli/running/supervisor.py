@@ -8,13 +8,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from cli.rooms import targets
 from cli.running.admitting import admit_administrator
 from cli.running.children import Child, stop_together
 from cli.running.credentials import Credentials, credentials
-from cli.running.environments import PROPOSE, cache_folder, environments, plain_environment
+from cli.running.environments import (
+    PROPOSE,
+    WITNESS,
+    cache_folder,
+    environments,
+    plain_environment,
+    publish_folder,
+)
 from cli.running.folder import DataFolder
 from cli.running.listening import address_of, readiness
 from cli.running.screen import Screen
@@ -29,7 +37,12 @@ from runtime.settings import SERVICE_NEEDS, Settings
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _FAILURES_BEFORE_READY = 3
-_PROCESSES = (("worker", "work"), ("scheduler", "schedule"), ("integrator", "integrate"))
+_PROCESSES = {
+    "worker": "work",
+    "scheduler": "schedule",
+    "integrator": "integrate",
+    "custodian": "custody",
+}
 
 
 class Interrupted(Exception):
@@ -62,11 +75,15 @@ class Supervisor:
     """The servers and processes of one installation."""
 
     def __init__(
-        self, folder: DataFolder, taken: socket.socket, screen: Screen, env: Mapping[str, str]
+        self,
+        folder: DataFolder,
+        taken: Mapping[str, socket.socket],
+        screen: Screen,
+        env: Mapping[str, str],
     ) -> None:
-        """Say where; nothing is started yet. The caller holds the folder."""
+        """Say where; nothing is started yet. The caller holds the folder and the listening sockets."""
         self.folder = folder
-        self.url = address_of(taken)
+        self.url = address_of(taken["api"])
         self.screen = screen
         self.stopping = Stopping()
         self.children: list[Child] = []
@@ -74,6 +91,11 @@ class Supervisor:
         self._env = env
         self.secrets: Credentials = credentials(folder)
         self.servers: Servers = choose_servers(folder, self.secrets, env)
+
+    @property
+    def public_log(self) -> Path:
+        """Where the integrator publishes the log."""
+        return publish_folder(self.folder, self._env)
 
     def start(self) -> None:
         """Bring everything up and return when the API is ready."""
@@ -89,11 +111,12 @@ class Supervisor:
                 for url in (self.servers.admin_url, self.servers.keys_admin_url):
                     require_durability(url)
         self._warm()
-        told = environments(self.folder, self.secrets, self.servers, self._env)
+        witness_url = address_of(self._taken[WITNESS])
+        told = environments(self.folder, self.secrets, self.servers, self._env, witness_url)
         with self.screen.step("checking the administrator's token") as details:
             if admit_administrator(self.folder, Settings.from_env(told["api"], needs=SERVICE_NEEDS)):
                 details.append("a new one")
-        with self.screen.step("starting API, worker, scheduler and integrator"):
+        with self.screen.step("starting API, worker, scheduler, integrator, custodian and witness"):
             self._start_children(told)
             self._wait_until_ready()
         self._start_proposing(told)
@@ -141,16 +164,13 @@ class Supervisor:
                 raise OperationError(f"the explanation kernels do not compile:\n{warming.log_tail()}")
 
     def _start_children(self, told: Mapping[str, Mapping[str, str]]) -> None:
-        descriptor = self._taken.fileno()
-        api = Child(
-            "api",
-            _ours("serve", "--descriptor", str(descriptor)),
-            told["api"],
-            self.folder.log("api"),
-            descriptors=(descriptor,),
-        )
-        self.children.append(api)
-        for name, command in _PROCESSES:
+        """Start the API first and then the witness, which the integrator asks before it signs anything."""
+        for name, command in (("api", "serve"), (WITNESS, "witness")):
+            descriptor = self._taken[name].fileno()
+            line = _ours(command, "--descriptor", str(descriptor))
+            log = self.folder.log(name)
+            self.children.append(Child(name, line, told[name], log, descriptors=(descriptor,)))
+        for name, command in _PROCESSES.items():
             self.children.append(Child(name, _ours(command), told[name], self.folder.log(name)))
         for child in self.children:
             child.start()

@@ -24,6 +24,8 @@ def made(tmp_path: Path) -> Path:
     told = CliRunner().invoke(app, ["secrets", "--origin", ORIGIN, "--out", str(out)])
     assert told.exit_code == 0, told.output
     assert f"OFRECORD_LOG_ORIGIN={ORIGIN}" in told.output
+    witness = (out / "verifier-keys").read_text().split()[-1]
+    assert f"OFRECORD_WITNESSES={witness} http://witness:8322" in told.output
     return out
 
 
@@ -52,7 +54,8 @@ def test_secrets_have_their_form_and_are_made_only_once(made: Path) -> None:
         needs=INTEGRATOR_NEEDS,
     )
     assert settings.checkpoint_key.startswith(f"PRIVATE+KEY+{ORIGIN}+")
-    assert [key.partition("+")[0] for key in settings.log_verifier_keys] == [ORIGIN, f"{ORIGIN}/receipt"]
+    names = [key.partition("+")[0] for key in settings.log_verifier_keys]
+    assert names == [ORIGIN, f"{ORIGIN}/receipt", f"{ORIGIN}/witness"]
     before = (made / "master-key").read_text()
     again = CliRunner().invoke(app, ["secrets", "--origin", ORIGIN, "--out", str(made)])
     assert again.exit_code == 2

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from audit.trust import Trust
 from runtime.embedded.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -134,6 +135,8 @@ def test_each_killed_process_comes_back(running: Installation) -> None:
         "cli integrate",
         "cli schedule",
         "cli work",
+        "cli custody",
+        "cli witness",
         "cli propose",
         "valkey-server",
         "bin/postgres -D",
@@ -160,6 +163,15 @@ def test_the_counterfactual_server_listens_where_only_we_may_enter(
         assert f"OFRECORD_COUNTERFACTUAL_SOCKET={path}" in told
 
 
+def test_the_log_is_published_with_the_witness_beside_it(running: Installation, data_dir: Path) -> None:
+    running.wait_up()
+    keys = (data_dir / "verifier-keys").read_text().split()
+    published = data_dir / "public" / "checkpoint"
+    wait(lambda: published.is_file() and published.read_text().count("\n\N{EM DASH} ") == 2, 60.0)
+    seen = Trust.parse(keys, require_witness=True).checkpoint(published.read_text())
+    assert [one.key.name for one in seen.cosignatures] == [f"{seen.checkpoint.origin}/witness"]
+
+
 def test_second_run_on_the_same_data_is_refused_by_name(running: Installation, data_dir: Path) -> None:
     second = Installation(data_dir, {})
     assert second.process.wait(30) == 2
@@ -171,10 +183,14 @@ def test_no_process_is_told_more_than_it_needs(running: Installation) -> None:
         if "-m cli" not in command or "run" in command.split():
             continue
         told = Path(f"/proc/{number}/environ").read_bytes().decode()
-        assert ("CHECKPOINT_KEY" in told) == ("integrate" in command)
+        ours = command.split()[3]
+        assert ("CHECKPOINT_KEY" in told) == (ours == "integrate")
+        assert ("WITNESS_KEY" in told) == (ours == "witness")
+        assert ("MASTER_KEY" in told) == (ours in {"serve", "work"})
         assert "postgres:" not in told
-        if "propose" in command:
-            assert "DATABASE" not in told
+        if ours in {"propose", "witness"}:
+            assert "DATABASE_URL" not in told
+        if ours == "propose":
             assert not re.search(r"OFRECORD_\w+_FILE", told)
 
 
@@ -189,7 +205,7 @@ def test_fsck_and_tokens_find_the_running_installation(running: Installation, da
 def test_stops_everything_and_starts_again_with_the_same_token(running: Installation, data_dir: Path) -> None:
     token = (data_dir / "admin-token").read_text().strip()
     processes = running.descendants()
-    assert len(processes) > 7
+    assert len(processes) > 9
     running.stop()
     assert running.process.returncode == 0
     assert gone(processes)

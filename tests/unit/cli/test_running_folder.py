@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.cosignature import Cosigner
 from audit.note import Signer
 from cli.running.credentials import credentials
 from cli.running.folder import DataFolder, write_private
@@ -85,7 +86,9 @@ def test_secrets_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
     checkpoint = Signer.parse(first.read("checkpoint-key")).verifier
     receipt = Signer.parse(first.read("receipt-key")).verifier
     assert (checkpoint.name, receipt.name) == (first.log_origin, f"{first.log_origin}/receipt")
-    assert folder.verifier_keys.read_text().split() == [checkpoint.vkey, receipt.vkey]
+    witness = Cosigner.parse(first.read("witness-key")).key
+    assert (witness.name, witness.vkey) == (f"{first.log_origin}/witness", first.witness)
+    assert folder.verifier_keys.read_text().split() == [checkpoint.vkey, receipt.vkey, witness.vkey]
 
 
 def test_loose_modes_are_tightened(tmp_path: Path) -> None:
@@ -113,15 +116,17 @@ def test_lost_secret_is_named_and_never_made_up(tmp_path: Path, name: str) -> No
 def test_a_folder_of_an_older_version_gets_what_it_lacks_and_nothing_else(tmp_path: Path) -> None:
     folder = DataFolder.open(tmp_path)
     made = credentials(folder)
-    later = made.file("ofrecord_custodian-password")
+    later = {"ofrecord_custodian-password", "witness-key"}
     before = {path.name: path.read_text() for path in made.folder.iterdir()}
-    later.unlink()
+    for name in later:
+        made.file(name).unlink()
     upgraded = credentials(folder)
     after = {path.name: path.read_text() for path in upgraded.folder.iterdir()}
-    assert {name for name in after if after[name] != before[name]} == {later.name}
-    assert (after.keys(), mode(later)) == (before.keys(), 0o600)
+    assert {name for name in after if after[name] != before[name]} == later
+    assert after.keys() == before.keys()
+    assert {mode(made.file(name)) for name in later} == {0o600}
     assert {path.name: path.read_text() for path in credentials(folder).folder.iterdir()} == after
-    later.write_text("")
+    made.file("ofrecord_custodian-password").write_text("")
     with pytest.raises(OperationError, match="custodian-password is empty"):
         credentials(folder)
 
