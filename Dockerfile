@@ -39,7 +39,7 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /wheel \
 # Kernels are compiled now, so that no first request waits for it. The cache knows its sources by their digest. Compiled code
 # fits the processor it was compiled for; on another one it is compiled again at start, into the writable cache volume.
 ENV OFRECORD_CACHE_DIR=/opt/ofrecord/kernels
-RUN mkdir -p "$OFRECORD_CACHE_DIR" && /opt/ofrecord/bin/python -m explain.warming
+RUN mkdir -p "$OFRECORD_CACHE_DIR" /state/public /state/witness && /opt/ofrecord/bin/python -m explain.warming
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Ofrecord" \
@@ -55,6 +55,8 @@ COPY deploy/connected.py /opt/ofrecord/connected.py
 COPY deploy/accepting.py /opt/ofrecord/accepting.py
 # A named volume starts as a copy of this folder; the chart copies the kernels into its empty one.
 COPY --from=build --chown=10001:10001 /opt/ofrecord/kernels /var/cache/ofrecord
+# Named volumes start as copies of these: the public log, and what a witness remembers.
+COPY --from=build --chown=10001:10001 /state /var/lib/ofrecord
 # Numeric, so that a cluster can see without a lookup that it is not root.
 USER 10001:10001
 WORKDIR /var/cache/ofrecord

@@ -1,6 +1,6 @@
-"""Tell whether somebody accepts connections at this socket: `accepting.py /run/ofrecord/propose.sock`.
+"""Tell whether somebody accepts connections: `accepting.py /run/ofrecord/propose.sock`, `accepting.py 8322`.
 
-The health check of the counterfactual server. It asks for nothing and hangs up at once.
+The health check of the counterfactual server and of the witness. It asks for nothing and hangs up at once.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import sys
 _SECONDS = 2.0
 
 
-def accepting(path: str) -> bool:
-    """Tell whether a connection is taken."""
-    with socket.socket(socket.AF_UNIX) as asking:
+def accepting(where: str) -> bool:
+    """Tell whether a connection is taken at a Unix socket's path, or at a port of this machine."""
+    family, address = (
+        (socket.AF_INET, ("127.0.0.1", int(where))) if where.isdigit() else (socket.AF_UNIX, where)
+    )
+    with socket.socket(family) as asking:
         asking.settimeout(_SECONDS)
         try:
-            asking.connect(path)
+            asking.connect(address)
         except OSError:  # nobody, not yet, or so many waiting that one more is refused
             return False
     return True

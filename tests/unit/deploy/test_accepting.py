@@ -1,4 +1,4 @@
-"""The health check of the counterfactual server, against real sockets."""
+"""The health check of the counterfactual server and of the witness, against real sockets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parents[3] / "deploy" / "accepting.py"
 
 
-def _ask(path: Path) -> int:
-    command = [sys.executable, "-S", "-E", str(SCRIPT), str(path)]
+def _ask(where: Path | int) -> int:
+    command = [sys.executable, "-S", "-E", str(SCRIPT), str(where)]
     return subprocess.run(command, check=False, timeout=30).returncode
 
 
@@ -25,3 +25,13 @@ def test_a_listener_counts_and_a_file_it_left_behind_does_not(tmp_path: Path) ->
         assert _ask(path) == 0
     assert path.is_socket()
     assert _ask(path) == 1
+
+
+def test_a_port_counts_while_somebody_listens() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = int(listener.getsockname()[1])
+        assert _ask(port) == 1
+        listener.listen()
+        assert _ask(port) == 0
+    assert _ask(port) == 1

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def _compose() -> dict[str, list[str]]:
     services: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-    ours = ("migrate", "service", "worker", "scheduler", "integrator", "propose")
+    ours = ("migrate", "service", "worker", "scheduler", "integrator", "custodian", "witness", "propose")
     return {f"compose {name}": services[name]["command"] for name in ours}
 
 

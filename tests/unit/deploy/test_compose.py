@@ -9,13 +9,25 @@ from typing import Any
 import pytest
 from compose_spec import PyCompose, PyOptions
 
+from audit.cosignature import Cosigner
+from audit.note import Signer
 from cli.running.credentials import fresh_secrets
-from runtime.settings import INTEGRATOR_NEEDS, SCHEDULER_NEEDS, SERVICE_NEEDS, WORKER_NEEDS, Settings
+from runtime.settings import (
+    CUSTODIAN_NEEDS,
+    INTEGRATOR_NEEDS,
+    SCHEDULER_NEEDS,
+    SERVICE_NEEDS,
+    WITNESS_NEEDS,
+    WORKER_NEEDS,
+    Settings,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-GIVEN = {"OFRECORD_LOG_ORIGIN": "bank.example/log"}
-OURS = ("migrate", "service", "worker", "scheduler", "integrator", "propose")
+WITNESS = f"{Cosigner.generate('bank.example/log/witness').key.vkey} http://witness:8322"
+GIVEN = {"OFRECORD_LOG_ORIGIN": "bank.example/log", "OFRECORD_WITNESSES": WITNESS}
+WITH_DATABASE = ("service", "worker", "scheduler", "integrator", "custodian")
+OURS = ("migrate", *WITH_DATABASE, "witness", "propose")
 THEIRS = ("postgres", "postgres-keys", "valkey")
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
 
@@ -99,7 +111,7 @@ def test_what_stays_up_has_a_health_check_and_comes_back(
 def test_the_migration_runs_once_and_the_others_wait_for_it(services: dict[str, dict[str, Any]]) -> None:
     assert services["migrate"]["restart"] == "no"
     assert services["migrate"]["command"] == ["migrate"]
-    for name in ("service", "worker", "scheduler", "integrator"):
+    for name in WITH_DATABASE:
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
     for database in ("postgres", "postgres-keys"):
@@ -126,7 +138,9 @@ def test_the_networks_separate_what_need_not_meet(services: dict[str, dict[str, 
     assert networks["data"]["internal"] is True
     assert networks["queue"]["internal"] is True
     assert services["valkey"]["networks"] == ["queue"]
-    assert services["integrator"]["networks"] == ["data"]
+    assert services["integrator"]["networks"] == ["data", "watch"]
+    assert services["custodian"]["networks"] == ["data"]
+    assert services["witness"]["networks"] == ["watch"]
     on_the_edge = [name for name, service in services.items() if "edge" in service.get("networks", [])]
     assert on_the_edge == ["service"]
 
@@ -170,7 +184,9 @@ def test_the_counterfactual_server_reaches_nobody_and_is_reached_by_who_asks_it(
         ("ofrecord_worker-password", {"worker", "scheduler", "migrate"}),
         ("ofrecord_integrator-password", {"integrator", "migrate"}),
         ("ofrecord_auditor-password", {"migrate"}),
-        ("ofrecord_custodian-password", {"migrate"}),
+        ("ofrecord_custodian-password", {"custodian", "migrate"}),
+        ("witness-key", {"witness"}),
+        ("verifier-keys", {"integrator", "witness"}),
     ],
 )
 def test_a_secret_reaches_only_who_needs_it(
@@ -184,7 +200,7 @@ def test_secrets_are_files_and_never_values(services: dict[str, dict[str, Any]])
         assert set(secret) == {"file"}
     for service in services.values():
         for name, value in (service.get("environment") or {}).items():
-            if re.search(r"PASSWORD|KEY|TOKEN|SECRET", name) and not name.endswith("URL"):
+            if re.search(r"PASSWORD|KEY|TOKEN|SECRET", name) and not name.endswith(("URL", "_DAYS")):
                 assert str(value).startswith("/run/secrets/"), name
             assert not re.search(r"://[^/@:]*:[^/@]+@", str(value)), f"{name} carries a password"
 
@@ -203,6 +219,7 @@ def test_a_secret_file_named_in_the_environment_is_mounted(services: dict[str, d
         ("worker", WORKER_NEEDS),
         ("scheduler", SCHEDULER_NEEDS),
         ("integrator", INTEGRATOR_NEEDS),
+        ("custodian", CUSTODIAN_NEEDS),
     ],
 )
 def test_each_role_is_told_what_its_settings_need(
@@ -224,9 +241,39 @@ def test_each_role_is_told_what_its_settings_need(
     assert "p%40ss%2Fword@postgres:5432" in settings.database_url
     assert bool(settings.checkpoint_key) == (name == "integrator")
     assert bool(settings.receipt_key) == (name == "service")
-    assert bool(settings.master_key) == bool(settings.keys_database_url) == (name in {"service", "worker"})
+    assert bool(settings.master_key) == (name in {"service", "worker"})
+    assert bool(settings.keys_database_url) == (name in {"service", "worker", "custodian"})
+    assert bool(settings.witnesses) == bool(settings.publish_dir) == (name == "integrator")
     assert bool(settings.counterfactual_socket) == (name in {"service", "worker"})
 
 
+def test_the_witness_knows_the_logs_public_keys_and_its_own_and_nothing_else(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    made = fresh_secrets("bank.example/log")
+    (tmp_path / "witness-key").write_text(made["witness-key"])
+    (tmp_path / "verifier-keys").write_text(Signer.parse(made["checkpoint-key"]).verifier.vkey)
+    witness = services["witness"]
+    env = {
+        name: str(value).replace("/run/secrets", str(tmp_path))
+        for name, value in witness["environment"].items()
+    }
+    settings = Settings.from_env(env, needs=WITNESS_NEEDS)
+    assert _secrets(witness) == {"witness-key", "verifier-keys"}
+    assert "depends_on" not in witness
+    # What it remembers outlives the container, in a volume that nobody else mounts.
+    (volume,) = witness["volumes"]
+    assert str(settings.witness_database).startswith(str(volume).partition(":")[2])
+    others = [service for name, service in services.items() if name != "witness"]
+    assert not any(str(volume) in map(str, service.get("volumes", [])) for service in others)
+
+
+def test_the_integrator_asks_the_witness_where_it_listens(services: dict[str, dict[str, Any]]) -> None:
+    command = services["witness"]["command"]
+    port = command[command.index("--port") + 1]
+    assert services["integrator"]["environment"]["OFRECORD_WITNESSES"].endswith(f"http://witness:{port}")
+    assert services["witness"]["healthcheck"]["test"][-1] == port
+
+
 def test_the_secrets_are_those_that_ofrecord_makes() -> None:
-    assert set(_parse().to_dict()["secrets"]) == set(fresh_secrets("bank.example/log"))
+    assert set(_parse().to_dict()["secrets"]) == {*fresh_secrets("bank.example/log"), "verifier-keys"}
