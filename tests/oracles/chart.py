@@ -50,7 +50,7 @@ def only(objects: list[Object], kind: str, name: str) -> Object:
 def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
     """Every pod, with the name of what makes it."""
     for found in objects:
-        if found["kind"] in {"Deployment", "Job"}:
+        if found["kind"] in {"Deployment", "StatefulSet", "Job"}:
             yield found["metadata"]["name"], found["spec"]["template"]["spec"]
 
 

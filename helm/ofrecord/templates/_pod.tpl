@@ -1,11 +1,13 @@
 {{/*
 One Deployment of a long-running role. Arguments (dict): root, role, command, args, replicas, resources, env (list of {name,
-value}), secretItems (list of {key, path}), keys (whether it speaks to the keys database), asks (whether it has a counterfactual
-server of its own beside it), probes (text).
+value}), secretItems (list of {key, path}), keys (whether it reads the keys database, with the master key), custody (whether it
+destroys keys there, without), publishes (whether it copies the log for everybody), asks (whether it has a counterfactual server
+of its own beside it), probes (text).
 */}}
 {{- define "ofrecord.deployment" -}}
 {{- $v := .root.Values -}}
 {{- $asks := and .asks $v.propose.enabled -}}
+{{- $claim := and .publishes $v.log.publishClaim -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -77,9 +79,11 @@ spec:
               value: {{ include "ofrecord.databaseUrl" (dict "database" $v.database "user" .user "folder" "database") }}
             - name: OFRECORD_DATABASE_PASSWORD_FILE
               value: /run/secrets/ofrecord/database-password
-            {{- if .keys }}
+            {{- if or .keys .custody }}
             - name: OFRECORD_KEYS_DATABASE_URL
               value: {{ include "ofrecord.databaseUrl" (dict "database" $v.keysDatabase "user" .user "folder" "keys-database") }}
+            {{- end }}
+            {{- if .keys }}
             - name: OFRECORD_MASTER_KEY_FILE
               value: /run/secrets/ofrecord/master-key
             {{- end }}
@@ -92,6 +96,10 @@ spec:
             {{- if $asks }}
             - name: OFRECORD_COUNTERFACTUAL_SOCKET
               value: /run/ofrecord/propose.sock
+            {{- end }}
+            {{- if $claim }}
+            - name: OFRECORD_PUBLISH_DIR
+              value: /var/lib/ofrecord/public
             {{- end }}
             {{- with .env }}{{ toYaml . | nindent 12 }}{{ end }}
           {{- with .ports }}
@@ -108,6 +116,9 @@ spec:
             - {name: tmp, mountPath: /tmp}
             {{- if $asks }}
             - {name: proposals, mountPath: /run/ofrecord}
+            {{- end }}
+            {{- if $claim }}
+            - {name: public, mountPath: /var/lib/ofrecord/public}
             {{- end }}
             {{- include "ofrecord.caMounts" .root | nindent 12 }}
       volumes:
@@ -126,6 +137,10 @@ spec:
           emptyDir: {medium: Memory, sizeLimit: 1Mi}
         - name: propose-tmp
           emptyDir: {medium: Memory, sizeLimit: 64Mi}
+        {{- end }}
+        {{- if $claim }}
+        - name: public
+          persistentVolumeClaim: {claimName: {{ $claim }}}
         {{- end }}
         {{- include "ofrecord.caVolumes" .root | nindent 8 }}
 {{- end -}}

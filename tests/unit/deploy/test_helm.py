@@ -11,10 +11,17 @@ import helm_python
 import kubernetes_validate
 import pytest
 
-from runtime.settings import INTEGRATOR_NEEDS, SCHEDULER_NEEDS, SERVICE_NEEDS, WORKER_NEEDS, Settings
+from runtime.settings import (
+    CUSTODIAN_NEEDS,
+    INTEGRATOR_NEEDS,
+    SCHEDULER_NEEDS,
+    SERVICE_NEEDS,
+    WORKER_NEEDS,
+    Settings,
+)
 from tests.oracles.chart import CHART, ROOT, Object, containers, only, pods, rendered, values
 
-ROLES = ("service", "worker", "scheduler", "integrator")
+ROLES = ("service", "worker", "scheduler", "integrator", "custodian")
 SECRETS = "/run/secrets/ofrecord"
 
 
@@ -108,6 +115,7 @@ def test_replicas_spread_and_grace(objects: list[Object]) -> None:
         "worker": 1,
         "scheduler": 1,
         "integrator": 2,
+        "custodian": 1,
     }
     for role, spec in counts.items():
         pod = spec["template"]["spec"]
@@ -169,6 +177,7 @@ def test_each_role_has_its_own_secret_and_takes_only_what_it_needs(objects: list
         "demo-worker": ("ofrecord-worker", {"database-password", "broker-password", "master-key"}),
         "demo-scheduler": ("ofrecord-scheduler", {"database-password", "broker-password"}),
         "demo-integrator": ("ofrecord-integrator", {"database-password", "checkpoint-key"}),
+        "demo-custodian": ("ofrecord-custodian", {"database-password"}),
     }
     assert [name for name, (_, keys) in mounted.items() if "checkpoint-key" in keys] == ["demo-integrator"]
 
@@ -180,6 +189,7 @@ def test_each_role_has_its_own_secret_and_takes_only_what_it_needs(objects: list
         ("worker", WORKER_NEEDS),
         ("scheduler", SCHEDULER_NEEDS),
         ("integrator", INTEGRATOR_NEEDS),
+        ("custodian", CUSTODIAN_NEEDS),
     ],
 )
 def test_each_role_is_told_what_its_settings_need(
@@ -211,7 +221,7 @@ def test_the_disruption_budget_and_the_policy_match_their_pods(objects: list[Obj
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert bool(policy["ingress"]) == (role == "service")
         ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-        assert ports == ({53, 5432} if role == "integrator" else {53, 5432, 6379})
+        assert ports == ({53, 5432} if role in {"integrator", "custodian"} else {53, 5432, 6379})
     plain = rendered(values(podDisruptionBudget__enabled=False))
     assert not {o["kind"] for o in plain} & {"NetworkPolicy", "PodDisruptionBudget"}
 
@@ -232,6 +242,10 @@ def test_the_disruption_budget_and_the_policy_match_their_pods(objects: list[Obj
         {"image__digest": "sha256:abc"},
         {"service__resources__limits__memory": None},
         {"service__resources__limits__memory": "lots"},
+        {"log__witnesses": ["https://witness.example"]},
+        {"log__verifierKeys": ["PRIVATE+KEY+x"]},
+        {"keysBackupDays": -1},
+        {"witness__enabled": "yes"},
         {"propose__threads": 0},
         {"propose__enabled": "no"},
         {"propose__resources__limits__memory": None},
