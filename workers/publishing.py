@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from audit.cosigning import Cosigning, WitnessSilent
 from audit.errors import AuditUnavailable, IntegrityHalt
 from audit.publish import Publisher
+from runtime.clock import SystemClock
+from runtime.errors import SettingsError
+from runtime.postgres import Pool
 from runtime.settings import Settings
 from workers.log_keys import log_keys, witness_keys
 from workers.looping import loop_pool, rest
@@ -36,6 +39,7 @@ class Outlet:
 
     name: str
     step: Callable[[], bool]
+    compares: bool = True  # whether it can tell that the database was put back
 
 
 class Publishing:
@@ -47,6 +51,9 @@ class Publishing:
         self._ended = threading.Event()
         self._halt: IntegrityHalt | None = None
         self._looked = {outlet.name: threading.Event() for outlet in outlets}
+        for outlet in outlets:
+            if not outlet.compares:
+                self._looked[outlet.name].set()
         self._threads = [
             threading.Thread(target=self._run, args=(outlet,), name=outlet.name, daemon=True)
             for outlet in outlets
@@ -110,7 +117,7 @@ def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing
     verifiers = log_keys(settings)
     witnesses = witness_keys(settings)
     origin, folder = settings.log_origin, settings.publish_dir
-    wanted = len(witnesses) + (folder is not None)
+    wanted = len(witnesses) + (folder is not None) + bool(settings.timestamp_url)
     with ExitStack() as opened:
         outlets = []
         if wanted:
@@ -122,11 +129,31 @@ def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing
                 outlets.append(Outlet(key.key_id, Cosigning(pool, client, key, origin, verifiers).step))
             if folder is not None:
                 outlets.append(Outlet(str(folder), Publisher(pool, folder, origin, verifiers).step))
+            if settings.timestamp_url:
+                outlets.append(opened.enter_context(_stamping(settings, pool)))
         running = Publishing(outlets, stop)
         try:
             yield running
         finally:
             running.end()
+
+
+@contextmanager
+def _stamping(settings: Settings, pool: Pool) -> Iterator[Outlet]:
+    """The time-stamp authority's outlet; its library is needed only where one is named."""
+    if settings.timestamp_certificates is None:
+        raise SettingsError("OFRECORD_TIMESTAMP_CERTIFICATES", "is not set, and there is an authority")
+    try:
+        from audit.timestamp import TimestampRefused  # noqa: PLC0415 - an extra
+        from workers.stamping import Stamping  # noqa: PLC0415
+    except ImportError as error:
+        raise SettingsError("OFRECORD_TIMESTAMP_URL", "needs the extra `timestamps`") from error
+    try:
+        stamping = Stamping(pool, settings.timestamp_url, settings.timestamp_certificates, SystemClock())
+    except TimestampRefused as error:
+        raise SettingsError("OFRECORD_TIMESTAMP_CERTIFICATES", str(error)) from error
+    with closing(stamping):
+        yield Outlet(settings.timestamp_url, stamping.step, compares=False)
 
 
 def _backoff(failures: int) -> float:
