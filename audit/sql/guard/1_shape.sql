@@ -68,7 +68,7 @@ $$;
 create function audit_guard.lines_v1() returns setof text
 language sql stable set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off set datestyle = 'ISO, MDY' set intervalstyle = 'postgres' set timezone = 'UTC'
-set bytea_output = 'hex' set extra_float_digits = 1
+set bytea_output = 'hex' set extra_float_digits = 1 set standard_conforming_strings = on
 as $$
     with schema as (select oid, nspname, nspowner, nspacl from pg_namespace where nspname = 'audit'),
     relation as (select pg_class.* from pg_class join schema on relnamespace = schema.oid where relkind not in ('i', 'I'))
