@@ -57,7 +57,7 @@ lock:
 	@rm -f uv.lock
 
 # CatBoost pulls matplotlib, plotly and pandas: it is installed where a deployment asks for it.
-FAMILIES := --extra lightgbm --extra sklearn --extra dice
+FAMILIES := --extra lightgbm --extra sklearn --extra dice --extra timestamps
 EXPORT := export --quiet --format requirements-txt --no-emit-project --no-header --no-annotate
 
 $(VENV)/bin/python:
