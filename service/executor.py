@@ -6,8 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
+from records.reaching import reaching
 from service.errors import TooBusy
 
 P = ParamSpec("P")
@@ -36,6 +38,7 @@ class BoundedExecutor:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `function` in a thread; raises `TooBusy` at once when the limit is reached.
 
+        A database that is away, or goes away meanwhile, is `RecordsUnavailable` wherever it was asked.
         A caller that goes away does not free the place: the thread is still busy, and its place is freed
         when it ends.
         """
@@ -48,7 +51,7 @@ class BoundedExecutor:
                 raise TooBusy(self._refusal, self._retry_after_seconds)
             self.in_flight += 1
         try:
-            future = self._pool.submit(function, *args, **kwargs)
+            future = self._pool.submit(_reached, partial(function, *args, **kwargs))
         except RuntimeError:
             self._leave()
             raise TooBusy("The service is shutting down.") from None
@@ -67,3 +70,9 @@ class BoundedExecutor:
     def close(self) -> None:
         """Finishes what was begun and takes nothing more."""
         self._pool.shutdown(wait=True)
+
+
+def _reached(work: Callable[[], T]) -> T:
+    """Works, with one error for every way in which a database may be away."""
+    with reaching():
+        return work()

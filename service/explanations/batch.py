@@ -11,6 +11,7 @@ from itertools import islice
 from audit.entry import Appended, Idempotency
 from explain.deadline import Deadline
 from explain.features import Instance
+from records.reaching import reaching
 from registry.loading import LoadedVersion
 from service.context import Services
 from service.errors import BatchTooLarge, InvalidInput
@@ -117,6 +118,7 @@ def deadline_of(finding: Finding) -> Deadline:
 def answering(row: Row) -> Iterator[None]:
     """Whatever goes wrong with one decision is its own answer."""
     try:
-        yield
+        with reaching():
+            yield
     except Exception as error:  # noqa: BLE001 - the row's answer names it, or calls it internal
         row.became = error
