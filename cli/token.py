@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runtime.postgres import Pool
 
 token = typer.Typer(help="Issue and revoke bearer tokens.", no_args_is_help=True)
-_ISSUER = "ofrecord token"
+_ACTOR = "ofrecord token"
 DataDir = Annotated[
     Path, typer.Option(help="The installation of `ofrecord run` to act on, where no database is named.")
 ]
@@ -47,7 +47,7 @@ def issue(
         with pool.connection() as connection:
             try:
                 made = issue_token(
-                    connection, log, principal, scope, now, issued_by=_ISSUER, expires_at=expires
+                    connection, log, principal, scope, now, issued_by=_ACTOR, expires_at=expires
                 )
             except ValueError as error:
                 raise OperationError(str(error)) from error
@@ -60,13 +60,13 @@ def revoke(
     token_id: Annotated[UUID, typer.Argument(help="The id that was printed when it was issued.")],
     data_dir: DataDir = Path(".ofrecord"),
 ) -> None:
-    """Revoke a token; the API may honour it for two more seconds."""
-    with told_in_one_line(), _reached(data_dir) as (pool, _):
+    """Revoke a token and put that on record; the API may honour it for two more seconds."""
+    with told_in_one_line(), _reached(data_dir) as (pool, log):
         from records.tokens import revoke_token  # noqa: PLC0415 - `--help` needs none of it
         from runtime.clock import SystemClock  # noqa: PLC0415
 
         with pool.connection() as connection:
-            if not revoke_token(connection, token_id, SystemClock().now()):
+            if not revoke_token(connection, log, token_id, SystemClock().now(), revoked_by=_ACTOR):
                 raise OperationError(f"there is no token {token_id}, or it was revoked before")
         typer.echo(f"revoked {token_id}", err=True)
 

@@ -84,7 +84,16 @@ def find_token(conn: Connection[TupleRow], secret: str, now: datetime) -> Princi
     return Principal(row[0], row[2], frozenset(row[3]))
 
 
-def revoke_token(conn: Connection[TupleRow], token_id: UUID, now: datetime) -> bool:
-    """Revokes a token; False if there is none such or it was revoked before."""
-    row = conn.execute("SELECT records.revoke_token_v1(%s, %s)", (token_id, now)).fetchone()
-    return bool(row and row[0])
+def revoke_token(
+    conn: Connection[TupleRow], log: AuditLog, token_id: UUID, now: datetime, *, revoked_by: str
+) -> bool:
+    """Revokes a token and appends `token.revoked`, both in the caller's transaction.
+
+    False, and no entry, if there is none such or it was revoked before.
+    """
+    row = conn.execute("SELECT records.revoke_token_v2(%s, %s)", (token_id, now)).fetchone()
+    if row is None or row[0] is None:
+        return False
+    body = {"token_id": str(token_id), "principal": str(row[0])}
+    log.append([Draft(type="token.revoked", actor=revoked_by, body=body)], now, conn=conn)
+    return True

@@ -1,7 +1,7 @@
 """Report 7: who read what, when and how.
 
-Every reading that discloses is an entry before it is answered, and so is the pull of a report and the issue
-of a token, without which nobody reads at all.
+Every reading that discloses is an entry before it is answered, and so are the pull of a report and the issue
+and the end of a token, without which nobody reads at all.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ACCESS_LOG: Final = Report(
         EXPLANATION,
         *MODEL_COLUMNS,
         Column("how", "text", "how it was read: `read`, `find`, `proof`, `report`, or how a notice was made"),
-        Column("what", "text", "which report or letter was read, or for whom a token was issued"),
+        Column("what", "text", "which report or letter was read, or whose token was issued or revoked"),
         SAID,
     ),
     rules=("45-cfr-164-312-b", "ai-act-12", "ai-act-19"),

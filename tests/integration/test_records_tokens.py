@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -60,9 +62,42 @@ def test_expired_and_revoked_tokens_are_not_found(pool: Pool, log: AuditLog, clo
         assert find_token(conn, brief.secret, clock.now()) is not None
         clock.advance(60)
         assert find_token(conn, brief.secret, clock.now()) is None
-        assert revoke_token(conn, lasting.token_id, clock.now())
-        assert not revoke_token(conn, lasting.token_id, clock.now())
+        assert revoke_token(conn, log, lasting.token_id, clock.now(), revoked_by="o")
         assert find_token(conn, lasting.secret, clock.now()) is None
+
+
+def test_revoking_is_on_record_once(
+    pool: Pool, log: AuditLog, clock: FixedClock, admin: psycopg.Connection
+) -> None:
+    with transaction(pool) as conn:
+        issued = issue_token(conn, log, "los", ["read"], clock.now(), issued_by="o")
+    clock.advance(60)
+    revoked_at = clock.now()
+    with transaction(pool) as conn:
+        assert revoke_token(conn, log, issued.token_id, revoked_at, revoked_by="operator")
+    with transaction(pool) as conn:
+        assert not revoke_token(conn, log, issued.token_id, clock.now(), revoked_by="operator")
+        assert not revoke_token(conn, log, uuid4(), clock.now(), revoked_by="operator")
+    (row,) = admin.execute("select entry_id from audit.entry where type = 'token.revoked'").fetchall()
+    entry = log.read(row[0]).entry
+    assert dict(entry.body) == {"token_id": str(issued.token_id), "principal": "los"}
+    assert (entry.actor, entry.time, entry.private) == ("operator", revoked_at, None)
+
+
+def test_two_who_revoke_at_once_put_it_on_record_once(
+    pool: Pool, log: AuditLog, clock: FixedClock, admin: psycopg.Connection
+) -> None:
+    with transaction(pool) as conn:
+        issued = issue_token(conn, log, "p", ["read"], clock.now(), issued_by="o")
+
+    def revoke(_: int) -> bool:
+        with transaction(pool) as conn:
+            return revoke_token(conn, log, issued.token_id, clock.now(), revoked_by="o")
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(revoke, range(4))) == [False, False, False, True]
+    counted = admin.execute("select count(*) from audit.entry where type = 'token.revoked'").fetchone()
+    assert counted == (1,)
 
 
 def test_a_token_and_its_entry_stand_or_fall_together(
@@ -73,6 +108,14 @@ def test_a_token_and_its_entry_stand_or_fall_together(
         conn.rollback()
     assert admin.execute("select count(*) from records.token").fetchone() == (0,)
     assert admin.execute("select count(*) from audit.entry").fetchone() == (0,)
+    with transaction(pool) as conn:
+        kept = issue_token(conn, log, "p", ["read"], clock.now(), issued_by="o")
+    with transaction(pool) as conn:
+        assert revoke_token(conn, log, kept.token_id, clock.now(), revoked_by="o")
+        conn.rollback()
+    with transaction(pool) as conn:
+        assert find_token(conn, kept.secret, clock.now()) is not None
+    assert admin.execute("select count(*) from audit.entry").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("scopes", [[], ["everything"], ["read", "root"]])

@@ -103,6 +103,13 @@ def test_a_token_is_good_until_it_is_revoked(database: Any) -> None:
     assert CliRunner().invoke(app, ["token", "revoke", token_id]).exit_code == 2
     with psycopg.connect(database.url("service")) as connection:
         assert find_token(connection, secret, SystemClock().now()) is None
+    with psycopg.connect(database.url("auditor")) as connection:
+        revoked = connection.execute(
+            "select convert_from(canonical, 'utf8')::jsonb from audit.entry where type = 'token.revoked'"
+        ).fetchall()
+    assert [(row[0]["actor"], row[0]["body"]) for row in revoked] == [
+        ("ofrecord token", {"token_id": token_id, "principal": "core-banking"})
+    ]
 
 
 @pytest.mark.usefixtures("environment")

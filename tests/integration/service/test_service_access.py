@@ -82,7 +82,8 @@ def test_a_revoked_token_ends_within_seconds(running: Any) -> None:
     with _as(running, secret) as holder:
         assert holder.get("/v1/models/loans").status_code == 200
         with services.pool.connection() as conn:
-            assert revoke_token(conn, UUID(token_id), services.clock.now())
+            now = services.clock.now()
+            assert revoke_token(conn, services.log, UUID(token_id), now, revoked_by="test")
         give_up = time.monotonic() + 5
         while holder.get("/v1/models/loans").status_code == 200:
             assert time.monotonic() < give_up
