@@ -10,6 +10,7 @@ from records.tokens import Principal
 from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
 from service.explanations.record import JsonObject
+from service.replaying.differing import count_incident, incident_of
 from service.replaying.judging import Judgement, judge
 from service.replaying.sources import Sources
 from service.replaying.telling import draft_of, told
@@ -22,9 +23,13 @@ BUDGET_MS = 30_000.0
 async def replay(services: Services, explanation_id: UUID, principal: Principal) -> JsonObject:
     """Replays one explanation; `explanation.replayed` is committed before this returns.
 
+    So is the incident where the verdict is `different`, and first: without it nothing is told or on record.
     Raises what `judge` raises, `TooBusy` where as many replays wait as may.
     """
     judgement = await services.replays.run(_judge, services, explanation_id)
+    incident = incident_of(judgement, principal.name)
+    if incident is not None:
+        count_incident(await commit(services.committer, incident, PATIENCE_SECONDS))
     draft = draft_of(judgement, principal.name)
     appended = await commit(services.committer, draft, PATIENCE_SECONDS)
     return told(judgement) | {"receipt": services.receipt(appended).to_json()}

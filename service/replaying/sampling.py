@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from audit.canonical import JsonValue
-from audit.entry import Draft, format_time
+from audit.entry import Appended, Draft, format_time
 from audit.errors import AuditUnavailable, Overloaded, PayloadErased
 from audit.keys import KeyStore
 from audit.log import AuditLog
@@ -34,7 +34,8 @@ from runtime.settings import Settings
 from service.explanations.record import CODE_VERSION
 from service.problems import kind_of
 from service.renderer import OurRenderer
-from service.replaying.judging import judge
+from service.replaying.differing import count_incident, incident_of
+from service.replaying.judging import Judgement, judge
 from service.replaying.sources import Sources
 from service.replaying.telling import draft_of
 
@@ -139,7 +140,7 @@ def _replayed(
         raise
     except Exception as error:  # noqa: BLE001 - one damaged entry must not end the run
         return SampledRow(explanation_id, model, version, "failed", why=kind_of(error).name), False
-    appended = sources.log.append_one(draft_of(judgement, actor, run_id), now)
+    appended = _on_record(sources, now, judgement, actor, run_id)
     first = judgement.first
     row = SampledRow(
         explanation_id,
@@ -151,6 +152,18 @@ def _replayed(
         entry_id=appended.entry_id,
     )
     return row, not judgement.missing
+
+
+def _on_record(sources: Sources, now: datetime, judgement: Judgement, actor: str, run_id: UUID) -> Appended:
+    """The entry of one replay, with its incident in the same transaction where the verdict is `different`."""
+    incident, raised = incident_of(judgement, actor), None
+    with transaction(sources.pool) as conn:
+        appended = sources.log.append_one(draft_of(judgement, actor, run_id), now, conn)
+        if incident is not None:
+            raised = sources.log.append_one(incident, now, conn)
+    if raised is not None:
+        count_incident(raised)
+    return appended
 
 
 def _completed(run: Run, actor: str) -> Draft:

@@ -59,11 +59,16 @@ def draft_of(judgement: Judgement, actor: str, run_id: UUID | None = None) -> Dr
         type=REPLAYED,
         actor=actor,
         body=body,
-        private=None if first is None else canonical({"first_difference": written(_difference(first))}),
+        private=None if first is None else private_of(first),
         subject=None if first is None else judgement.recorded.subject,
         retention_class=entry.retention_class,
         about=entry.entry_id,
     )
+
+
+def private_of(first: Difference) -> bytes:
+    """The values of the first difference, as an entry says them under the person's key."""
+    return canonical({"first_difference": written(_difference(first))})
 
 
 def _difference(one: Difference) -> JsonObject:

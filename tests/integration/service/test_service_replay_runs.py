@@ -135,6 +135,11 @@ def test_what_differs_fails_the_run_and_what_is_erased_does_not(
     assert failed.exit_code == 1, failed.output
     assert f"{other}  sampled 1  different  /reasons/0/code" in failed.stdout
     assert failed.stdout.splitlines()[-1] == "FAIL"
+    assert _run(running, environment, "--seed", "1").exit_code == 1  # finds it again, which adds none
+    (raised,) = running.services.log.about(running.uuid(other), "incident.raised")
+    assert raised.entry.actor == "ofrecord replay"
+    told = raised.entry.body["kind"], raised.entry.body["first_difference"]
+    assert told == ("replay-differs", "/reasons/0/code")
     erase_subject(running, other)  # the same person's first record goes with it
     erase_subject(running, running_out)
     passed = _run(running, environment, "--seed", "0")
