@@ -224,13 +224,13 @@ def _recorded(
 
 
 def told(found: Obstacle) -> dict[str, JsonValue]:
-    """An obstacle as the log's entries say it."""
+    """An obstacle as the log's entries say it, for ever and in clear.
+
+    Which holds stand in the way is in the row and in the answer alone: a hold may name an explanation, and
+    beside the key of a person that would tell whose it is.
+    """
     until = found.retained_until
-    return {
-        "ground": found.ground,
-        "retained_until": None if until is None else format_time(until),
-        "hold_ids": [str(hold_id) for hold_id in found.hold_ids],
-    }
+    return {"ground": found.ground, "retained_until": None if until is None else format_time(until)}
 
 
 def _one(conn: Connection, name: str, values: dict[str, object]) -> Erasure | None:

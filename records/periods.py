@@ -3,10 +3,12 @@
 Every entry about a decision is kept as long as the decision. The period of credit decisions begins when the
 applicant is notified (12 CFR 1002.12(b)(1)): at the last notice that was sent; while one is owed it has not
 begun. Where none is owed, nobody says when the applicant learned of it: it begins as late as a notice may.
+No period begins before the record itself: whoever may say when a notice was sent could end it otherwise.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from uuid import UUID
 
 from audit.custody import Partition
 from audit.entry import Entry, parse_entry
+from audit.errors import MalformedEntry
 from audit.retention import LONGEST_NOTICE, RULES, add_months
 from records.lifecycle import CREATED, STEPS, read_history
 from records.queries import queries
@@ -23,6 +26,7 @@ from runtime.postgres import Connection
 # The reason of a hold lies under its subject's key. It forbids an erasure while it stands, and not after.
 _PASSED_OVER = ("hold.placed", "hold.released")
 _ROWS = 2000
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def period_end(entry: Entry, about: Iterable[Entry] = ()) -> datetime | None:
         return rule.ends_at(entry.time + LONGEST_NOTICE)
     if notice.running:
         return None
-    return rule.ends_at(max(sending.sent_at for sending in notice.sendings))
+    return rule.ends_at(max(entry.time, *(sending.sent_at for sending in notice.sendings)))
 
 
 def retained_beyond(conn: Connection, key_ids: Sequence[UUID], at: datetime) -> Retained | None:
@@ -89,6 +93,17 @@ def is_over(conn: Connection, partition: Partition, now: datetime) -> bool:
 def _ends(rows: Iterable[tuple[UUID, bytes]]) -> Iterator[datetime | None]:
     """The end of each decision, from rows of its entries that stand together."""
     for anchor, group in groupby(rows, key=lambda row: row[0]):
-        entries = [parse_entry(bytes(canonical)) for _, canonical in group]
+        yield _end(anchor, [bytes(canonical) for _, canonical in group])
+
+
+def _end(anchor: UUID, canonicals: Sequence[bytes]) -> datetime | None:
+    """The end of one decision; none where an entry about it cannot be read, for who knows what it says."""
+    try:
+        entries = [parse_entry(canonical) for canonical in canonicals]
         decision = next(entry for entry in entries if entry.entry_id == anchor)
-        yield period_end(decision, [entry for entry in entries if entry is not decision])
+        return period_end(decision, [entry for entry in entries if entry is not decision])
+    except (MalformedEntry, LookupError, TypeError, ValueError, StopIteration) as error:
+        _LOG.warning(
+            "a period cannot be read", extra={"entry_id": str(anchor), "reason": type(error).__name__}
+        )
+        return None

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from audit.custody import KeyCustody, Partition, partitions
 from audit.errors import AuditUnavailable, CustodyRefused
 from records import executions, expiries
 from records.periods import could_be_over, is_over
-from records.reaching import transaction
+from records.reaching import RecordsUnavailable, transaction
 from runtime.clock import Clock, SystemClock
 from runtime.postgres import Pool
 from runtime.settings import Settings
 from workers.looping import loop, loop_pool
+
+Result = TypeVar("Result")
 
 _LOG = logging.getLogger(__name__)
 _STATEMENT_MS = 600_000  # a month may have a million entries
@@ -78,10 +83,7 @@ class Custodian:
         with transaction(self._pool) as conn:
             due = executions.due_erasures(conn, self._clock.now(), held_too=held_too)
         for erasure_id in due:
-            try:
-                self._erase(erasure_id)
-            except CustodyRefused as refusal:  # the others must go on
-                _LOG.error("an erasure was not finished", extra={"reason": str(refusal)})
+            self._alone(f"erasure {erasure_id} was not finished", partial(self._erase, erasure_id))
         if self._is_time("expiry", self._pace.expiry_every):
             self._expire()
         return self._pace.idle_seconds
@@ -109,7 +111,10 @@ class Custodian:
         with transaction(self._pool) as conn:
             executions.forget_requests(conn, self._clock.now())
             found = partitions(conn)
-        waiting = [self._expire_one(one) for one in found if could_be_over(one, self._clock.now())]
+        over = [one for one in found if could_be_over(one, self._clock.now())]
+        waiting = [
+            self._alone(f"{one.table} has not expired", partial(self._expire_one, one)) for one in over
+        ]
         if any(waiting):
             del self._done_at["expiry"]  # the integrator takes a second, not an hour
 
@@ -140,8 +145,27 @@ class Custodian:
         except CustodyRefused as refusal:
             _LOG.error("%s was not dropped", partition.table, extra={"reason": str(refusal)})
             return False
+        except RecordsUnavailable:  # somebody reads in it: readers and appends must not queue behind us
+            _LOG.info("%s is in use and is dropped later", partition.table)
+            return False
         _LOG.info("%s is dropped", partition.table)
         return False
+
+    @staticmethod
+    def _alone(what: str, work: Callable[[], Result]) -> Result | None:
+        """Do one of several things; what cannot be done is told, and the others go on.
+
+        An absent database ends the turn.
+        """
+        try:
+            return work()
+        except (RecordsUnavailable, AuditUnavailable):
+            raise
+        except CustodyRefused as refusal:
+            _LOG.error(what, extra={"reason": str(refusal)})
+        except Exception:  # noqa: BLE001 - one odd entry must not keep the rest of the people waiting
+            _LOG.critical(what, exc_info=True)
+        return None
 
     def _destroy_again(self) -> None:
         """Destroy again what was destroyed within the age of a backup, and say if anything had come back."""
