@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from audit.canonical import JsonValue, canonical
 from audit.custody import KeyCustody, Partition
 from audit.entry import Draft
+from audit.keys import KeyStore
 from audit.log import AuditLog
 from records.custody import take_turn
 from records.queries import queries
@@ -104,7 +105,7 @@ class Placing:
     subject_key_id: UUID | None
 
 
-def place_hold(conn: Connection, log: AuditLog, placing: Placing, now: datetime) -> Hold:
+def place_hold(conn: Connection, log: AuditLog, keystore: KeyStore, placing: Placing, now: datetime) -> Hold:
     """Append `hold.placed` and insert the row, in the caller's transaction.
 
     From its commit on nothing that it covers is destroyed; raises HoldTooLate where that has begun already.
@@ -116,6 +117,8 @@ def place_hold(conn: Connection, log: AuditLog, placing: Placing, now: datetime)
         "explanation_id": scope.explanation_id,
     }
     if conn.execute(queries("holds")["too_late"], covers).fetchone() == (True,):
+        raise HoldTooLate
+    if _covers_what_expires(conn, keystore, scope):
         raise HoldTooLate
     draft = Draft(
         type=PLACED,
@@ -138,6 +141,30 @@ def place_hold(conn: Connection, log: AuditLog, placing: Placing, now: datetime)
     }
     conn.execute(queries("holds")["place"], values)
     return read_hold(conn, hold_id)
+
+
+def _covers_what_expires(conn: Connection, keystore: KeyStore, scope: Scope) -> bool:
+    """Whether a month has an entry in this scope while its keys are destroyed, which nothing stops.
+
+    Once they are gone the hold can be placed, and protects what is left.
+    """
+    months = conn.execute(queries("holds")["under_way"]).fetchall()
+    if not months:
+        return False
+    values: dict[str, object] = {
+        "kind": scope.kind,
+        "key_ids": [] if scope.subject_key_id is None else keystore.keys_of_subject(scope.subject_key_id),
+        "explanation_id": scope.explanation_id,
+        "model": scope.model,
+        "version": scope.version,
+    }
+    return any(
+        conn.execute(
+            queries("holds")["covers_month"], {**values, "retention_class": name, "month": month}
+        ).fetchone()
+        == (True,)
+        for name, month in months
+    )
 
 
 def release_hold(conn: Connection, log: AuditLog, hold_id: UUID, by: str, now: datetime) -> Hold:

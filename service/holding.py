@@ -34,7 +34,7 @@ def place(services: Services, asked: HoldRequest, actor: str) -> JsonObject:
     scope, subject, subject_key_id = _scope(services, asked.scope)
     placing = Placing(scope, asked.reason, actor, subject, subject_key_id)
     with transaction(services.pool) as conn:
-        hold = holds.place_hold(conn, services.log, placing, services.clock.now())
+        hold = holds.place_hold(conn, services.log, services.keystore, placing, services.clock.now())
     return _told(services, hold)
 
 

@@ -39,3 +39,20 @@ SELECT EXISTS (SELECT FROM records.erasure WHERE subject_key_id = %(subject_key_
     OR EXISTS (SELECT FROM audit.entry entry JOIN records.expiry USING (retention_class)
                 WHERE entry.entry_id = %(explanation_id)s
                   AND expiry.month = date_trunc('month', entry.time AT TIME ZONE 'UTC')::date)
+
+-- name: under_way
+SELECT retention_class, month FROM records.expiry WHERE expired_at IS NULL ORDER BY month, retention_class
+
+-- name: covers_month
+SELECT EXISTS (
+    SELECT FROM audit.entry
+     WHERE retention_class = %(retention_class)s AND key_id IS NOT NULL
+       AND time >= %(month)s::date::timestamp AT TIME ZONE 'UTC'
+       AND time < (%(month)s::date + interval '1 month') AT TIME ZONE 'UTC'
+       AND (%(kind)s = 'everything'
+            OR (%(kind)s = 'subject' AND key_id = ANY (%(key_ids)s::uuid[]))
+            OR (%(kind)s = 'explanation' AND %(explanation_id)s::uuid IN (entry_id, about))
+            OR (%(kind)s = 'model'
+                AND convert_from(canonical, 'UTF8')::jsonb #>> '{body,model}' = %(model)s::text
+                AND (%(version)s::text IS NULL
+                     OR convert_from(canonical, 'UTF8')::jsonb #>> '{body,version}' = %(version)s::text))))

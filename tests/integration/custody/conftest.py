@@ -101,14 +101,17 @@ class House:
         with self.service.connection() as conn:
             return request_erasure(conn, self.log, self.keystore, asked, self.clock.now())
 
-    def hold(self, scope: Scope | None = None, subject: str | None = None) -> Hold:
-        """Place a hold; on a subject by its name."""
+    def placing(self, scope: Scope | None = None, subject: str | None = None) -> Placing:
+        """Return a hold to be placed; on a subject by its name."""
         key_id = None if subject is None else self.keystore.find_subject(f"subject/{subject}")
         wanted = scope or (Scope("everything") if subject is None else Scope("subject", key_id))
         named = None if subject is None else f"subject/{subject}"
-        placing = Placing(wanted, "litigation", "token:counsel", named, key_id)
+        return Placing(wanted, "litigation", "token:counsel", named, key_id)
+
+    def hold(self, scope: Scope | None = None, subject: str | None = None) -> Hold:
+        """Place a hold."""
         with self.service.connection() as conn:
-            return place_hold(conn, self.log, placing, self.clock.now())
+            return place_hold(conn, self.log, self.keystore, self.placing(scope, subject), self.clock.now())
 
     def release(self, hold: Hold) -> Hold:
         with self.service.connection() as conn:
