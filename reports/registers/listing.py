@@ -21,6 +21,8 @@ MODEL_COLUMNS: Final = (
     Column("model", "text", "the model that it is about, or of the decision that it is about"),
     Column("version", "text", "the model's version"),
 )
+_ABOUT_EXPLANATIONS: Final = ("explanation.", "notice.", "incident.", "report.")
+"""Entries of these types are about an explanation, if about anything; others may be about any entry."""
 SAID: Final = Column("said", "json", "everything that the entry says in clear")
 
 
@@ -33,7 +35,7 @@ def entry_row(found: TreeEntry) -> Row:
         "entry_id": entry.entry_id,
         "type": entry.type,
         "actor": entry.actor,
-        "explanation_id": entry.about,
+        "explanation_id": entry.about if entry.type.startswith(_ABOUT_EXPLANATIONS) else None,
         "model": text_of(entry.body.get("model")) or found.model,
         "version": text_of(entry.body.get("version")) or found.version,
         "said": entry.body,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-READS = {"explanation.read", "notice.read", "report.pulled", "token.issued", "token.revoked"}
+READS = {
+    *("explanation.read", "explanation.replayed", "notice.read", "hold.read", "report.pulled"),
+    *("token.issued", "token.revoked"),
+}
 CHANGES = {
     *("model.registered", "model.approved", "model.retired", "model.catalogue_changed"),
     *("catalogue.registered", "schema.change", "token.issued", "token.revoked"),
@@ -23,7 +26,9 @@ def fill(office: Any) -> UUID:
     other = office.decide(model="cards", approve=True)
     office.append("explanation.read", {"explanation_id": str(decided), "how": "find"}, decided)
     office.append("explanation.read", {"explanation_id": str(other), "how": "read"}, other, actor="=1+1")
-    office.append("notice.read", {"template": "adverse_action", "how": "first"}, decided)
+    letter = {"template": "adverse_action", "how": "first", "media_type": "application/pdf"}
+    office.append("notice.read", letter, decided)
+    office.append("hold.read", {"hold_id": str(other)}, UUID(int=7))
     office.append("token.issued", {"token_id": str(other), "principal": "app", "scopes": ["read"]})
     for kind in sorted(CHANGES - READS):
         office.append(

@@ -6,12 +6,14 @@ import hashlib
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from audit.errors import IntegrityHalt
 from audit.retention import LONGEST_NOTICE, add_months
 from reports.registers.offered import REPORTS
+from reports.registers.report import Asked
 from tests.integration.reports.conftest import RECEIPT_KEY
 from tests.integration.reports.kinds import CHANGES, KEEPING, READS, REPLAYS, fill
 
@@ -35,13 +37,41 @@ def test_every_entry_of_its_types_is_in_it_in_order(office: Any, name: str, type
 def test_a_read_is_listed_with_the_decision_that_was_read(office: Any) -> None:
     decided = fill(office)
     rows = [row for row in office.rows("access-log") if row["explanation_id"] == str(decided)]
-    assert [(row["type"], row["how"], row["what"], row["model"]) for row in rows] == [
-        ("explanation.read", "find", None, "loans"),
-        ("notice.read", "first", "adverse_action", "loans"),
+    told = ("type", "how", "what", "model", "disclosed", "form")
+    assert [tuple(row[name] for name in told) for row in rows] == [
+        ("explanation.read", "find", None, "loans", True, None),
+        ("notice.read", "first", "adverse_action", "loans", True, "application/pdf"),
+        ("explanation.replayed", None, None, "loans", True, None),
     ]
     assert office.rows("access-log", explanation_id=decided) == rows
     office.register("cards")
-    assert [row["actor"] for row in office.rows("access-log", model="cards")] == ["=1+1"]
+    assert [row["actor"] for row in office.rows("access-log", model="cards")] == ["=1+1", "token:t"]
+
+
+def test_what_a_read_disclosed_is_told(office: Any) -> None:
+    decided = office.decide()
+    proof = {"how": "proof", "disclosed": False}
+    office.append("explanation.read", proof, decided)
+    office.append("explanation.read", {**proof, "disclosed": True}, decided)
+    for first, run in ((None, None), ("/phi/0", None), ("/phi/0", "r")):
+        office.append("explanation.replayed", {"first_difference": first, "run_id": run}, decided)
+    office.append("hold.read", {"hold_id": "h"}, UUID(int=7))
+    office.append("token.issued", {"principal": "app"})
+    office.settle()
+    rows = office.rows("access-log")
+    assert [row["disclosed"] for row in rows] == [False, True, False, True, False, True, None]
+    assert (rows[5]["what"], rows[5]["explanation_id"]) == ("h", None)
+    office.clock.advance(1)
+    began = office.clock.now()
+    office.pull("adverse-action-record", asked=Asked(explanation_id=decided))
+    office.pull("access-log", "csv")
+    office.settle()
+    pulled = office.rows("access-log", start=began)
+    assert {(row["type"], row["disclosed"], row["form"]) for row in pulled} == {
+        ("explanation.read", True, None),
+        ("report.pulled", True, "json"),
+        ("report.pulled", False, "csv"),
+    }
 
 
 def test_a_pull_is_in_the_next_access_log(office: Any) -> None:

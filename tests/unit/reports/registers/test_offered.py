@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from reports.registers.access_log import DISCLOSING
 from reports.registers.errors import ParameterRefused, ReportUnknown
 from reports.registers.offered import REPORTS, check_asked, find_report
 from reports.registers.period import period_of, read_moment
@@ -14,6 +18,7 @@ from reports.registers.report import Asked
 from schemas.report import ReportOffer
 from service.reporting import offered
 
+ROOT = Path(__file__).parents[4]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -43,6 +48,20 @@ def test_a_report_cites_rules_with_their_status_and_no_column_twice(name: str) -
 def test_what_is_offered_is_what_the_schema_says() -> None:
     listed = [ReportOffer.model_validate(one) for one in offered()["reports"]]  # type: ignore[attr-defined]
     assert [one.name for one in listed] == list(REPORTS)
+
+
+def test_every_kind_of_entry_that_records_a_disclosure_is_in_the_access_log() -> None:
+    """Whatever the code calls a reading, wherever it does."""
+    read = re.compile(r"[a-z_]+\.read|explanation\.replayed|report\.pulled")
+    found = {
+        node.value
+        for room in ("audit", "cli", "records", "registry", "reports", "service", "workers")
+        for file in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and read.fullmatch(node.value)
+    }
+    assert len(found) >= 5
+    assert found == set(DISCLOSING)
 
 
 def test_an_unknown_report_names_those_there_are() -> None:
