@@ -22,8 +22,14 @@ def _read(source: Source, asked: Asked) -> Reading:
             verdict = text_of(body.get("verdict"))
             if verdict is not None:
                 verdicts[verdict] += 1
-            told = {name: body.get(name) for name in ("compared", "tolerance", "counts")}
-            yield {**row, **told, "verdict": verdict, "first_difference": body.get("first_difference")}
+            told = {name: body.get(name) for name in ("compared", "not_compared", "tolerance", "run_id")}
+            yield {
+                **row,
+                **told,
+                "verdict": verdict,
+                "first_difference": body.get("first_difference"),
+                "counts": body.get("verdicts"),
+            }
 
     def summary() -> Mapping[str, JsonValue]:
         return {"verdicts": dict(sorted(verdicts.items()))}
@@ -44,9 +50,15 @@ REPLAY: Final = Report(
             "verdict", "text", "`identical`, `within_tolerance`, `different`, or why nothing was compared"
         ),
         Column("compared", "json", "which parts were compared"),
+        Column(
+            "not_compared",
+            "json",
+            "of one replay: the parts that could not be compared, and why; of a run: how many had such parts",
+        ),
         Column("first_difference", "text", "JSON pointer to the first difference"),
         Column("tolerance", "json", "how far values may lie apart"),
         Column("counts", "json", "of a whole run: how many had which verdict"),
+        Column("run_id", "text", "the run over many decisions that it was, or was part of"),
         SAID,
     ),
     rules=("sr-26-2", "ai-act-12"),

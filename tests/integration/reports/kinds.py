@@ -43,9 +43,11 @@ def fill(office: Any) -> UUID:
         "compared": ["attribution"],
         "first_difference": "/phi/0",
         "tolerance": "1e-9",
+        "not_compared": [{"part": "counterfactuals", "why": "other code"}],
     }
     office.append("explanation.replayed", told, decided)
     office.append("explanation.replayed", {**told, "verdict": "identical", "first_difference": None}, other)
-    office.append("replay.completed", {"model": "loans", "counts": {"identical": 1, "different": 1}})
+    run = {"model": "loans", "verdicts": {"identical": 1, "different": 1}, "not_compared": 1, "run_id": "r"}
+    office.append("replay.completed", run)
     office.settle()
     return decided

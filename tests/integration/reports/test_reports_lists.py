@@ -106,6 +106,9 @@ def test_replays_are_counted_by_verdict(office: Any) -> None:
     assert document["header"]["summary"] == {"verdicts": {"different": 1, "identical": 1}}
     assert [row["first_difference"] for row in document["rows"]] == ["/phi/0", None, None]
     assert document["rows"][2]["counts"] == {"identical": 1, "different": 1}
+    assert [row["run_id"] for row in document["rows"]] == [None, None, "r"]
+    parts = [{"part": "counterfactuals", "why": "other code"}]
+    assert [row["not_compared"] for row in document["rows"]] == [parts, parts, 1]
 
 
 def test_what_is_kept_until_when(office: Any) -> None:

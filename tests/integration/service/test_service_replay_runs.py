@@ -91,6 +91,13 @@ def test_a_run_says_what_it_found_and_puts_it_on_record(
         for row in rows
     ]
     assert run.rows_digest == digest_of_rows(again)
+    running.integrate()
+    reported = running.http.get("/v1/reports/replay?model=sampled").json()["rows"]
+    ours = [row for row in reported if row["run_id"] == found["run_id"]]
+    assert [(row["type"], row["counts"]) for row in ours if row["counts"]] == [
+        ("replay.completed", found["verdicts"])
+    ]
+    assert [row["not_compared"] for row in ours] == [[]] * 10 + [0]
 
 
 def test_the_same_seed_draws_the_same_and_another_another(running: Any, decided: list[Answer]) -> None:
