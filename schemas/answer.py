@@ -9,7 +9,7 @@ from schemas.counterfactual import CounterfactualAnswers, Supplement
 from schemas.log import Receipt
 from schemas.manifest_sections import ReferenceKind
 from schemas.problem import Problem
-from schemas.review import Review
+from schemas.review import Review, Standing
 
 
 class ContrastAnswer(Wire):
@@ -175,6 +175,11 @@ class Explanation(Wire):
     )
     reviews: Many[Review] = Field(
         default=(), description="what people did about the decision since, oldest first; when read back"
+    )
+    standing: Standing | None = Field(
+        default=None,
+        description="when read back: the outcome that holds after the reviews; null where none "
+        "names one, so that the decision's own holds",
     )
 
 

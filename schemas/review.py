@@ -84,3 +84,17 @@ class Review(Wire):
     supersedes: Identifier | None = Field(description="what it takes the place of")
     superseded_by: Identifier | None = Field(description="the explanation of the decision made again")
     receipt: Receipt = Field(description="the log's promise; the first one for a repetition")
+
+
+class Standing(Wire):
+    """What holds of a decision after people looked at it."""
+
+    outcome: str = Field(description="the outcome that holds, in the manifest's words")
+    entry_id: Identifier = Field(
+        description="the review that says so; one that was superseded does not count"
+    )
+    kind: Literal["reviewed", "overridden", "corrected"] = Field(description="what that review was")
+    at: Moment = Field(description="when it was put on record")
+    superseded_by: Identifier | None = Field(
+        description="the explanation of the decision made again, where a correction names it"
+    )

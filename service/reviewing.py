@@ -15,6 +15,7 @@ from audit.errors import EntryNotFound, PayloadErased
 from audit.log import StoredEntry
 from records.private import parse_private
 from records.reaching import transaction
+from records.reviews import REVIEW, counted, standing
 from records.subjects import subject_named
 from records.tokens import Principal
 from registry import store
@@ -25,11 +26,10 @@ from service.context import Services
 from service.errors import InvalidInput, NotFound
 from service.explanations.recalling import EXPLANATION
 from service.explanations.record import JsonObject
-from service.explanations.reviews import REVIEW, review_told
+from service.explanations.reviews import review_told
 from service.strict_json import Flaw
 
 _FORM = "review/v1"
-_CHANGING = ("overridden", "corrected")
 
 
 async def review(
@@ -138,13 +138,10 @@ def _outcomes(services: Services, entry: Entry) -> tuple[str, str]:
 
 
 def _standing(services: Services, entry: Entry) -> str:
-    """The outcome that holds: the last that a person decided, or else that of the decision."""
-    outcome = str(entry.body["outcome"])
-    for stored in services.log.about(entry.entry_id, REVIEW):
-        body = stored.entry.body
-        if body["kind"] in _CHANGING and body["outcome"] is not None:
-            outcome = str(body["outcome"])
-    return outcome
+    """The outcome that holds: by the last review that counts and names one, or else that of the decision."""
+    found = services.log.about(entry.entry_id, REVIEW)
+    holds = standing(counted(stored.entry for stored in found))
+    return str(entry.body["outcome"]) if holds is None else holds.outcome
 
 
 def _superseded(services: Services, entry: Entry, named: UUID) -> bool:

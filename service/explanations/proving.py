@@ -7,12 +7,12 @@ from uuid import UUID
 from audit.canonical import JsonValue
 from audit.entry import Entry
 from audit.proof import Evidence
+from records.reviews import REVIEW
 from records.tokens import Principal
 from service.context import Services
 from service.errors import NotFound
 from service.explanations.reading import log_read
 from service.explanations.recalling import EXPLANATION, receipt_of
-from service.explanations.reviews import REVIEW
 from service.explanations.supplementing import SUPPLEMENT
 
 _NAMED = {SUPPLEMENT: "supplement_id", REVIEW: "review_id"}

@@ -9,17 +9,32 @@ import orjson
 
 from audit.errors import PayloadErased
 from audit.log import StoredEntry
+from records.reviews import REVIEW, Standing, counted, standing
 from schemas.base import format_moment
 from service.context import Services
 from service.explanations.recalling import receipt_of
 from service.explanations.record import JsonObject
 
-REVIEW = "explanation.reviewed"
+
+def reviews_of(services: Services, explanation_id: UUID) -> tuple[list[JsonObject], JsonObject | None]:
+    """Every review of one explanation, oldest first, decrypted; and what holds after them."""
+    found = services.log.about(explanation_id, REVIEW)
+    holds = standing(counted(stored.entry for stored in found))
+    return [review_told(services, stored) for stored in found], None if holds is None else standing_told(
+        holds
+    )
 
 
-def reviews_of(services: Services, explanation_id: UUID) -> list[JsonObject]:
-    """Every review of one explanation, oldest first, decrypted."""
-    return [review_told(services, stored) for stored in services.log.about(explanation_id, REVIEW)]
+def standing_told(holds: Standing) -> JsonObject:
+    """The outcome that holds, and by which review."""
+    later = holds.superseded_by
+    return {
+        "outcome": holds.outcome,
+        "entry_id": str(holds.entry_id),
+        "kind": holds.kind,
+        "at": format_moment(holds.at),
+        "superseded_by": None if later is None else str(later),
+    }
 
 
 def review_told(services: Services, stored: StoredEntry) -> JsonObject:

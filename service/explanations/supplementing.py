@@ -27,7 +27,7 @@ def recall_all(services: Services, explanation_id: UUID) -> Recalled:
     told = [one for stored in found if (one := _told(services, stored)) is not None]
     if told:
         recalled.body["supplements"] = told
-    reviews = reviews_of(services, explanation_id)
+    reviews, recalled.body["standing"] = reviews_of(services, explanation_id)
     if reviews:
         recalled.body["reviews"] = reviews
     return recalled

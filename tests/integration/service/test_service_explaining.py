@@ -16,7 +16,7 @@ def _first_answer(answer: dict[str, Any]) -> dict[str, Any]:
     """What the contract calls the first answer: without times, ids, the audit timing and the index."""
     receipt = {name: value for name, value in answer["receipt"].items() if name != "index"}
     return {
-        **{name: value for name, value in answer.items() if name not in ("timings_ms", "late")},
+        **{name: value for name, value in answer.items() if name not in ("timings_ms", "late", "standing")},
         "receipt": receipt,
     }
 
@@ -109,6 +109,7 @@ def test_reading_back_is_logged_first_and_gives_the_first_answer(running: Any) -
     read = running.http.get(f"/v1/explanations/{first['explanation_id']}")
     assert read.status_code == 200
     assert _first_answer(read.json()) == _first_answer(first)
+    assert ("standing" in first, read.json()["standing"]) == (False, None)
     assert running.entries("explanation.read") == reads + 1
     found = running.http.get(
         "/v1/explanations", params={"model": "loans", "decision_id": request["decision_id"]}

@@ -42,6 +42,11 @@ def _read(running: Any, explanation_id: str) -> dict[str, Any]:
     return found
 
 
+def _standing(review: dict[str, Any]) -> dict[str, Any]:
+    """What holds by this review."""
+    return {name: review[name] for name in ("outcome", "entry_id", "kind", "at", "superseded_by")}
+
+
 def _refused(running: Any, explanation_id: str, **document: object) -> dict[str, str]:
     """The pointers of what is wrong, with what is said there."""
     before = running.entries("explanation.reviewed")
@@ -62,6 +67,7 @@ def test_a_request_its_review_and_an_override_are_told_oldest_first(running: Any
     )
     back = _read(running, explanation_id)
     assert back.pop("reviews") == [asked, looked, other]
+    assert (before.pop("standing"), back.pop("standing")) == (None, _standing(other))
     assert back | {"receipt": None} == before | {"receipt": None}
     assert [(one["kind"], one["outcome"], one["reviewer"]) for one in (asked, looked, other)] == [
         ("requested", None, None),
@@ -154,6 +160,23 @@ def test_an_outcome_is_one_of_the_versions_and_an_override_changes_it(running: A
     back = _reviewed(running, explanation_id, kind="overridden", outcome="decline", note="fraud")
     assert [one["outcome"] for one in _read(running, explanation_id)["reviews"]] == ["approve", "decline"]
     assert back["outcome"] == "decline"
+
+
+def test_a_superseded_override_no_longer_holds_and_another_may_follow(running: Any) -> None:
+    explanation_id = _explained(running)
+    wrong = _reviewed(running, explanation_id, kind="overridden", outcome="approve")
+    assert _read(running, explanation_id)["standing"] == _standing(wrong)
+    again = {"kind": "overridden", "outcome": "approve", "note": "The file was found."}
+    assert list(_refused(running, explanation_id, **again)) == ["/outcome"]
+    corrected = {"kind": "corrected", "supersedes": wrong["entry_id"], "note": "It was another file."}
+    _reviewed(running, explanation_id, **corrected)
+    assert _read(running, explanation_id)["standing"] is None
+    decline = {"kind": "overridden", "outcome": "decline"}
+    assert list(_refused(running, explanation_id, **decline)) == ["/outcome"]
+    second = _reviewed(running, explanation_id, **again)
+    assert _read(running, explanation_id)["standing"] == _standing(second)
+    kept = _reviewed(running, explanation_id, kind="reviewed", outcome="approve", reviewer="Jane Doe")
+    assert _read(running, explanation_id)["standing"] == _standing(kept)
 
 
 @pytest.mark.parametrize(
