@@ -14,6 +14,7 @@ ServiceError
  ├─ NotAcceptable
  ├─ NoticeConflict
  ├─ NoticeStepRefused
+ ├─ NoticeOverridden
  ├─ ErasureRefused
  ├─ TooBusy
  ├─ StillCommitting
@@ -24,6 +25,7 @@ None of them carries an HTTP status: `service.problems` has the one table that d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from records.erasures import Erasure
@@ -92,6 +94,14 @@ class NoticeConflict(ServiceError):
 
 class NoticeStepRefused(ServiceError):
     """The notice is not at a point where this can follow."""
+
+
+class NoticeOverridden(ServiceError):
+    """A person decided otherwise: the outcome that holds is not the one this notice would tell."""
+
+    def __init__(self, holds: Mapping[str, object]) -> None:
+        super().__init__()
+        self.members = {"standing": holds}
 
 
 class ErasureRefused(ServiceError):

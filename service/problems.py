@@ -79,6 +79,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     service.NotAcceptable: Kind("not-acceptable", 406, "Not available in an accepted media type"),
     service.NoticeConflict: Kind("notice-conflict", 409, "This step is on record with other content"),
     service.NoticeStepRefused: Kind("notice-step-refused", 409, "The notice is not at this point"),
+    service.NoticeOverridden: Kind("notice-overridden", 409, "A person decided otherwise"),
     service.ErasureRefused: Kind("erasure-refused", 409, "The erasure is refused"),
     service.TooBusy: OVERLOADED,
     service.StillCommitting: AUDIT_UNAVAILABLE,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from records.private_parts import ConsumerReportPart, CreditScorePart
+from records.reviews import standing
 from reports.letters.adverse_action import action_of, tells_counterfactuals
 from reports.letters.consumer_reports import own_score
 from reports.letters.draft import Draft
@@ -71,6 +72,7 @@ def explanation_content(draft: Draft, citations: Sequence[CitedRule]) -> JsonObj
     role, combined, reference = manifest.role, part.get("combined"), part["attribution"]["reference"]
     return shared_content(draft, citations) | {
         "action": {"kind": draft.application.get("action")},
+        **_reviewed(draft),
         "role": None if role is None else role.model_dump(),
         "decision": dict(part["decision"]),
         "combined": None if combined is None else dict(combined),
@@ -89,6 +91,25 @@ def explanation_content(draft: Draft, citations: Sequence[CitedRule]) -> JsonObj
             "contact_stated": manifest.notice is not None and manifest.notice.contact is not None,
         },
     }
+
+
+def _reviewed(draft: Draft) -> JsonObject:
+    """What people did about the decision since; nothing where nobody did anything."""
+    reviews = draft.source.reviews
+    if not reviews:
+        return {}
+    holds = standing(reviews)
+    told = [
+        {
+            "entry_id": str(review.entry_id),
+            "kind": review.kind,
+            "outcome": review.outcome,
+            "at": format_moment(review.at),
+            "superseded_by": None if review.superseded_by is None else str(review.superseded_by),
+        }
+        for review in reviews
+    ]
+    return {"reviews": told, "standing_outcome": draft.outcome if holds is None else holds.outcome}
 
 
 def counterfactual_content(draft: Draft) -> list[JsonObject]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from records.private_parts import ReasonPart
+from records.reviews import CountedReview, standing
 from reports.letters.draft import Draft
 from reports.letters.influence import Direction, Influence, influences, main_of
 from reports.letters.inputs import input_blocks
@@ -27,6 +28,7 @@ def sections(draft: Draft) -> tuple[Section, ...]:
     return (
         Section(None, (Paragraph(draft.say("intro")), _subject(draft))),
         Section(draft.say("decided_heading"), tuple(_decided(draft))),
+        *_reviewed(draft),
         Section(draft.say("role_heading"), tuple(_role(draft))),
         Section(draft.say("procedure_heading"), _procedure(draft)),
         Section(draft.say("data_heading"), tuple(input_blocks(draft))),
@@ -78,6 +80,28 @@ def _decided(draft: Draft) -> Iterable[Block]:
         yield Paragraph(draft.say("gray_band", least=least, greatest=greatest))
     if draft.model_unused:
         yield Paragraph(draft.say("model_unused"))
+
+
+def _reviewed(draft: Draft) -> Iterable[Section]:
+    """What people did about the decision afterwards, and what holds; no section where nobody did anything."""
+    reviews = draft.source.reviews
+    if not reviews:
+        return
+    told = [Paragraph(_review(draft, review)) for review in reviews]
+    holds = standing(reviews)
+    outcome = draft.outcome if holds is None else one_line(holds.outcome)
+    phrase = "standing_same" if outcome == draft.outcome else "standing_other"
+    last = Paragraph(draft.say(phrase, outcome=outcome))
+    yield Section(draft.say("review_heading"), (*told, last))
+
+
+def _review(draft: Draft, review: CountedReview) -> str:
+    day, later = draft.day(review.at), review.superseded_by
+    if later is not None:
+        return draft.say("review_remade", day=day, record=str(later))
+    if review.outcome is None:
+        return draft.say(f"review_{review.kind}", day=day)
+    return draft.say(f"review_{review.kind}_outcome", day=day, outcome=one_line(review.outcome))
 
 
 def _score(draft: Draft) -> str:

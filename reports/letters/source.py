@@ -8,6 +8,7 @@ from datetime import datetime
 
 from explain.catalogue import ReasonCatalogue
 from records.private_parts import PrivatePart
+from records.reviews import CountedReview
 from schemas.manifest import Manifest
 
 
@@ -17,6 +18,7 @@ class LetterSource:
 
     `body` is the clear part of its entry, `part` the private one, `recorded_at` the entry's time (aware).
     `manifest` is that of the version which decided, `words` the catalogue that the entry names.
+    `reviews` are those that counted when the letter was first made, oldest first.
     """
 
     explanation_id: str
@@ -27,3 +29,4 @@ class LetterSource:
     part: PrivatePart
     manifest: Manifest
     words: ReasonCatalogue
+    reviews: tuple[CountedReview, ...] = ()

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -19,7 +19,7 @@ import orjson
 from audit.canonical import JsonValue, canonical
 from audit.entry import Draft, Idempotency
 from audit.log import StoredEntry
-from records.lifecycle import RENDERED
+from records.lifecycle import NOTICE, RENDERED
 from records.tokens import Principal
 from reports.letters.errors import LetterError
 from reports.letters.letter import TemplateName
@@ -30,6 +30,7 @@ from runtime.metrics import INCIDENTS
 from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
 from service.explanations.record import CODE_VERSION
+from service.letters.reviewed import counted_now, overriding, require_adverse, told_in
 from service.letters.sources import Decrypted, decrypt, source_of
 
 logger = logging.getLogger("service.letters.rendering_once")
@@ -50,13 +51,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A letter as it is served; `entry_id` is the entry that holds its bytes."""
+    """A letter as it is served; `entry_id` is the entry that holds its bytes.
+
+    `overridden`: by now another outcome holds than the one that the letter is about.
+    """
 
     content: bytes
     media_type: str
     language: str
     how: How
     entry_id: UUID
+    overridden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class _Fresh:
     draft: Draft
     content: bytes
     language: str
+    overridden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ class _Kept:
 async def notice_document(services: Services, wanted: Wanted, reader: Principal) -> Document:
     """The letter, on record before it is answered; so is this reading of it.
 
-    Raises what `write_letter` and `render` raise where there is no letter yet, `NotFound`, `PayloadErased`.
+    Raises what `write_letter` and `render` raise where there is no letter yet, `NoticeOverridden` where none
+    is to be made any more, `NotFound`, `PayloadErased`.
     """
     made = await services.press.run(_make, services, wanted, reader.name)
     if isinstance(made, _Fresh):
@@ -87,7 +94,9 @@ async def notice_document(services: Services, wanted: Wanted, reader: Principal)
         if appended.duplicate:  # another first request was faster; its bytes are the ones
             made = await services.press.run(_make, services, wanted, reader.name)
     if isinstance(made, _Fresh):
-        document = Document(made.content, wanted.media_type, made.language, "first", appended.entry_id)
+        document = Document(
+            made.content, wanted.media_type, made.language, "first", appended.entry_id, made.overridden
+        )
     else:
         document = made.document
         if made.incident is not None:
@@ -112,7 +121,12 @@ def _make(services: Services, wanted: Wanted, actor: str) -> _Fresh | _Kept:
 
 def _fresh(services: Services, wanted: Wanted, found: Decrypted, source: LetterSource, actor: str) -> _Fresh:
     language = wanted.language or source.words.default_language
-    letter = write_letter(source, wanted.template, language)
+    reviews = counted_now(services.log, wanted.explanation_id)
+    holds = overriding(source, reviews)
+    if wanted.template == NOTICE:
+        require_adverse(source, holds)
+        reviews = ()  # the notice states the decision and its reasons, in the words of the form
+    letter = write_letter(replace(source, reviews=reviews), wanted.template, language)
     rendered = services.renderer.render(letter, wanted.media_type)
     plain = services.renderer.render(letter, "application/json").content
     private: dict[str, JsonValue] = {
@@ -125,6 +139,7 @@ def _fresh(services: Services, wanted: Wanted, found: Decrypted, source: LetterS
         actor=actor,
         body={
             **_about(wanted, source, language),
+            **({"reviews": [str(one.entry_id) for one in reviews]} if reviews else {}),
             "environment": dict(rendered.environment),
             "code_version": CODE_VERSION,
         },
@@ -134,7 +149,7 @@ def _fresh(services: Services, wanted: Wanted, found: Decrypted, source: LetterS
         about=wanted.explanation_id,
         idempotency=_identity(wanted, language),
     )
-    return _Fresh(draft, rendered.content, language)
+    return _Fresh(draft, rendered.content, language, holds is not None)
 
 
 def _kept(
@@ -145,13 +160,16 @@ def _kept(
     content = base64.b64decode(orjson.loads(services.log.open(stored))["content"])
     how: How = "stored"
     incident = None
+    overridden = overriding(source, counted_now(services.log, wanted.explanation_id)) is not None
+    source = replace(source, reviews=told_in(services.log, stored.entry))
     if stored.entry.body["environment"] == dict(services.renderer.environment_of(wanted.media_type)):
         again = _rendered_again(services, wanted, source, language)
         if again == content:
             how = "identical"
         else:
             incident = _incident(wanted, found, source, stored, again)
-    return _Kept(Document(content, wanted.media_type, language, how, stored.entry.entry_id), incident)
+    entry_id = stored.entry.entry_id
+    return _Kept(Document(content, wanted.media_type, language, how, entry_id, overridden), incident)
 
 
 def _rendered_again(services: Services, wanted: Wanted, source: LetterSource, language: str) -> bytes | None:

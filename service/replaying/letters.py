@@ -44,6 +44,7 @@ def letter_again(
         part=recorded.part,
         manifest=loaded.manifest,
         words=loaded.words,
+        reviews=letter.reviews,
     )
     try:
         written = write_letter(source, cast("TemplateName", told["template"]), str(told["language"]))

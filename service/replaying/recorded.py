@@ -16,10 +16,12 @@ from audit.log import AuditLog, StoredEntry
 from records.lifecycle import RENDERED
 from records.private import parse_private, parse_supplement
 from records.private_parts import PrivatePart, SupplementPart
+from records.reviews import CountedReview
 from records.subjects import subject_named
 from service.errors import NotFound
 from service.explanations.recalling import EXPLANATION
 from service.explanations.supplementing import SUPPLEMENT
+from service.letters.reviewed import told_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,14 @@ class RecordedSupplement:
 
 @dataclass(frozen=True, slots=True)
 class RecordedLetter:
-    """A letter as it was first rendered; its bytes are None where its own payload is gone."""
+    """A letter as it was first rendered; its bytes are None where its own payload is gone.
+
+    `reviews` are those that it tells.
+    """
 
     entry: Entry
     content: bytes | None
+    reviews: tuple[CountedReview, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def _letter(log: AuditLog, stored: StoredEntry) -> RecordedLetter:
     if written is None:
         return RecordedLetter(stored.entry, None)
     private: dict[str, Any] = orjson.loads(written)
-    return RecordedLetter(stored.entry, base64.b64decode(private["content"]))
+    return RecordedLetter(stored.entry, base64.b64decode(private["content"]), told_in(log, stored.entry))
 
 
 def _opened(log: AuditLog, stored: StoredEntry) -> bytes | None:

@@ -66,7 +66,8 @@ async def get_notice(
 
     The first request renders it and puts its bytes on record; later ones get those bytes. The header
     `Ofrecord-Rendering` says how they compare with a rendering of today: `first`, `identical`, or `stored`
-    where the renderer has changed since.
+    where the renderer has changed since. `Ofrecord-Standing: overridden` says that another outcome holds by
+    now than the one that the letter is about; a notice that was not made before is not made then.
     """
     media_type = choose(request.headers.get("accept"), MEDIA_TYPES)
     wanted = Wanted(entry_id(explanation_id), template, language, media_type)
@@ -117,6 +118,8 @@ def _headers(wanted: Wanted, document: Document) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept",
     }
+    if document.overridden:
+        headers["Ofrecord-Standing"] = "overridden"
     if document.media_type == "text/html":
         headers["Content-Security-Policy"] = _policy(document.content)
     return headers

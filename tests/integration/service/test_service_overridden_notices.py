@@ -1,0 +1,98 @@
+"""Letters about a decision that a person overrode: none is made that is no longer true, none changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.service.replays import identical
+
+BANK = {
+    "creditor": "Example Bank",
+    "address": "1 Main Street, Springfield",
+    "agency": "Bureau of Consumer Financial Protection, 1700 G Street NW, Washington, DC 20552",
+}
+
+
+@pytest.fixture(scope="module")
+def overriding(running: Any, upload: Any) -> Any:
+    """The service with a version that names its creditor."""
+    made = running.register(upload.with_manifest(model="overriding", notice=BANK))
+    assert made.status_code == 201, made.text
+    assert running.approve("overriding").status_code == 200
+    return running
+
+
+def _declined(overriding: Any) -> str:
+    application = {"action": "denial", "completed_at": "2026-01-05T08:00:00Z"}
+    request = overriding.request(application=application, counterfactuals={"count": 0})
+    made = overriding.explain(request, "overriding")
+    assert made.status_code == 201, made.text
+    return str(made.json()["explanation_id"])
+
+
+def _reviewed(overriding: Any, explanation_id: str, **document: object) -> dict[str, Any]:
+    made = overriding.http.post(f"/v1/explanations/{explanation_id}/review", json=document)
+    assert made.status_code == 201, made.text
+    found: dict[str, Any] = made.json()
+    return found
+
+
+def _letter(
+    overriding: Any, explanation_id: str, template: str = "adverse_action", accept: str = "text/html"
+) -> httpx.Response:
+    where, asked = f"/v1/explanations/{explanation_id}/notice", {"template": template}
+    found: httpx.Response = overriding.http.get(where, params=asked, headers={"accept": accept})
+    return found
+
+
+def test_no_denial_is_made_of_a_decision_that_was_overridden(overriding: Any) -> None:
+    explanation_id = _declined(overriding)
+    _reviewed(overriding, explanation_id, kind="reviewed", outcome="decline")
+    override = _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
+    rendered = overriding.entries("notice.rendered")
+    refused = _letter(overriding, explanation_id)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/notice-overridden")
+    named = ("outcome", "entry_id", "kind", "at", "superseded_by")
+    assert refused.json()["standing"] == {name: override[name] for name in named}
+    assert overriding.entries("notice.rendered") == rendered
+    _reviewed(overriding, explanation_id, kind="overridden", outcome="decline")
+    made = _letter(overriding, explanation_id)
+    assert (made.status_code, made.headers["ofrecord-rendering"]) == (200, "first")
+    assert "ofrecord-standing" not in made.headers
+
+
+def test_a_denial_that_was_made_stays_what_it_was_and_says_it_was_overridden(overriding: Any) -> None:
+    explanation_id = _declined(overriding)
+    first = _letter(overriding, explanation_id)
+    assert "ofrecord-standing" not in first.headers
+    _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
+    incidents = overriding.entries("incident.raised")
+    later = _letter(overriding, explanation_id)
+    assert (later.status_code, later.content) == (200, first.content)
+    assert later.headers["ofrecord-standing"] == "overridden"
+    assert later.headers["ofrecord-rendering"] == "identical"
+    assert overriding.entries("incident.raised") == incidents
+
+
+def test_the_explanation_tells_the_override_from_its_first_rendering_on(overriding: Any) -> None:
+    explanation_id = _declined(overriding)
+    before = _letter(overriding, explanation_id, "explanation", "application/json")
+    override = _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
+    assert _letter(overriding, explanation_id, "explanation", "application/json").content == before.content
+    assert "overrode" not in before.text
+    page = _letter(overriding, explanation_id, "explanation")
+    assert page.status_code == 200, page.text
+    assert "a person overrode this decision. The new result was “approve”" in page.text
+    assert page.headers["ofrecord-standing"] == "overridden"
+    stored = overriding.services.log.read(overriding.uuid(page.headers["etag"].strip('"')))
+    assert stored.entry.body["reviews"] == [override["entry_id"]]
+    # What is told later does not reach a letter that exists: it is still rendered from what it told.
+    _reviewed(overriding, explanation_id, kind="overridden", outcome="decline", note="fraud")
+    again = _letter(overriding, explanation_id, "explanation")
+    assert (again.content, again.headers["ofrecord-rendering"]) == (page.content, "identical")
+    assert "ofrecord-standing" not in again.headers
+    back = overriding.http.get(f"/v1/explanations/{explanation_id}").json()
+    assert identical(overriding, back)["parts"]["letters"] == "identical"
