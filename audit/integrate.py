@@ -16,7 +16,7 @@ from audit.queries import LOG
 from audit.tiles import Edge, Tile
 from audit.tree import StoredTree, newest_checkpoint
 
-_ANOTHER_WAS_FASTER = (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure)
+_TAKEN, _MOVED = psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure
 
 
 class Integrator:
@@ -43,6 +43,7 @@ class Integrator:
         self.batch = batch
         """How many entries a step takes at most: after so many there may be more."""
         self._edge: Edge | None = None
+        self._seen = 0  # the newest size in the snapshot of the last attempt
 
     def verify_edge(self) -> int:
         """Recompute the root from the tiles' right edge and return the tree size.
@@ -63,7 +64,11 @@ class Integrator:
                 publish_verifier_key(connection, "witness", vkey, now)
 
     def step(self, now: datetime) -> int:
-        """Integrate up to a batch of entries in one transaction; return how many."""
+        """Integrate up to a batch of entries in one transaction; return how many.
+
+        Raises `IntegrityHalt` when the past is not as it was signed, or a place in the tree is taken that no
+        checkpoint covers.
+        """
         try:
             with session(self._pool) as connection:
                 connection.execute(
@@ -74,9 +79,11 @@ class Integrator:
                 grown, count = self._integrate(connection, now)
         except (EntryRefused, AuditUnavailable) as error:
             self._edge = None
-            if isinstance(error.__cause__, _ANOTHER_WAS_FASTER):
-                return 0
-            raise
+            if isinstance(error.__cause__, _TAKEN):
+                self._expect_growth(error.__cause__)
+            elif not isinstance(error.__cause__, _MOVED):
+                raise
+            return 0
         self._edge = grown  # only what is committed is remembered
         return count
 
@@ -102,9 +109,17 @@ class Integrator:
         )
         return edge, len(taken)
 
+    def _expect_growth(self, taken: psycopg.Error) -> None:
+        """Halt unless another integrator was faster: then the newest checkpoint has moved."""
+        with session(self._pool) as connection:
+            newest = newest_checkpoint(connection)
+        if (newest.tree_size if newest else 0) == self._seen:
+            what = taken.diag.constraint_name
+            raise IntegrityHalt(f"what follows the tree of {self._seen} is taken already ({what})") from taken
+
     def _current_edge(self, connection: Connection) -> Edge:
         newest = newest_checkpoint(connection)
-        size = newest.tree_size if newest else 0
+        self._seen = size = newest.tree_size if newest else 0
         if self._edge is None or self._edge.size != size:
             return self._read_edge(connection)
         if newest is not None and self._edge.root() != newest.root:
@@ -132,8 +147,9 @@ class Integrator:
 
 
 def _refuse_leaves_after(connection: Connection, size: int) -> None:
-    if connection.execute(LOG["leaves"], {"start": size, "stop": size + 1}).fetchone() is not None:
-        raise IntegrityHalt(f"there is a leaf beyond the signed tree of {size}")
+    row = connection.execute(LOG["leaf_beyond"], {"size": size}).fetchone()
+    if row is not None:
+        raise IntegrityHalt(f"there is a leaf {row[0]} beyond the signed tree of {size}")
 
 
 def _write_tiles(connection: Connection, filled: Sequence[Tile]) -> None:

@@ -40,6 +40,9 @@ select hashes from audit.tile where level = %(level)s and index = %(index)s;
 -- name: leaves
 select leaf_hash from audit.leaf where index >= %(start)s and index < %(stop)s order by index;
 
+-- name: leaf_beyond
+select index from audit.leaf where index >= %(size)s order by index limit 1;
+
 -- name: tile_roots
 select root from audit.tile where level = %(level)s and index >= %(start)s and index < %(stop)s order by index;
 

@@ -186,6 +186,7 @@ TAMPERING = {
     "a checkpoint's note": "update audit.checkpoint set note = replace(note, '310', '311')",
     "a missing leaf": "delete from audit.leaf where index = 309",
     "a leaf too many": "insert into audit.leaf values (310, gen_random_uuid(), sha256('x'))",
+    "a leaf further on": "insert into audit.leaf values (9000, gen_random_uuid(), sha256('x'))",
     "a log cut back": "delete from audit.checkpoint where tree_size = 310",
 }
 
@@ -203,6 +204,23 @@ def test_a_changed_past_halts_the_integrator(rig, name):
     with pytest.raises(IntegrityHalt):
         fresh.step(NOW)
     assert rig.log.backlog().entries == 1
+
+
+TAKEN = {
+    "leaf_entry_once": "insert into audit.pending select entry_id from audit.leaf where index = 7",
+    "tile_pkey": "insert into audit.tile select 0, 1, hashes, root from audit.tile",
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_place_that_is_taken_halts_and_does_not_stall(rig, name):
+    fill(rig, 510)
+    assert rig.integrator.step(NOW) == 510
+    rig.tamper(TAKEN[name])
+    fill(rig, 5)
+    with pytest.raises(IntegrityHalt, match=f"the tree of 510 is taken already .{name}"):
+        rig.integrator.step(NOW)
+    assert rig.log.newest_checkpoint().tree_size == 510
 
 
 def test_a_foreign_key_or_origin_halts(rig):
