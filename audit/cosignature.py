@@ -19,6 +19,7 @@ from audit.note import (
     Note,
     Verifier,
     check_name,
+    check_point,
     hash_of_key,
     key_parts,
     parse_note,
@@ -43,7 +44,7 @@ class CosignerKey:
     def parse(cls, vkey: str) -> CosignerKey:
         """Read a vkey and check that its key hash is right."""
         name, key_hash, material = key_parts(vkey.strip(), _COSIGNATURE)
-        key = cls(name, material)
+        key = cls(name, check_point(name, material))
         if key.key_hash.hex() != key_hash:
             raise MalformedNote(f"the key hash of {name} is not that of its key")
         return key

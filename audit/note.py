@@ -20,6 +20,11 @@ PRIVATE_PREFIX = "PRIVATE+KEY+"
 _ED25519 = b"\x01"
 _ALGORITHMS = (_ED25519, b"\x04")  # Ed25519, and Ed25519 cosignatures with their time
 _KEY_SIZE = 32
+# Ed25519 (RFC 8032, section 5.1): the field, the curve's d, the five y of its eight points of small order.
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
+_Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Verifier:
     def parse(cls, vkey: str) -> Verifier:
         """Read a vkey and check that its key hash is right."""
         name, key_hash, material = key_parts(vkey.strip(), _ED25519)
-        verifier = cls(name, material)
+        verifier = cls(name, check_point(name, material))
         if verifier.key_hash.hex() != key_hash:
             raise MalformedNote(f"the key hash of {name} is not that of its key")
         return verifier
@@ -195,6 +200,18 @@ def check_name(name: str) -> str:
     if not name or "+" in name or any(character.isspace() or character < " " for character in name):
         raise MalformedNote("a key name is not empty and has neither spaces nor plus signs")
     return name
+
+
+def check_point(name: str, public_key: bytes) -> bytes:
+    """Return a public key that binds: the only encoding of a point, and not one of small order.
+
+    The library accepts others; under a key of small order one signature holds for many texts.
+    """
+    y = int.from_bytes(public_key, "little") & (1 << 255) - 1
+    square = (y * y - 1) * (_D * y * y + 1) % _P  # x*x times a square
+    if y >= _P or y in _SMALL_ORDER or pow(square, (_P - 1) // 2, _P) != 1:
+        raise MalformedNote(f"{name}: no key that binds: no point, a second form of one, or small order")
+    return public_key
 
 
 def decode_base64(text: str) -> bytes:

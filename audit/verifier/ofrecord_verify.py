@@ -230,6 +230,8 @@ def parse_key(vkey: str) -> Key:
     require(len(data) == 33 and data[0] in (1, 4), "only Ed25519 keys are known")
     expected = sha256(name.encode() + b"\n" + data).hexdigest()[:8]
     require(key_hash == expected, f"the key hash of {name} is not that of its key")
+    point = decode_point(data[1:])  # under a point of small order one signature holds for many texts
+    require(point and times(8, point)[0] % P, f"the key of {name} binds nothing: no point, or of small order")
     return Key(name, f"{name}+{key_hash}", data[0], data[1:])
 
 
