@@ -15,7 +15,15 @@ from threading import Condition, Lock, Thread
 from typing import Protocol
 
 from audit.entry import Appended, Draft
-from audit.errors import AuditError, AuditUnavailable, Conflict, EntryRefused, Overloaded
+from audit.errors import (
+    AuditError,
+    AuditUnavailable,
+    Conflict,
+    EntryRefused,
+    KeyMissing,
+    Overloaded,
+    PayloadErased,
+)
 from audit.log import AuditLog, Prepared
 
 _LOG = logging.getLogger(__name__)
@@ -129,7 +137,7 @@ class GroupCommitter:
         def keep(some: Batch) -> None:
             try:
                 self._log.keep_keys([prepared for prepared, _ in some])
-            except EntryRefused as error:
+            except (EntryRefused, PayloadErased, KeyMissing) as error:
                 self._singly(keep, some, error)
             except AuditError as error:
                 _fail(some, error)
@@ -156,7 +164,7 @@ class GroupCommitter:
                     future.set_result(outcome)
 
     @staticmethod
-    def _singly(attempt: Callable[[Batch], None], batch: Batch, error: EntryRefused) -> None:
+    def _singly(attempt: Callable[[Batch], None], batch: Batch, error: AuditError) -> None:
         """One of them is bad and nothing was committed: find it, and let the others through."""
         if len(batch) == 1:
             _fail(batch, error)

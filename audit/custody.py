@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
@@ -41,6 +41,13 @@ class KeyCustody:
             asked = {"subject_key_ids": list(subject_key_ids), "at": at}
             return [row[0] for row in connection.execute(KEYS["destroy_subject_keys"], asked).fetchall()]
 
+    @contextmanager
+    def locked(self, subject_key_id: UUID) -> Iterator[LockedSubject]:
+        """Lock a subject's key for as long as this lasts; what is destroyed in it is gone when it ends."""
+        with session(self._pool) as connection, connection.transaction():
+            row = connection.execute(KEYS["lock_subject_key"], {"subject_key_id": subject_key_id}).fetchone()
+            yield LockedSubject(connection, subject_key_id, there=row == (True,))
+
     def unlink_subject(self, subject_key_id: UUID, at: datetime) -> int:
         """Empty the entry keys under a destroyed key and let go of it; return how many hung on it."""
         with session(self._pool) as connection:
@@ -54,6 +61,25 @@ class KeyCustody:
     def discard_broken_connections(self) -> None:
         """Replace the connections that a restarted server has closed."""
         self._pool.check()
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSubject:
+    """The key of a subject, locked; `there` is False once it is destroyed."""
+
+    _connection: Connection
+    _subject_key_id: UUID
+    _: KW_ONLY
+    there: bool
+
+    def key_ids(self) -> list[UUID]:
+        """Return the ids of the entry keys that hang on it: no other can be added now."""
+        return key_ids_of_subject(self._connection, self._subject_key_id)
+
+    def destroy(self, at: datetime) -> None:
+        """Destroy it."""
+        asked = {"subject_key_ids": [self._subject_key_id], "at": at}
+        self._connection.execute(KEYS["destroy_subject_keys"], asked).fetchall()
 
 
 @dataclass(frozen=True, slots=True, order=True)

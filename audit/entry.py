@@ -50,7 +50,9 @@ class Draft:
     """An entry before it has an id and a time.
 
     `private` is encrypted under a key of `subject` (of the log itself, if there is none); the rest is clear.
-    `about` is the entry that this one concerns: the explanation that was read, reviewed, corrected.
+    `about` is the entry that this one concerns: the explanation that was read, reviewed, corrected. What is
+    said about it is encrypted `beside` it: under the key that its own (the one of this id) hangs on, so that
+    an erasure leaves nothing behind and nothing can be added after it.
     """
 
     type: str
@@ -61,6 +63,7 @@ class Draft:
     retention_class: str = "standard"
     about: UUID | None = None
     idempotency: Idempotency | None = None
+    beside: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from audit.sealing import Opening
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """The key of one entry, before it is kept."""
+    """The key of one entry, before it is kept; `beside` is an earlier one that it shares its subject with."""
 
     key_id: UUID
     subject: str | None
     data_key: bytes
+    beside: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class _EntryKey:
     subject_master_key_id: str
 
 
+_Owner = str | UUID | None
+"""Whose key wraps it: a subject's by its name, that of an earlier entry by the id of its key, the master."""
+
+
+def _owner(key: NewKey) -> _Owner:
+    return key.subject if key.beside is None else key.beside
+
+
 class KeyStore:
     """Seals and opens private parts; knows the master key and the keys database."""
 
@@ -83,12 +92,12 @@ class KeyStore:
         )
 
     @staticmethod
-    def seal(entry_id: UUID, subject: str | None, plaintext: bytes) -> Sealed:
+    def seal(entry_id: UUID, subject: str | None, plaintext: bytes, beside: UUID | None = None) -> Sealed:
         """Encrypt a private part under a fresh key. `keep` must follow before the append."""
         if len(plaintext) > PRIVATE_LIMIT_BYTES:
             raise MalformedEntry(f"the private part of an entry has at most {PRIVATE_LIMIT_BYTES} bytes")
         opening = Opening(secrets.token_bytes(sealing.BLIND_SIZE), plaintext)
-        key = NewKey(uuid4(), subject, secrets.token_bytes(sealing.KEY_SIZE))
+        key = NewKey(uuid4(), subject, secrets.token_bytes(sealing.KEY_SIZE), beside)
         ciphertext = sealing.seal(key.data_key, entry_id, opening)
         private = PrivatePart(sealing.digest(ciphertext), sealing.commitment(opening), key.key_id)
         return Sealed(ciphertext, private, key)
@@ -97,15 +106,19 @@ class KeyStore:
         """Commit the keys of a batch of entries.
 
         Most subjects are new, so that each is offered a key and the batch wrapped with these; what belongs to
-        subjects that had one already is wrapped again.
+        subjects that had one already is wrapped again. What hangs on the key of an earlier entry raises
+        `PayloadErased` once that is destroyed, `KeyMissing` where it is not known.
         """
         if not keys:
             return
-        offered = {key.subject: self._new_subject_key() for key in keys if key.subject is not None}
+        named = {key.subject for key in keys if key.subject is not None and key.beside is None}
+        offered = {subject: self._new_subject_key() for subject in named}
         with session(self._pool) as connection:
-            known = self._put(connection, keys, offered, self._index_of(offered))
+            owners = self._beside(connection, keys)
+            owners.update(offered)
+            known = self._put(connection, keys, owners, self._index_of(offered))
             if known:
-                self._put(connection, [key for key in keys if key.subject in known], known, {})
+                self._put(connection, [key for key in keys if _owner(key) in known], known, {})
 
     def rehearse(self) -> None:
         """Let the database plan what `keep` asks of it, with no key at all."""
@@ -116,12 +129,12 @@ class KeyStore:
         self,
         connection: Connection,
         keys: Sequence[NewKey],
-        owners: Mapping[str, _SubjectKey],
+        owners: Mapping[_Owner, _SubjectKey | None],
         by_index: Mapping[bytes, str],
-    ) -> dict[str, _SubjectKey]:
+    ) -> dict[_Owner, _SubjectKey | None]:
         """Keep these keys and those of the subjects in `by_index`; return the ones that some of these had."""
-        owner_of = [None if key.subject is None else owners[key.subject] for key in keys]
-        offered = [owners[subject] for subject in by_index.values()]
+        owner_of = [owners.get(_owner(key)) for key in keys]
+        offered = [one for subject in by_index.values() if (one := owners[subject]) is not None]
         rows = connection.execute(
             KEYS["keep"],
             {
@@ -143,6 +156,24 @@ class KeyStore:
             by_index[index]: _SubjectKey(subject_key_id, self._unwrap(wrapped, subject_key_id, master_key_id))
             for index, subject_key_id, wrapped, master_key_id in rows
         }
+
+    def _beside(self, connection: Connection, keys: Sequence[NewKey]) -> dict[_Owner, _SubjectKey | None]:
+        """Return the subjects' keys that earlier entries hang on, none where one hangs on none."""
+        wanted = {key.beside for key in keys if key.beside is not None}
+        if not wanted:
+            return {}
+        rows = connection.execute(KEYS["subject_keys_beside"], {"key_ids": list(wanted)}).fetchall()
+        found: dict[_Owner, _SubjectKey | None] = {}
+        for key_id, destroyed_at, subject_key_id, wrapped, master_key_id in rows:
+            if destroyed_at is not None:
+                raise PayloadErased
+            there = None
+            if subject_key_id is not None:
+                there = _SubjectKey(subject_key_id, self._unwrap(wrapped, subject_key_id, master_key_id))
+            found[key_id] = there
+        if wanted - found.keys():
+            raise KeyMissing
+        return found
 
     @staticmethod
     def _new_subject_key() -> _SubjectKey:

@@ -81,7 +81,8 @@ class AuditLog:
     def prepare(self, draft: Draft, now: datetime) -> Prepared:
         """Give a draft its id and time, encrypt its private part, write its bytes. Touches no database."""
         entry_id = new_id(now)
-        sealed = None if draft.private is None else KeyStore.seal(entry_id, draft.subject, draft.private)
+        private, subject, beside = draft.private, draft.subject, draft.beside
+        sealed = None if private is None else KeyStore.seal(entry_id, subject, private, beside)
         entry = Entry(
             entry_id=entry_id,
             type=draft.type,

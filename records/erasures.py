@@ -95,6 +95,7 @@ class Erasure:
     hold_ids: list[UUID]
     held_at: datetime | None
     started_at: datetime | None
+    unwritten: list[UUID]
     destroyed_at: datetime | None
     forgotten_at: datetime | None
     entries: int | None

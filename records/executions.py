@@ -1,12 +1,12 @@
 """What the key custodian does for one erasure, step by step; after a crash each step can be done again.
 
-    begin      holds and periods are looked at once more; from here on nothing stops it
-    destroy    the subject's key
-    settle     an append that was under way when the key died has ended by then
+    begin      holds and periods are looked at once more
+    settle     what was being written about the person is in the log by then
+    destroy    all is looked at a last time, with the subject's key locked; then that is destroyed
     forget     index rows, evaluations: what would still point at the person
     complete   the entry keys let go of the subject's; `erasure.completed`
 
-Only `begin` may find that it has to wait.
+Until the key is destroyed it may have to wait: for a hold, or for what was decided meanwhile.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def due_erasures(conn: Connection, now: datetime, *, held_too: bool) -> list[UUI
 
 
 def begin(conn: Connection, keys: KeyCustody, erasure_id: UUID, now: datetime) -> Erasure:
-    """Start one erasure that is due, or find that it has to wait; the first time, that goes on record."""
+    """Let an erasure that is due settle, or find that it has to wait; the first time, that goes on record."""
     take_turn(conn)
     erasure = read_erasure(conn, erasure_id)
     if erasure.started_at is not None:
@@ -44,15 +44,34 @@ def begin(conn: Connection, keys: KeyCustody, erasure_id: UUID, now: datetime) -
     key_ids = keys.keys_of_subject(erasure.subject_key_id)
     found = obstacle(conn, erasure.subject_key_id, key_ids, now)
     if found is None:
-        conn.execute(queries("erasures")["start"], {"erasure_id": erasure_id, "at": now})
+        _settle(conn, erasure, _unwritten(conn, key_ids), now)
     else:
         _wait(conn, erasure, found, now)
     return read_erasure(conn, erasure_id)
 
 
 def destroy(conn: Connection, keys: KeyCustody, erasure: Erasure, now: datetime) -> Erasure:
-    """Destroy the key of the subject, and note that it is gone."""
-    keys.destroy_subjects([erasure.subject_key_id], now)
+    """Destroy the key of the subject, and note that it is gone, once it has settled.
+
+    While the subject's key is locked nothing is added under it, so that what is looked at is all there is:
+    what was written meanwhile may have to be kept, and what is still being written is waited for again.
+    """
+    take_turn(conn)
+    erasure = read_erasure(conn, erasure.erasure_id)
+    if erasure.destroyed_at is not None or erasure.started_at is None:
+        return erasure
+    with keys.locked(erasure.subject_key_id) as locked:
+        key_ids = locked.key_ids()
+        if locked.there:  # else it was destroyed before, and only the note of it is missing
+            found = obstacle(conn, erasure.subject_key_id, key_ids, now)
+            unwritten = _unwritten(conn, key_ids)
+            if found is not None:
+                _wait(conn, erasure, found, now)
+                return read_erasure(conn, erasure.erasure_id)
+            if not set(unwritten) <= set(erasure.unwritten):
+                _settle(conn, erasure, unwritten, now)
+                return read_erasure(conn, erasure.erasure_id)
+            locked.destroy(now)
     conn.execute(queries("erasures")["destroyed"], {"erasure_id": erasure.erasure_id, "at": now})
     return read_erasure(conn, erasure.erasure_id)
 
@@ -120,6 +139,16 @@ def destroy_again(conn: Connection, keys: KeyCustody, since: datetime, now: date
     for subject_key_id in (row[0] for row in rows if row[1]):
         keys.unlink_subject(subject_key_id, now)
     return back
+
+
+def _unwritten(conn: Connection, key_ids: list[UUID]) -> list[UUID]:
+    """The keys of entries that are not in the log: never will be, or not yet."""
+    return [row[0] for row in conn.execute(queries("erasures")["unwritten"], {"key_ids": key_ids}).fetchall()]
+
+
+def _settle(conn: Connection, erasure: Erasure, unwritten: list[UUID], now: datetime) -> None:
+    values = {"erasure_id": erasure.erasure_id, "at": now, "unwritten": unwritten}
+    conn.execute(queries("erasures")["settle"], values)
 
 
 def _wait(conn: Connection, erasure: Erasure, found: Obstacle, now: datetime) -> None:

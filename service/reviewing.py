@@ -12,11 +12,9 @@ from uuid import UUID
 from audit.canonical import JsonValue, canonical
 from audit.entry import Draft, Entry, Idempotency
 from audit.errors import EntryNotFound, PayloadErased
-from audit.log import StoredEntry
-from records.private import parse_private
 from records.reaching import transaction
 from records.reviews import REVIEW, counted, standing
-from records.subjects import subject_named
+from records.subjects import key_beside
 from records.tokens import Principal
 from registry import store
 from registry.manifests import read_stored_manifest
@@ -56,16 +54,13 @@ def _prepare(services: Services, explanation_id: UUID, asked: ReviewRequest, act
     first = services.log.find_duplicate(identity)
     if first is not None:
         return first.entry_id
-    subject = _subject(services, stored)
-    flaws = (*_flaws(services, stored.entry, asked), *_unkept(asked, subject))
+    flaws = (*_flaws(services, stored.entry, asked), *_unkept(services, stored.entry, asked))
     if flaws:
         raise InvalidInput(flaws)
-    return _draft(stored.entry, asked, actor, identity, subject)
+    return _draft(stored.entry, asked, actor, identity)
 
 
-def _draft(
-    entry: Entry, asked: ReviewRequest, actor: str, identity: Idempotency, subject: str | None
-) -> Draft:
+def _draft(entry: Entry, asked: ReviewRequest, actor: str, identity: Idempotency) -> Draft:
     body: dict[str, JsonValue] = {
         "explanation_id": str(entry.entry_id),
         "model": entry.body["model"],
@@ -81,7 +76,7 @@ def _draft(
         actor=actor,
         body=body,
         private=canonical({"note": asked.note, "reviewer": asked.reviewer}) if said else None,
-        subject=subject if said else None,
+        beside=key_beside(entry) if said else None,
         retention_class=entry.retention_class,
         about=entry.entry_id,
         idempotency=identity,
@@ -95,17 +90,15 @@ def _identity(explanation_id: UUID, asked: ReviewRequest) -> Idempotency:
     return Idempotency(canonical(named), b"")
 
 
-def _subject(services: Services, stored: StoredEntry) -> str | None:
-    """Whose key encrypts what is said: the explanation's own; None once that is destroyed."""
+def _unkept(services: Services, entry: Entry, asked: ReviewRequest) -> Iterator[Flaw]:
+    """What cannot be kept any more: words about somebody whose key is destroyed."""
+    key_id = key_beside(entry)
     try:
-        part = parse_private(services.log.open(stored))
+        if key_id is not None:
+            services.keystore.refuse_destroyed(key_id)
     except PayloadErased:
-        return None
-    return subject_named(str(stored.entry.body["model"]), part["decision_id"], part["subject_ref"])
-
-
-def _unkept(asked: ReviewRequest, subject: str | None) -> Iterator[Flaw]:
-    if subject is not None:
+        pass
+    else:
         return
     for name in ("note", "reviewer"):
         if getattr(asked, name) is not None:

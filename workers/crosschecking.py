@@ -25,7 +25,7 @@ from records.evaluations import Evaluation, outcome_body, outcome_idempotency
 from records.leases import Outcome
 from records.private import PrivatePart, PrivatePartMalformed, parse_private
 from records.reaching import reaching
-from records.subjects import subject_named
+from records.subjects import key_beside
 from registry.errors import RegistryError
 from registry.loading import LoadedVersion
 from workers.errors import EvaluationImpossible
@@ -42,18 +42,13 @@ class Recorded:
     """One explanation as the log holds it, with the model and reference it was made with."""
 
     explanation_id: UUID
+    beside: UUID | None  # the key beside which everything is kept that is said about it
     retention_class: str
     body: Mapping[str, JsonValue]
     private: PrivatePart
     loaded: LoadedVersion
     row: FloatArray  # (features,) in model order
     phi: FloatArray  # (features,) in model order
-
-    @property
-    def subject(self) -> str:
-        """Whose key encrypts what is said about this decision: the explanation's own subject."""
-        decision_id, subject_ref = self.private["decision_id"], self.private["subject_ref"]
-        return subject_named(str(self.body["model"]), decision_id, subject_ref)
 
 
 def cross_check_explanation(resources: Resources, evaluation: Evaluation, lease: HeldLease) -> Outcome:
@@ -108,7 +103,16 @@ def read_recorded(
     except (InvalidFeatures, KeyError) as error:
         raise EvaluationImpossible("explanation-does-not-fit-the-model") from error
     entry = stored.entry
-    return Recorded(explanation_id, entry.retention_class, entry.body, private, loaded, row, in_order)
+    return Recorded(
+        explanation_id,
+        key_beside(entry),
+        entry.retention_class,
+        entry.body,
+        private,
+        loaded,
+        row,
+        in_order,
+    )
 
 
 def _explanation_id(parameters: Mapping[str, str]) -> UUID:
@@ -217,7 +221,7 @@ def _completed(
         actor=ACTOR,
         body={**outcome_body(evaluation), "result": without_reals(result)},
         private=private,
-        subject=recorded.subject,
+        beside=recorded.beside,
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
         idempotency=outcome_idempotency(evaluation.evaluation_id),
@@ -237,7 +241,7 @@ def _incident(evaluation: Evaluation, recorded: Recorded) -> Draft:
             "version": evaluation.version,
         },
         private=canonical({"decision_id": recorded.private["decision_id"]}),
-        subject=recorded.subject,
+        beside=recorded.beside,
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
     )

@@ -95,11 +95,13 @@ class Custodian:
         if erasure.started_at is None:
             return
         if erasure.destroyed_at is None:
+            if self._clock.now() - erasure.started_at < self._pace.settling:
+                return
             with transaction(self._pool) as conn:
                 erasure = executions.destroy(conn, self._keys, erasure, self._clock.now())
+            if erasure.destroyed_at is None:
+                return
             _LOG.info("a subject's key is destroyed", extra={"entry_id": str(erasure.requested_entry_id)})
-        if erasure.destroyed_at is None or self._clock.now() - erasure.destroyed_at < self._pace.settling:
-            return
         with transaction(self._pool) as conn:
             erasure = executions.forget(conn, self._keys, erasure, self._clock.now())
         with transaction(self._pool) as conn:

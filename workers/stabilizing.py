@@ -115,7 +115,7 @@ def completed_about(
         actor=ACTOR,
         body={**outcome_body(evaluation), "result": without_reals(result)},
         private=canonical(without_reals(private)),
-        subject=recorded.subject,
+        beside=recorded.beside,
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
         idempotency=outcome_idempotency(evaluation.evaluation_id),

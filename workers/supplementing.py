@@ -210,7 +210,7 @@ def _supplemented(
                 "counterfactuals": part,
             }
         ),
-        subject=recorded.subject,
+        beside=recorded.beside,
         retention_class=recorded.retention_class,
         about=recorded.explanation_id,
         idempotency=outcome_idempotency(evaluation.evaluation_id),

@@ -12,7 +12,7 @@ from uuid import UUID
 from audit.canonical import JsonValue, canonical
 from audit.entry import Appended, Draft, Entry, Idempotency
 from records.private_parts import PrivatePart
-from records.subjects import subject_named
+from records.subjects import key_beside, subject_named
 from runtime.metrics import INCIDENTS
 from service.committing import commit
 from service.context import Services
@@ -60,6 +60,7 @@ def _incident(
 ) -> Draft:
     """Which version and which explanation in clear; about whom, and by which factors, encrypted."""
     body, decision_id, subject_ref = explanation.body, part["decision_id"], part["subject_ref"]
+    beside = key_beside(explanation) if isinstance(explanation, Entry) else None
     private: dict[str, JsonValue] = {
         "decision_id": decision_id,
         "subject_ref": subject_ref,
@@ -70,7 +71,8 @@ def _incident(
         actor=explanation.actor,
         body={"kind": kind, **{name: body[name] for name in _OF_VERSION}},
         private=canonical(private),
-        subject=subject_named(str(body["model"]), decision_id, subject_ref),
+        subject=subject_named(str(body["model"]), decision_id, subject_ref) if beside is None else None,
+        beside=beside,
         retention_class=explanation.retention_class,
         about=explanation_id,
         idempotency=Idempotency(canonical([_FORM, kind, str(explanation_id)]), b""),

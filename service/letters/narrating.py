@@ -164,7 +164,7 @@ def _draft(asked: _Asked, narrators: Narrators, told: Narrative, actor: str) -> 
         actor=actor,
         body=body,
         private=canonical({"sentences": [_written(one) for one in told.sentences]}),
-        subject=asked.found.subject,
+        beside=asked.found.beside,
         retention_class=entry.retention_class,
         about=entry.entry_id,
         idempotency=_identity(asked, narrators),

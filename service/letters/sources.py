@@ -12,7 +12,7 @@ from audit.entry import Entry
 from records.private import parse_private
 from records.private_parts import PrivatePart
 from records.reaching import transaction
-from records.subjects import subject_named
+from records.subjects import key_beside, subject_named
 from registry import store
 from registry.catalogues import read_catalogue
 from registry.manifests import read_stored_manifest
@@ -31,10 +31,15 @@ class Decrypted:
 
     @property
     def subject(self) -> str:
-        """Whose key encrypts what belongs to this explanation: the same as its own."""
+        """The name of the person's key, or of the decision's own."""
         return subject_named(
             str(self.entry.body["model"]), self.part["decision_id"], self.part["subject_ref"]
         )
+
+    @property
+    def beside(self) -> UUID | None:
+        """The key beside which everything is kept that belongs to this explanation."""
+        return key_beside(self.entry)
 
     @property
     def decided_at(self) -> datetime:

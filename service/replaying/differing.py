@@ -38,7 +38,7 @@ def incident_of(judgement: Judgement, actor: str) -> Draft | None:
         actor=actor,
         body=body,
         private=private_of(first),
-        subject=judgement.recorded.subject,
+        beside=judgement.recorded.beside,
         retention_class=entry.retention_class,
         about=entry.entry_id,
         idempotency=Idempotency(canonical([DIFFERS, str(entry.entry_id), first.pointer]), b""),

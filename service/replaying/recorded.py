@@ -17,7 +17,7 @@ from records.lifecycle import RENDERED
 from records.private import parse_private, parse_supplement
 from records.private_parts import PrivatePart, SupplementPart
 from records.reviews import CountedReview
-from records.subjects import subject_named
+from records.subjects import key_beside
 from service.errors import NotFound
 from service.explanations.recalling import EXPLANATION
 from service.explanations.supplementing import SUPPLEMENT
@@ -75,9 +75,9 @@ class Recorded:
         return cast("Mapping[str, str]", self.entry.body["catalogue"])
 
     @property
-    def subject(self) -> str:
-        """Whose key encrypts what belongs to this explanation."""
-        return subject_named(self.model, self.part["decision_id"], self.part["subject_ref"])
+    def beside(self) -> UUID | None:
+        """The key beside which everything is kept that belongs to this explanation."""
+        return key_beside(self.entry)
 
 
 def read_recorded(log: AuditLog, explanation_id: UUID) -> Recorded:

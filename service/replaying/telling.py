@@ -60,7 +60,7 @@ def draft_of(judgement: Judgement, actor: str, run_id: UUID | None = None) -> Dr
         actor=actor,
         body=body,
         private=None if first is None else private_of(first),
-        subject=None if first is None else judgement.recorded.subject,
+        beside=judgement.recorded.beside,
         retention_class=entry.retention_class,
         about=entry.entry_id,
     )

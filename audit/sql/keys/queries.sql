@@ -23,3 +23,9 @@ select keys.unlink_subject_v1(%(subject_key_id)s, %(at)s);
 
 -- name: destroy_entry_keys
 select keys.destroy_entry_keys_v1(%(key_ids)s, %(at)s);
+
+-- name: subject_keys_beside
+select key_id, destroyed_at, subject_key_id, wrapped, master_key_id from keys.subject_keys_beside_v1(%(key_ids)b);
+
+-- name: lock_subject_key
+select keys.lock_subject_key_v1(%(subject_key_id)s);

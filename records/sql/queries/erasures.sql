@@ -32,10 +32,15 @@ SELECT erasure_id FROM records.erasure
 SELECT subject_key_id, forgotten_at IS NOT NULL FROM records.erasure WHERE destroyed_at >= %(since)s
 
 -- name: hold_up
-SELECT records.hold_up_erasure_v1(%(erasure_id)s, %(at)s, %(ground)s, %(retained_until)s, %(hold_ids)s::uuid[])
+SELECT records.hold_up_erasure_v2(%(erasure_id)s, %(at)s, %(ground)s, %(retained_until)s, %(hold_ids)s::uuid[])
 
--- name: start
-SELECT records.start_erasure_v1(%(erasure_id)s, %(at)s)
+-- name: settle
+SELECT records.settle_erasure_v1(%(erasure_id)s, %(at)s, %(unwritten)s::uuid[])
+
+-- name: unwritten
+SELECT id FROM unnest(%(key_ids)s::uuid[]) AS given (id)
+ WHERE NOT EXISTS (SELECT FROM audit.entry WHERE key_id = id)
+ ORDER BY id
 
 -- name: destroyed
 SELECT records.destroyed_erasure_v1(%(erasure_id)s, %(at)s)

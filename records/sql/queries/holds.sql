@@ -35,7 +35,7 @@ SELECT EXISTS (
        AND time < (%(month)s::date + interval '1 month') AT TIME ZONE 'UTC')
 
 -- name: too_late
-SELECT EXISTS (SELECT FROM records.erasure WHERE subject_key_id = %(subject_key_id)s AND started_at IS NOT NULL)
+SELECT EXISTS (SELECT FROM records.erasure WHERE subject_key_id = %(subject_key_id)s AND destroyed_at IS NOT NULL)
     OR EXISTS (SELECT FROM audit.entry entry JOIN records.expiry USING (retention_class)
                 WHERE entry.entry_id = %(explanation_id)s
                   AND expiry.month = date_trunc('month', entry.time AT TIME ZONE 'UTC')::date)

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from audit.errors import PayloadErased
+from records import executions
 from records.holds import HoldNotFound, HoldTooLate, Scope, list_holds, page_of_holds, read_hold
 from tests.integration.custody.conftest import NOW, House
 
@@ -117,30 +118,41 @@ def test_holds_are_listed(old) -> None:
             read_hold(conn, decision)
 
 
-def test_a_hold_that_comes_after_the_key_began_to_go_is_told_so(old) -> None:
-    house, _, _ = old
+def test_a_hold_stops_an_erasure_that_settles_and_comes_too_late_for_a_destroyed_key(old) -> None:
+    house, decision, _ = old
     erasure = house.erase()
     key_id = house.keystore.find_subject("subject/S-1")
     house.custodian.step()
+    in_time = house.hold(Scope("model", model="loans"))
+    house.turn()
+    assert (house.look(erasure).state, house.look(erasure).hold_ids) == ("held", [in_time.hold_id])
+    assert house.log.open(house.log.read(decision)) == house.entries[decision]
+    house.release(in_time)
+    house.turn()
+    house.clock.advance(61)
+    with house.custodian_pool.connection() as conn:
+        executions.destroy(conn, house.keys, house.look(erasure), house.clock.now())
     assert house.look(erasure).destroyed_at is not None
     with pytest.raises(HoldTooLate):
         house.hold(Scope("subject", key_id))
-    waiting = house.hold()  # on everything: it stands, and this one is under way
+    standing = house.hold()  # on everything: of what is gone there is nothing to hold
     house.turn()
     assert house.look(erasure).state == "completed"
-    assert waiting.released_at is None
+    assert standing.released_at is None
 
 
-def test_a_hold_at_the_instant_of_an_erasure_is_seen_or_told_that_it_is_too_late(old) -> None:
+def test_a_hold_at_the_instant_of_an_erasure_is_told_that_it_is_too_late(old) -> None:
     """While the custodian has the turn, a hold waits for its decision."""
     house, _, _ = old
     erasure = house.erase()
     key_id = house.keystore.find_subject("subject/S-1")
+    house.custodian.step()
+    house.clock.advance(61)
     with ThreadPoolExecutor(1) as threads, psycopg.connect(house.database.admin_url) as blocking:
         blocking.execute("lock table records.erasure in share row exclusive mode")
         step = threading.Thread(target=house.custodian.step)
         step.start()
-        _wait_for_locks(blocking, 1)  # it holds the turn and waits to write that it began
+        _wait_for_locks(blocking, 1)  # it holds the turn and waits to write that the key is gone
         placing = threads.submit(house.hold, Scope("subject", key_id))
         _wait_for_locks(blocking, 2)
         blocking.commit()
