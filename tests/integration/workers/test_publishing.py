@@ -205,14 +205,13 @@ def test_a_contradiction_while_it_runs_halts_it(
     database: Any, service: Side, watched: Settings, until: Until
 ) -> None:
     log = service[1]
-    with ThreadPoolExecutor(1) as threads:
-        future = threads.submit(integrating.run, watched, threading.Event())
+    halted = pytest.raises(IntegrityHalt)
+    with halted, running(watched) as (future,):
         append(log, 10)
         until(lambda: size(log) == 10 and lines(log) == 2)
         Forger(database.admin_url, Signer.parse(watched.checkpoint_key)).rewrite(3, b'"test"', b'"none"')
         append(log, 1)
-        with pytest.raises(IntegrityHalt):
-            future.result(30)
+        until(future.done)
 
 
 def _integrate(settings: Settings) -> subprocess.CompletedProcess[str]:
