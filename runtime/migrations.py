@@ -186,15 +186,7 @@ def _create_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
 
 def _apply(connection: Connection, target: Target, clock: Clock) -> list[str]:
     """Apply the new files of one database, and let its log guard what they made."""
-    with connection.transaction():
-        _become_owner(connection)
-        connection.execute("create schema if not exists runtime")
-        connection.execute(
-            "create table if not exists runtime.migration "
-            "(name text primary key, digest text not null, applied_at timestamptz not null)"
-        )
-        # What a room does not grant, nobody has: functions would otherwise be everybody's.
-        connection.execute("alter default privileges revoke execute on functions from public")
+    _prepare(connection)
     recorded = _recorded(connection)
     files = [entry for source in target.sources for entry in source.files()]
     for name, text in files:
@@ -205,6 +197,21 @@ def _apply(connection: Connection, target: Target, clock: Clock) -> list[str]:
         _apply_one(connection, target, name, text, clock)
     guarded = target.log.guard(connection, clock.now()) if target.log else []
     return [*(name for name, _ in new), *guarded]
+
+
+def _prepare(connection: Connection) -> None:
+    """Make the table of what was applied; where it is, nothing is changed: a guard may refuse even that."""
+    with connection.transaction():
+        _become_owner(connection)
+        if connection.execute("select to_regclass('runtime.migration') is not null").fetchone() == (True,):
+            return
+        connection.execute("create schema if not exists runtime")
+        connection.execute(
+            "create table runtime.migration "
+            "(name text primary key, digest text not null, applied_at timestamptz not null)"
+        )
+        # What a room does not grant, nobody has: functions would otherwise be everybody's.
+        connection.execute("alter default privileges revoke execute on functions from public")
 
 
 def _apply_one(connection: Connection, target: Target, name: str, text: str, clock: Clock) -> None:
