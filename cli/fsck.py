@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.starting import load, told_in_one_line
-from runtime.errors import SettingsError
-from runtime.settings import AUDITOR_NEEDS
+from runtime.errors import OperationError, SettingsError
+from runtime.settings import AUDITOR_NEEDS, Settings
+
+if TYPE_CHECKING:
+    from audit.fsck import Known
 
 _FAILED = 1
 
@@ -20,6 +23,9 @@ def fsck(
     data_dir: Annotated[
         Path, typer.Option(help="The installation of `ofrecord run` to check, where no database is named.")
     ] = Path(".ofrecord"),
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint kept from before: this log must have grown out of it.")
+    ] = None,
 ) -> None:
     """Re-derive every leaf, tile, root and signature: PASS and exit 0, or FAIL and exit 1."""
     with told_in_one_line():
@@ -29,17 +35,39 @@ def fsck(
         from audit.fsck import fsck as check  # noqa: PLC0415 - `--help` needs none of it
         from runtime.postgres import connect  # noqa: PLC0415
 
+        known = None if checkpoint is None else _known(checkpoint, settings)
         with connect(settings.database_url) as connection:
-            report = check(connection, settings.log_verifier_keys, settings.log_origin)
+            report = check(connection, settings.log_verifier_keys, settings.log_origin, since=known)
     for problem in report.problems:
         typer.echo(f"  {problem}")
     root = report.root.hex() if report.root else "none"
     typer.echo(
         f"  {report.entries} entries, {report.pending} pending, tree of {report.tree_size}, root {root}"
     )
+    if known is not None and report.consistent:
+        typer.echo(f"  grew out of the checkpoint of {known.tree_size}")
     typer.echo("PASS" if report.passed else "FAIL")
     if not report.passed:
         raise typer.Exit(_FAILED)
+
+
+def _known(path: Path, settings: Settings) -> Known:
+    """Read a checkpoint that was kept outside; only what the log's own keys signed counts."""
+    from audit.checkpoint import checkpoint_keys, verify_checkpoint  # noqa: PLC0415 - `--help` needs none of it
+    from audit.errors import MalformedNote  # noqa: PLC0415
+    from audit.fsck import Known  # noqa: PLC0415
+
+    try:
+        kept, _ = verify_checkpoint(
+            path.read_text(encoding="utf-8"), checkpoint_keys(settings.log_verifier_keys)
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperationError(f"--checkpoint: {path} cannot be read") from error
+    except MalformedNote as error:
+        raise OperationError(f"--checkpoint: {error}") from error
+    if kept.origin != settings.log_origin:
+        raise OperationError(f"--checkpoint: is of another log, {kept.origin}")
+    return Known(kept.tree_size, kept.root)
 
 
 def _environment(env: Mapping[str, str], data_dir: Path) -> Mapping[str, str]:
