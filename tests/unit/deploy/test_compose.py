@@ -186,7 +186,7 @@ def test_the_counterfactual_server_reaches_nobody_and_is_reached_by_who_asks_it(
         ("ofrecord_auditor-password", {"migrate"}),
         ("ofrecord_custodian-password", {"custodian", "migrate"}),
         ("witness-key", {"witness"}),
-        ("verifier-keys", {"integrator", "witness"}),
+        ("verifier-keys", {"service", "integrator", "witness"}),
     ],
 )
 def test_a_secret_reaches_only_who_needs_it(
