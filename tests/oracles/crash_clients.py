@@ -76,7 +76,7 @@ class Clients:
 
     def _post(self, client: httpx.Client) -> None:
         decision = self._choose()
-        body = self._request(decision)
+        body = self.request(decision)
         patience = PATIENCE_SECONDS
         while patience > 0:
             try:
@@ -108,7 +108,7 @@ class Clients:
                 self._again.append(decision)
             return decision
 
-    def _request(self, decision: str) -> dict[str, object]:
+    def request(self, decision: str) -> dict[str, object]:
         """The request of a decision, the same each time."""
         dice = random.Random(decision)  # noqa: S311 - to be drawn again
         searched = dice.random() < SEARCHED

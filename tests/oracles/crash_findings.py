@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
 import psycopg
 
-from audit.checkpoint import verify_checkpoint
+from audit.checkpoint import checkpoint_keys, verify_checkpoint
+from audit.errors import MalformedNote
 from audit.keys import KeyStore
 from audit.log import AuditLog
-from audit.note import Signer, Verifier
+from audit.note import Verifier
+from audit.published import read_published
 from audit.receipt import Receipt
+from audit.trust import Trust
 from audit.verify import verify_evidence
 from runtime.postgres import open_pool
 from tests.oracles.crash_clients import Clients
 from tests.oracles.crash_machine import ORIGIN, Machine
+
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +47,14 @@ def examine(machine: Machine, clients: Clients) -> Found:
     assert [index for index, _, _ in leaves] == list(range(len(leaves)))
     assert len({entry_id for _, entry_id, _ in leaves}) == len(leaves)
 
-    verifiers = [Signer.parse(machine.secrets[f"{name}-key"]).verifier for name in ("checkpoint", "receipt")]
-    _check_checkpoints(clients, verifiers, hashes)
-    _check_fsck(machine, verifiers)
+    _check_checkpoints(clients, checkpoint_keys(machine.verifier_keys), hashes)
+    _check_published(machine, hashes)
+    _check_fsck(machine)
 
     in_log = _decisions(machine, len(leaves))
     assert max(in_log.values()) == 1, "a decision is in the log twice"
     assert in_log.keys() == clients.answered.keys(), "the log holds other decisions than were answered"
-    _check_answers(machine, clients, verifiers, {entry_id: leaf for _, entry_id, leaf in leaves})
+    _check_answers(machine, clients, {entry_id: leaf for _, entry_id, leaf in leaves})
     return Found(
         len(clients.answered), clients.repeats, len(leaves), len(clients.checkpoints), _spare_keys(machine)
     )
@@ -82,7 +88,7 @@ def roots(leaves: list[bytes], sizes: list[int]) -> dict[int, bytes]:
     return found
 
 
-def _check_checkpoints(clients: Clients, verifiers: list[Verifier], leaves: list[bytes]) -> None:
+def _check_checkpoints(clients: Clients, verifiers: Sequence[Verifier], leaves: list[bytes]) -> None:
     """Each checkpoint that was ever seen is a signed root of the beginning of today's tree."""
     assert max(clients.checkpoints) <= len(leaves)
     expected = roots(leaves, list(clients.checkpoints))
@@ -91,9 +97,30 @@ def _check_checkpoints(clients: Clients, verifiers: list[Verifier], leaves: list
         assert (seen.origin, seen.tree_size, seen.root) == (ORIGIN, size, expected[size])
 
 
-def _check_fsck(machine: Machine, verifiers: list[Verifier]) -> None:
-    keys = " ".join(verifier.vkey for verifier in verifiers)
-    told = machine.command("auditor", "fsck", OFRECORD_LOG_VERIFIER_KEYS=keys)
+def wait_published(machine: Machine, size: int) -> None:
+    """Wait until a tree of this size is published with the witness's cosignature."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    trust = Trust.parse(machine.verifier_keys, require_witness=True)
+    while True:
+        try:
+            seen = trust.checkpoint((machine.public / "checkpoint").read_text(encoding="utf-8"))
+        except (MalformedNote, FileNotFoundError):  # not cosigned, or not even published yet
+            seen = None
+        if seen is not None and seen.checkpoint.tree_size >= size:
+            return
+        assert time.monotonic() < deadline, "the last checkpoint was not published with its cosignature"
+        time.sleep(0.1)
+
+
+def _check_published(machine: Machine, leaves: list[bytes]) -> None:
+    """The public folder is the whole log, and the witness has cosigned it."""
+    wait_published(machine, len(leaves))
+    published = read_published(machine.public, Trust.parse(machine.verifier_keys, require_witness=True))
+    assert list(published.leaves) == leaves
+
+
+def _check_fsck(machine: Machine) -> None:
+    told = machine.command("auditor", "fsck")
     assert told.splitlines()[-1] == "PASS", told
 
 
@@ -109,11 +136,9 @@ def _decisions(machine: Machine, entries: int) -> Counter[str]:
     return found
 
 
-def _check_answers(
-    machine: Machine, clients: Clients, verifiers: list[Verifier], leaf_of: dict[str, bytes]
-) -> None:
+def _check_answers(machine: Machine, clients: Clients, leaf_of: dict[str, bytes]) -> None:
     """Each answered decision is in the log under the leaf hash its receipt promised, and can be proved."""
-    vkeys = [verifier.vkey for verifier in verifiers]
+    vkeys = machine.verifier_keys
     with _log(machine) as log:
         for decision, answer in clients.answered.items():
             assert leaf_of[answer.entry_id].hex() == answer.leaf_hash, decision

@@ -7,7 +7,6 @@ and PostgreSQL's, not whether a disk keeps what it acknowledged.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -16,10 +15,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
+from typing import LiteralString
 
 import httpx
 import psycopg
 
+from audit.cosignature import Cosigner
+from audit.note import Signer
 from cli.rooms import targets
 from cli.running.credentials import fresh_secrets
 from examples.bundle import ExampleBundle
@@ -32,25 +35,58 @@ OFRECORD = (sys.executable, "-m", "cli")
 ORIGIN = "log.test/crashes"
 PATIENCE_SECONDS = 120.0
 SERVERS = ("main", "keys")
-OURS = {"api": "service", "integrator": "integrator", "second integrator": "integrator"}
+OURS = {
+    "witness": "",
+    "api": "service",
+    "integrator": "integrator",
+    "second integrator": "integrator",
+    "custodian": "custodian",
+}
 EVERYTHING = (*SERVERS, *OURS)
 
 
 class Machine:
-    """Two durable PostgreSQL servers, an API and two integrators."""
+    """Two durable PostgreSQL servers, an API, two integrators that publish, the custodian and a witness."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
-        """Take a short folder that other accounts can enter, and one for compiled kernels."""
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        outside: Path | None = None,
+    ) -> None:
+        """Take a short folder that other accounts can enter, and one for compiled kernels.
+
+        `outside` is where the witness remembers and the log is published: it is not put back with the rest.
+        """
         self.folder = folder
         self.cache = cache
-        self.secrets = fresh_secrets(ORIGIN)
-        self.port = _free_port()
+        self.outside = outside or folder
+        self.secrets = secrets or fresh_secrets(ORIGIN)
+        self.outlets = {"PUBLISH_DIR", "WITNESSES"}  # of the integrators
+        self.port, self.witness_port = _free_port(), _free_port()
         self.servers = {name: self._server(name) for name in SERVERS}
         self.ours: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def public(self) -> Path:
+        """Where the log is published."""
+        return self.outside / "public"
+
+    @property
+    def verifier_keys(self) -> list[str]:
+        """The public keys of checkpoints, receipts and the witness."""
+        signers = [Signer.parse(self.secrets[f"{name}-key"]) for name in ("checkpoint", "receipt")]
+        return [*(signer.verifier.vkey for signer in signers), self._witness_key]
+
+    @property
+    def _witness_key(self) -> str:
+        return Cosigner.parse(self.secrets["witness-key"]).key.vkey
 
     def database(self, role: str) -> str:
         """The main database's address, for one role."""
@@ -63,8 +99,13 @@ class Machine:
         """Start the servers the first time and bring them to their shape."""
         for server in self.servers.values():
             server.start()
+        self.migrate()
+
+    def migrate(self) -> list[str]:
+        """Bring the databases to their shape; return what was applied."""
         passwords = {role: self.secrets[f"{role}-password"] for role in LOGIN_ROLES}
-        migrate(targets(self.servers["main"].url("ofrecord"), self.servers["keys"].url("keys")), passwords)
+        main, keys = self.servers["main"].url("ofrecord"), self.servers["keys"].url("keys")
+        return migrate(targets(main, keys), passwords)
 
     def start(self, names: Iterable[str] = EVERYTHING) -> None:
         """Start these, servers first; whoever is up already stays as it is."""
@@ -103,20 +144,32 @@ class Machine:
         for server in self.servers.values():
             server.stop()
 
-    def command(self, role: str, *arguments: str, **more: str) -> str:
+    def command(self, role: str, *arguments: str) -> str:
         """Run one of our commands to its end and return what it prints; it must succeed."""
-        done = subprocess.run(
-            [*OFRECORD, *arguments],
-            cwd=ROOT, env=self._environment(role) | more, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = self._run(role, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def refusal(self, role: str, *arguments: str) -> str:
+        """Run one of our commands, which must fail, and return what it says."""
+        done = self._run(role, *arguments)
+        assert done.returncode in (1, 2), done.stdout + done.stderr
+        return done.stdout + done.stderr
+
     def pending(self) -> int:
         """How many entries wait for the integrator."""
-        with psycopg.connect(self.database("auditor")) as connection:
-            row = connection.execute("select count(*) from audit.pending").fetchone()
-        return row[0] if row else 0
+        return self._count("select count(*) from audit.pending")
+
+    def tree_size(self) -> int:
+        return self._count("select count(*) from audit.leaf")
+
+    def witnesses(self) -> bool:
+        """Whether the witness answers."""
+        try:
+            url = f"http://127.0.0.1:{self.witness_port}/healthz"
+            return httpx.get(url, timeout=10, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def log(self, name: str) -> str:
         return self._log(name).read_text(encoding="utf-8")
@@ -126,9 +179,20 @@ class Machine:
         found = [line for line in self.log(name).splitlines() if '"level":"error"' in line]
         return [line for line in found if '"kind":"not-ready"' not in line]
 
+    def _run(self, role: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*OFRECORD, *arguments],
+            cwd=ROOT, env=self._environment(role), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def _count(self, query: LiteralString) -> int:
+        with psycopg.connect(self.database("auditor")) as connection:
+            row = connection.execute(query).fetchone()
+        return row[0] if row else 0
+
     def _server(self, name: str) -> PostgresServer:
         place = locate(self.folder / name, system_root=self.folder / "system")
-        return PostgresServer(place, password=secrets.token_hex(8), log=self._log(name))
+        return PostgresServer(place, password=token_hex(8), log=self._log(name))
 
     def _as(self, server: str, role: str) -> str:
         database = "ofrecord" if server == "main" else "keys"
@@ -139,20 +203,36 @@ class Machine:
         return self.folder / f"{name.replace(' ', '-')}.log"
 
     def _started(self, name: str) -> subprocess.Popen[bytes]:
-        serve = ("serve", "--port", str(self.port))
+        lines = {
+            "api": ("serve", "--port", str(self.port)),
+            "witness": ("witness", "--port", str(self.witness_port)),
+            "custodian": ("custody",),
+        }
         with self._log(name).open("ab") as log:
             return subprocess.Popen(
-                [*OFRECORD, *(serve if name == "api" else ("integrate",))],
+                [*OFRECORD, *lines.get(name, ("integrate",))],
                 cwd=ROOT, env=self._environment(OURS[name]), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
     def _environment(self, role: str) -> dict[str, str]:
-        given = {"DATABASE_URL": self.database(role), "LOG_ORIGIN": ORIGIN, "CACHE_DIR": str(self.cache)}
-        if role == "service":
+        given = {"LOG_ORIGIN": ORIGIN, "CACHE_DIR": str(self.cache)}
+        given["LOG_VERIFIER_KEYS"] = " ".join(self.verifier_keys)
+        if role:
+            given["DATABASE_URL"] = self.database(role)
+        else:
+            given["WITNESS_KEY"] = self.secrets["witness-key"]
+            given["WITNESS_DATABASE"] = str(self.outside / "witness.sqlite")
+        if role in ("service", "custodian"):
             given["KEYS_DATABASE_URL"] = self.keys_database(role)
+        if role == "service":
             given |= {"MASTER_KEY": self.secrets["master-key"], "RECEIPT_KEY": self.secrets["receipt-key"]}
         if role == "integrator":
             given["CHECKPOINT_KEY"] = self.secrets["checkpoint-key"]
+            outlets = {
+                "PUBLISH_DIR": str(self.public),
+                "WITNESSES": f"{self._witness_key} http://127.0.0.1:{self.witness_port}",
+            }
+            given |= {name: outlets[name] for name in self.outlets}
         plain = {name: value for name, value in os.environ.items() if not name.startswith("OFRECORD_")}
         return plain | {f"OFRECORD_{name}": value for name, value in given.items()}
 

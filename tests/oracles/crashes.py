@@ -11,7 +11,7 @@ from pathlib import Path
 from examples.lending.building import build
 from tests.oracles.crash_clients import Clients
 from tests.oracles.crash_findings import Found, examine
-from tests.oracles.crash_machine import EVERYTHING, Machine, register
+from tests.oracles.crash_machine import EVERYTHING, OURS, Machine, register
 
 SCENARIOS = {
     "main": ("main",),
@@ -19,7 +19,8 @@ SCENARIOS = {
     "api": ("api",),
     "integrator": ("integrator",),
     "both integrators": ("integrator", "second integrator"),
-    "api and integrators": ("api", "integrator", "second integrator"),
+    "witness": ("witness",),
+    "all of ours": tuple(OURS),
     "both databases": ("main", "keys"),
     "everything": EVERYTHING,
 }
