@@ -132,8 +132,8 @@ class House:
         self.clock.advance((moment - self.clock.now()).total_seconds())
         self.log.ensure_partitions(self.clock.now())
 
-    def another_custodian(self) -> Custodian:
-        return Custodian(self.custodian_pool, self.keys, BACKUP_DAYS, Pace(), self.clock)
+    def another_custodian(self, backup_days: int = BACKUP_DAYS) -> Custodian:
+        return Custodian(self.custodian_pool, self.keys, backup_days, Pace(), self.clock)
 
     def integrate(self) -> None:
         while self.integrator.step(self.clock.now()):
