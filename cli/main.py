@@ -11,6 +11,7 @@ from cli.migrate import migrate
 from cli.propose import propose
 from cli.replay import replay
 from cli.report import report
+from cli.rotate import rotate
 from cli.run import run
 from cli.schedule import schedule
 from cli.secrets import secrets
@@ -32,6 +33,7 @@ _ASKING = (migrate, secrets, fsck, verify, replay, report)
 for _command in (*_SERVING, *_ASKING):
     app.command()(_command)
 app.add_typer(token, name="token")
+app.add_typer(rotate, name="rotate")
 app.add_typer(witness, name="witness")
 
 

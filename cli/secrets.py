@@ -74,9 +74,9 @@ def _witness(out: Path) -> str:
 
 def _publish(out: Path) -> None:
     """Write the public keys beside the secrets, and let containers read all of them."""
-    from cli.running.credentials import verifier_keys  # noqa: PLC0415 - `--help` needs none of it
+    from cli.running.credentials import PUBLIC, verifier_keys  # noqa: PLC0415 - `--help` needs none of it
     from cli.running.folder import write_private  # noqa: PLC0415
 
-    write_private(out / "verifier-keys", "".join(f"{key}\n" for key in verifier_keys(out)))
+    write_private(out / PUBLIC, "".join(f"{key}\n" for key in verifier_keys(out)))
     for file in out.iterdir():
         file.chmod(0o444)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ _SERVERS = ("postgres", "valkey")
 _LATER = (f"{CUSTODIAN}-password", "witness-key")
 NEXT = "next-checkpoint-key"
 PAST = "past-verifier-keys"
+PUBLIC = "verifier-keys"
 WITNESS_SUFFIX = "/witness"
 
 
@@ -110,6 +112,29 @@ def verifier_keys(folder: Path) -> tuple[str, ...]:
 def witness_key(folder: Path) -> str:
     """Return the public key of the witness that belongs to the secrets."""
     return Cosigner.parse(_read(folder, "witness-key")).key.vkey
+
+
+def publish_verifier_keys(folder: Path) -> None:
+    """Write the public keys beside the secrets again, where they lie there."""
+    file = folder / PUBLIC
+    if file.exists():
+        keep_beside(folder, PUBLIC, {PUBLIC: "\n".join(verifier_keys(folder))})
+
+
+def retire(folder: Path, name: str) -> str:
+    """Put the public key of one that signs among the past ones; return it. What it signed stays provable."""
+    vkey = Signer.parse(_read(folder, name)).verifier.vkey
+    past = _read(folder, PAST).split() if (folder / PAST).exists() else []
+    keep_beside(folder, name, {PAST: "\n".join(dict.fromkeys([*past, vkey]))})
+    return vkey
+
+
+def keep_beside(folder: Path, name: str, made: Mapping[str, str]) -> None:
+    """Write files, to be read by whoever may read this one."""
+    mode = (folder / name).stat().st_mode & 0o777
+    for file, text in made.items():
+        write_private(folder / file, f"{text}\n")
+        (folder / file).chmod(mode)
 
 
 def add_later_secrets(folder: Path) -> list[str]:
