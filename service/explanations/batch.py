@@ -18,6 +18,7 @@ from service.errors import BatchTooLarge, InvalidInput
 from service.executor import BoundedExecutor
 from service.explanations.asking import Sought
 from service.explanations.finding import Finding, Question
+from service.explanations.retrying import Again
 from service.explanations.searching import Recourse
 from service.explanations.submitting import Answered, Prepared, submit
 from service.strict_json import Flaw, JsonValue, read_json
@@ -28,7 +29,10 @@ FIRST_CHUNK = 8
 
 @dataclass(slots=True)
 class Row:
-    """One decision of a batch, and how far it is: a question, then what it became, then its answer."""
+    """One decision of a batch, and how far it is: a question, then what it became, then its answer.
+
+    `deadline` is set where it lost against an equal one: its budget runs on while it asks for that answer.
+    """
 
     number: int
     document: JsonValue
@@ -38,8 +42,9 @@ class Row:
     instance: Instance | None = None
     sought: Sought | None = None
     finding: Finding | None = None
-    became: Prepared | Answered | Exception | None = None
+    became: Prepared | Again | Answered | Exception | None = None
     appended: Appended | None = None
+    deadline: Deadline | None = None
     written: bytes = b""
 
 
@@ -106,6 +111,12 @@ def submit_row(
         deadline=deadline or deadline_of(row.finding),
         searched=searched,
     )
+
+
+def deadline_again(row: Row) -> Deadline:
+    """The budget of a row that gets its first answer again; from now on where it was on record already."""
+    assert row.question is not None  # noqa: S101  from _read
+    return row.deadline or Deadline(row.question.request.budget_ms, time.monotonic())
 
 
 def deadline_of(finding: Finding) -> Deadline:

@@ -22,11 +22,10 @@ from service.context import Services
 from service.errors import InvalidInput, StillCommitting
 from service.explanations.agreeing import check_times
 from service.explanations.asking import checked
-from service.explanations.batch import CHUNK_SECONDS, Batch, Row, answering, run_step
+from service.explanations.batch import CHUNK_SECONDS, Batch, Row, answering, deadline_again, run_step
 from service.explanations.batch_searching import search, submit_unsought
 from service.explanations.deferring import insert, promised
 from service.explanations.explaining import (
-    first_answer,
     question_of,
     record_incident,
     recorded,
@@ -36,6 +35,7 @@ from service.explanations.finding import attribute_all, explained, instance_of
 from service.explanations.fingerprint import idempotency_of
 from service.explanations.incidents import ExplanationWithheld
 from service.explanations.recalling import recall
+from service.explanations.retrying import Again, again, read_again
 from service.explanations.submitting import Answered, Prepared, answered, committed, observe_stages
 from service.problems import document_of, problem_of
 from service.strict_json import Flaw, JsonValue
@@ -106,7 +106,7 @@ def _read(batch: Batch, row: Row, versions: dict[str | None, LoadedVersion]) -> 
     row.idempotency = idempotency_of(batch.model, question.request)
     first = recorded(batch.services, row.idempotency)
     if first is not None:
-        row.became = first_answer(first, question)
+        row.became = again(first, question)
         return
     check_times(question.request, batch.services.clock.now())
     wanted = question.request.version
@@ -136,6 +136,10 @@ def _explain(batch: Batch, loaded: LoadedVersion, rows: list[Row]) -> None:
 async def _finish(batch: Batch, chunk: list[Row]) -> None:
     """Waits for the record of every row, and writes the answers."""
     await asyncio.gather(*(_settle(batch, row) for row in chunk))
+    lost = [row for row in chunk if row.appended is not None and row.appended.duplicate]
+    if lost:
+        await run_step(batch.services.desk, _recall, batch, lost)
+        await asyncio.gather(*(_settle(batch, row) for row in lost))
     failures = [row.became for row in chunk if isinstance(row.became, _UNREACHABLE)]
     if len(failures) == len(chunk):
         batch.unreachable = failures[-1]
@@ -148,9 +152,20 @@ async def _settle(batch: Batch, row: Row) -> None:
     with answering(row):
         if isinstance(row.became, Prepared):
             row.appended = await committed(batch.services, row.became)
+        elif isinstance(row.became, Again):
+            row.became = await read_again(batch.services, row.became, batch.actor, deadline_again(row))
         elif isinstance(row.became, ExplanationWithheld):
             await record_incident(batch.services, row.became)
             row.became = row.became.cause
+
+
+def _recall(batch: Batch, lost: list[Row]) -> None:
+    """Looks up the first answers of rows that another row of the batch, or a faster request, was before."""
+    for row in lost:
+        with answering(row):
+            assert isinstance(row.became, Prepared) and row.question and row.appended  # noqa: S101, PT018
+            row.deadline = row.became.deadline
+            row.became = again(recall(batch.services, row.appended.entry_id), row.question)
 
 
 def _write(batch: Batch, chunk: list[Row]) -> None:
@@ -179,10 +194,8 @@ def _keep(batch: Batch, chunk: list[Row]) -> None:
 def _answer(batch: Batch, row: Row) -> Answered | None:
     if isinstance(row.became, Answered):
         return row.became
-    if not isinstance(row.became, Prepared) or row.appended is None or row.question is None:
+    if not isinstance(row.became, Prepared) or row.appended is None:
         return None
-    if row.appended.duplicate:  # of another row of this batch, or of a request that was faster
-        return first_answer(recall(batch.services, row.appended.entry_id), row.question)
     return answered(batch.services, row.became, row.appended)
 
 

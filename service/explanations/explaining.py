@@ -30,13 +30,14 @@ from schemas.explanation import ExplanationRequest, InputName
 from service.bodies import validated
 from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
-from service.errors import CounterfactualUnavailable, DecisionConflict, DecisionMismatch, TooBusy
+from service.errors import CounterfactualUnavailable, DecisionMismatch, TooBusy
 from service.explanations.agreeing import check_times
 from service.explanations.asking import Sought
 from service.explanations.finding import Finding, Question, find
 from service.explanations.fingerprint import idempotency_of
 from service.explanations.incidents import ExplanationWithheld, count_incident, incident
 from service.explanations.recalling import Recalled, recall
+from service.explanations.retrying import again, read_again
 from service.explanations.searching import Passed, Stand, Turn, advance, nothing_sought, recourse_of, settled
 from service.explanations.submitting import (
     Answered,
@@ -104,7 +105,7 @@ def question_of(model: str, document: dict[str, JsonValue]) -> Question:
 
 
 async def explain(services: Services, question: Question, principal: Principal, started: float) -> Answered:
-    """Explains one decision, or returns its first answer.
+    """Explains one decision, or returns its first answer, which then is a reading of it.
 
     `started` is when the request arrived, on the monotonic clock: the budget counts from there. Whatever may
     not leave raises, after its incident is committed.
@@ -117,10 +118,11 @@ async def explain(services: Services, question: Question, principal: Principal, 
         await record_incident(services, withheld)
         raise withheld.cause from None
     if isinstance(prepared, Recalled):
-        return first_answer(prepared, question)
+        return await read_again(services, again(prepared, question), principal.name, deadline)
     appended = await committed(services, prepared)
     if appended.duplicate:  # an identical request was faster
-        return first_answer(await services.desk.run(recall, services, appended.entry_id), question)
+        first = await services.desk.run(recall, services, appended.entry_id)
+        return await read_again(services, again(first, question), principal.name, deadline)
     await follow(services, prepared, appended)
     return answered(services, prepared, appended)
 
@@ -264,11 +266,3 @@ def withholding(loaded: LoadedVersion, question: Question, actor: str) -> Iterat
         CounterfactualUnavailable,
     ) as cause:
         raise ExplanationWithheld(cause, incident(loaded, question, actor, cause)) from None
-
-
-def first_answer(first: Recalled, question: Question) -> Answered:
-    """The answer on record, unless this request asks for another version than the one that gave it."""
-    asked = question.request.version
-    if asked is not None and asked != first.body["version"]:
-        raise DecisionConflict("This decision is on record as decided by another version.")
-    return Answered(first.body, None)

@@ -41,15 +41,16 @@ async def log_read(
     how: str,
     said: Mapping[str, JsonValue] | None = None,
 ) -> None:
-    """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b)).
+    """Appends `explanation.read` and waits until it is committed (45 CFR 164.312(b))."""
+    await commit(services.committer, reading_of(explanation_id, reader.name, how, said), PATIENCE_SECONDS)
+
+
+def reading_of(
+    explanation_id: UUID, actor: str, how: str, said: Mapping[str, JsonValue] | None = None
+) -> Draft:
+    """The entry of one reading.
 
     `said` tells more: which supplement or review alone was read, whether a proof disclosed its contents.
     """
     body: dict[str, JsonValue] = {"explanation_id": str(explanation_id), "how": how, **(said or {})}
-    draft = Draft(
-        type="explanation.read",
-        actor=reader.name,
-        body=body,
-        about=explanation_id,
-    )
-    await commit(services.committer, draft, PATIENCE_SECONDS)
+    return Draft(type="explanation.read", actor=actor, body=body, about=explanation_id)

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 
 from audit.errors import AuditUnavailable
@@ -107,13 +108,40 @@ def test_a_row_that_fails_has_its_own_problem_and_troubles_nobody(running: Any) 
 def test_the_same_decision_twice_has_the_same_answer_twice(running: Any) -> None:
     row, other = running.request(), running.request()
     conflicting = {**row, "features": {**row["features"], "income": 88.0}}
-    before = running.entries("explanation.created")
+    before, reads = running.entries("explanation.created"), running.entries("explanation.read")
     answers = _answers(running, [row, other, row, conflicting, row])
     assert [answer["status"] for answer in answers] == [201, 201, 201, 409, 201]
     first, *others = (answers[at]["explanation"] for at in (0, 2, 4))
     for again in others:
         assert {**again, "timings_ms": first["timings_ms"]} == first
     assert running.entries("explanation.created") == before + 2
+    assert running.entries("explanation.read") == reads + 2  # the first answer was disclosed twice more
+    told = running.services.log.about(running.uuid(first["explanation_id"]))
+    assert [dict(one.entry.body) for one in told] == [
+        {"explanation_id": first["explanation_id"], "how": "retry"}
+    ] * 2
+
+
+def test_a_batch_sent_again_is_read_row_by_row_and_recorded_together(running: Any) -> None:
+    rows = _varied(running, 48)
+    first = _answers(running, rows)
+    created, entries = running.entries("explanation.created"), running.entries()
+    again = _answers(running, [*rows, {**rows[0], "version": "77"}])
+    assert again.pop()["status"] == 409  # which discloses nothing
+    for made, read in zip(first, again, strict=True):
+        assert {**read["explanation"], "timings_ms": made["explanation"]["timings_ms"]} == made["explanation"]
+    assert running.entries("explanation.created") == created
+    assert running.entries() == entries + 48
+    with psycopg.connect(running.admin_url) as conn:
+        about = [answer["explanation"]["explanation_id"] for answer in first]
+        found = conn.execute(
+            "select count(*), count(distinct about), count(distinct xmin::text) from audit.entry"
+            " where type = 'explanation.read' and about = any (%s::uuid[])",
+            (about,),
+        ).fetchone()
+    assert found is not None
+    assert found[:2] == (48, 48)
+    assert found[2] < 24, "each reading had a commit of its own"
 
 
 def test_versions_of_one_batch_may_differ(running: Any, upload: Any) -> None:

@@ -132,6 +132,23 @@ def test_a_read_that_cannot_be_logged_is_not_answered(running: Any) -> None:
         assert response.json()["type"] == "/problems/audit-unavailable"
 
 
+def test_a_retry_whose_reading_overruns_is_late_and_one_whose_does_not_come_no_answer(running: Any) -> None:
+    request = running.request()
+    first = running.explain(request).json()
+    retry = {**request, "budget_ms": 100}
+    with _stalled(running, 0.6):
+        late = running.explain(retry)
+    assert (late.status_code, late.json()["late"], late.json()["timings_ms"]) == (201, True, None)
+    assert late.json()["reasons"] == first["reasons"]
+    rows = {"decisions": [retry, running.request(budget_ms=100)]}
+    with _stalled(running):
+        alone = running.explain(retry)
+        batch = running.http.post("/v1/models/loans/explanations/batch", json=rows)
+    assert (alone.status_code, alone.json()["type"]) == (503, "/problems/audit-unavailable")
+    assert [row["status"] for row in batch.json()["answers"]] == [503, 503]
+    assert running.explain(retry).json()["late"] is False
+
+
 def test_what_was_erased_says_so_and_still_proves(running: Any) -> None:
     request = running.request()
     first = running.explain(request).json()

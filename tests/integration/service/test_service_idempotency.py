@@ -1,4 +1,4 @@
-"""The same decision twice: one entry, one answer, whoever was faster."""
+"""The same decision twice: one explanation, one answer, whoever was faster, and each retry is a reading."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def test_a_retry_returns_the_first_answer_and_its_first_entry(running: Any) -> N
     again = running.explain({**request, "budget_ms": 60})
     assert again.status_code == first.status_code == 201
     assert _lasting(again.json()) == _lasting(first.json())
-    assert running.entries() == entries
+    # Its first answer is disclosed once more, and that is on record (45 CFR 164.312(b)); nothing else is new.
+    assert running.entries() == entries + 1
+    (read,) = running.services.log.about(running.uuid(again.json()["explanation_id"]))
+    assert (read.entry.type, read.entry.actor, read.entry.private) == ("explanation.read", "tester", None)
+    assert dict(read.entry.body) == {"explanation_id": first.json()["explanation_id"], "how": "retry"}
 
 
 def test_numbers_count_by_value(running: Any) -> None:
@@ -31,11 +35,14 @@ def test_numbers_count_by_value(running: Any) -> None:
 
 def test_twenty_at_once_make_one_entry(running: Any) -> None:
     request = running.request()
-    before = running.entries("explanation.created")
+    before, reads = running.entries("explanation.created"), running.entries("explanation.read")
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: running.explain(request), range(20)))
     assert {response.status_code for response in answers} == {201}
     assert running.entries("explanation.created") == before + 1
+    # One of them made it; each other got what was on record, whether it looked before or lost at the commit.
+    assert running.entries("explanation.read") == reads + 19
+    assert sum(response.json()["timings_ms"] is not None for response in answers) == 1
     assert all(_lasting(response.json()) == _lasting(answers[0].json()) for response in answers)
 
 
@@ -52,7 +59,7 @@ def test_another_question_about_the_same_decision_is_refused(running: Any) -> No
         refused = running.explain({**request, **change})
         assert refused.status_code == 409, change
         assert refused.json()["type"] == "/problems/decision-conflict"
-    assert running.entries() == entries
+    assert running.entries() == entries  # nothing was disclosed
     assert running.explain({**request, "version": "1"}).status_code == 201
 
 
