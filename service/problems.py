@@ -227,7 +227,7 @@ def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
         case components.ComponentsContradict():
             found = (Flaw(error.pointer, error.detail),)
         case registers.ParameterRefused():
-            found = (Flaw("/" + error.parameter, str(error)),)
+            found = (Flaw(_parameter(("query", error.parameter)), str(error)),)
         case (
             registry.ManifestInvalid()
             | registry.ReferenceInvalid()

@@ -21,16 +21,19 @@ from service.sending import ReportResponse
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 Auditor = Annotated[Principal, Depends(needs("audit"))]
+_NAMES = ("from", "to", "model", "explanation_id", "format")
 _MOMENT = "a day (its midnight in UTC), or a time with its zone"
 
 
 async def _asked(
+    request: Request,
     start: Annotated[str | None, Query(alias="from", max_length=64, description=_MOMENT)] = None,
     end: Annotated[str | None, Query(alias="to", max_length=64, description=_MOMENT)] = None,
     model: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
     explanation_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Asked:
-    """What the address asks for."""
+    """What the address asks for, and nothing that would be passed over."""
+    _check_names(request)
     about = None if explanation_id is None else id_of(explanation_id)
     if explanation_id is not None and about is None:
         raise ParameterRefused("explanation_id", "must be an id as this service writes them")
@@ -40,6 +43,16 @@ async def _asked(
         model=model,
         explanation_id=about,
     )
+
+
+def _check_names(request: Request) -> None:
+    """Refuse a name that no report knows, and one given twice: the report would not be what was meant."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in _NAMES:
+            raise ParameterRefused(name, f"is not a parameter of any report; there are {', '.join(_NAMES)}")
+        if given.count(name) > 1:
+            raise ParameterRefused(name, "must be given once")
 
 
 @router.get("", responses={200: {"model": ReportList}}, dependencies=[Depends(needs("audit"))])
