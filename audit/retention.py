@@ -58,7 +58,7 @@ _RULES = (
         72,
         "entry",
         "45 CFR 164.316(b)(2)(i)",
-        (),
+        ("45-cfr-164-316-b-2-i",),
         "Six years from the day on which the record was made: a default, which other law may exceed.",
     ),
     RetentionRule(

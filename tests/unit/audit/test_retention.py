@@ -16,6 +16,7 @@ def test_every_class_has_a_rule_and_each_rule_rests_on_something() -> None:
     for rule in RULES.values():
         assert rule.citation
         assert rule.text
+        assert rule.requirements
         for name in rule.requirements:
             assert requirement(name).id == name
 
