@@ -83,10 +83,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Decisions of one retention class and month (`2026-11`), before any expiry.
+    """Decisions of one retention class and month (`2026-11`), those that have expired too.
 
     `newest` is the last entry's time; `waiting` counts those of which a notice is still owed;
-    `newest_notified` is when the last of the others was notified, or could have been where none was owed.
+    `newest_notified` is when the last of the others was notified, or could have been where none was owed;
+    `may_be_held`: a hold stands that covers one of them, or is on a person, whose entries are not told here.
     """
 
     retention_class: str
@@ -95,6 +96,8 @@ class Kept:
     waiting: int
     newest: datetime
     newest_notified: datetime | None
+    expired_at: datetime | None
+    may_be_held: bool
 
 
 @dataclass(frozen=True, slots=True)

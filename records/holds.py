@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from audit.canonical import JsonValue, canonical
 from audit.custody import KeyCustody, Partition
@@ -201,6 +201,16 @@ def list_holds(conn: Connection, *, since: datetime, until: datetime) -> list[Ho
     """Holds that stood at some moment from `since` until before `until`, in the order of their placing."""
     with conn.cursor(row_factory=class_row(Hold)) as cursor:
         return cursor.execute(queries("holds")["between"], {"since": since, "until": until}).fetchall()
+
+
+def standing_holds(conn: Connection, *, at: datetime, before: int) -> list[tuple[int, Hold]]:
+    """Holds that stood at a moment, whenever placed, each with the place of its entry in the tree.
+
+    Only what the entries before the place `before` say: what is not in the tree yet has not happened.
+    """
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(queries("holds")["standing"], {"at": at, "before": before}).fetchall()
+    return [(row.pop("index"), Hold(**row)) for row in rows]
 
 
 def holds_over_subject(conn: Connection, subject_key_id: UUID, key_ids: Sequence[UUID]) -> list[UUID]:

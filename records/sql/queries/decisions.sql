@@ -25,18 +25,46 @@ SELECT decision.index, decision.explanation_id, decision.recorded_at, decision.s
    AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY decision.index
 
+-- By setting first: there are few of those, and what a hold on a model covers follows from them.
 -- name: kept
-SELECT setting.retention_class, to_char(decision.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
-       count(*) AS decisions,
-       count(*) FILTER (WHERE setting.notice_clock IS NOT NULL
-                          AND (notice.explanation_id IS NULL OR notice.next_clock IS NOT NULL)) AS waiting,
-       max(decision.recorded_at) AS newest,
-       max(CASE WHEN setting.notice_clock IS NULL THEN decision.recorded_at + %(longest)s
-                ELSE greatest(notice.sent_at, notice.closed_at) END) AS newest_notified
-  FROM records.decision JOIN records.decision_setting setting USING (setting_id)
-  LEFT JOIN records.notice USING (explanation_id)
- WHERE decision.index < %(before)s
- GROUP BY 1, 2 ORDER BY 1, 2
+WITH counted AS MATERIALIZED (
+    SELECT setting_id, date_trunc('month', decision.recorded_at AT TIME ZONE 'UTC')::date AS month,
+           count(*) AS decisions,
+           count(*) FILTER (WHERE waiting.yes) AS waiting,
+           max(decision.recorded_at) AS newest,
+           max(CASE WHEN setting.notice_clock IS NULL THEN decision.recorded_at + %(longest)s
+                    WHEN NOT waiting.yes THEN greatest(notice.sent_at, notice.closed_at) END) AS newest_notified
+      FROM records.decision JOIN records.decision_setting setting USING (setting_id)
+      LEFT JOIN records.notice USING (explanation_id),
+           LATERAL (SELECT setting.notice_clock IS NOT NULL
+                           AND (notice.explanation_id IS NULL OR notice.next_clock IS NOT NULL) AS yes) AS waiting
+     WHERE decision.index < %(before)s
+     GROUP BY 1, 2
+), kept AS (
+    SELECT setting.retention_class, counted.month, sum(counted.decisions)::bigint AS decisions,
+           sum(counted.waiting)::bigint AS waiting, max(counted.newest) AS newest,
+           max(counted.newest_notified) AS newest_notified, array_agg(setting_id) AS setting_ids
+      FROM counted JOIN records.decision_setting setting USING (setting_id)
+     GROUP BY 1, 2
+)
+SELECT kept.retention_class, to_char(kept.month, 'YYYY-MM') AS month, kept.decisions, kept.waiting, kept.newest,
+       kept.newest_notified, expiry.expired_at,
+       EXISTS (
+           SELECT FROM records.hold
+            WHERE released_at IS NULL
+              AND (kind IN ('everything', 'subject')
+                   OR (kind = 'model' AND EXISTS (
+                           SELECT FROM records.decision_setting setting
+                            WHERE setting_id = ANY (kept.setting_ids) AND setting.model = hold.model
+                              AND (hold.version IS NULL OR setting.version = hold.version)))
+                   OR (kind = 'explanation' AND EXISTS (
+                           SELECT FROM records.decision
+                            WHERE decision.explanation_id = hold.explanation_id
+                              AND setting_id = ANY (kept.setting_ids)
+                              AND date_trunc('month', recorded_at AT TIME ZONE 'UTC')::date = kept.month)))
+       ) AS may_be_held
+  FROM kept LEFT JOIN records.expiry USING (retention_class, month)
+ ORDER BY 1, 2
 
 -- Finished lines, a thousand places of the tree at a time. What many rows have in common comes as text from the caller, in
 -- two pieces; the rest is numbers, ids, times and codes, written here as the caller's own writer would.

@@ -18,6 +18,15 @@ SELECT * FROM records.hold
  WHERE placed_at < %(until)s AND (released_at IS NULL OR released_at >= %(since)s)
  ORDER BY hold_id
 
+-- Those that stood at a moment, as far as the entries before a place of the tree say.
+-- name: standing
+SELECT placed.index, hold.*
+  FROM records.hold
+  JOIN audit.leaf placed ON placed.entry_id = hold.placed_entry_id AND placed.index < %(before)s
+  LEFT JOIN audit.leaf released ON released.entry_id = hold.released_entry_id AND released.index < %(before)s
+ WHERE hold.placed_at < %(at)s AND (released.index IS NULL OR hold.released_at >= %(at)s)
+ ORDER BY placed.index
+
 -- name: over_subject
 SELECT records.holds_over_subject_v1(%(subject_key_id)s, %(key_ids)s)
 

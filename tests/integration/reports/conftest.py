@@ -53,7 +53,14 @@ class Office:
         draft = Draft(kind, more.pop("actor", "token:t"), body, about=about, **more)
         return self.log.append_one(draft, self.clock.now()).entry_id
 
-    def decide(self, *, model: str = "loans", approve: bool = False, **body: Any) -> UUID:
+    def decide(
+        self,
+        *,
+        model: str = "loans",
+        approve: bool = False,
+        retention_class: str = "consumer_credit",
+        **body: Any,
+    ) -> UUID:
         """Put a decision on record, with a private part that names a person."""
         self.taken += 1
         told: dict[str, Any] = {
@@ -76,7 +83,7 @@ class Office:
             {**told, **body},
             private=private,
             subject=f"S-{self.taken}",
-            retention_class="consumer_credit",
+            retention_class=retention_class,
         )
 
     def register(self, model: str) -> None:

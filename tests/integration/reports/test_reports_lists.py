@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from audit.errors import IntegrityHalt
-from audit.retention import LONGEST_NOTICE, add_months
 from reports.registers.offered import REPORTS
 from reports.registers.report import Asked
 from tests.integration.reports.conftest import RECEIPT_KEY
@@ -109,38 +107,6 @@ def test_replays_are_counted_by_verdict(office: Any) -> None:
     assert [row["run_id"] for row in document["rows"]] == [None, None, "r"]
     parts = [{"part": "counterfactuals", "why": "other code"}]
     assert [row["not_compared"] for row in document["rows"]] == [parts, parts, 1]
-
-
-def test_what_is_kept_until_when(office: Any) -> None:
-    """25 months from the notice, and not while one is owed; where none is, from the last day of one."""
-    owing = {"notice_clock": "completed_application", "notice_due_at": None, "notice_blocked": False}
-    approved = office.decide(approve=True)
-    sent, owed = office.decide(**owing), office.decide(**owing)
-    office.settle()
-    (row,) = [row for row in office.rows("retention") if row["section"] == "kept"]
-    assert (row["retention_class"], row["month"]) == ("consumer_credit", "2026-11")
-    assert (row["entries"], row["waiting"], row["due"]) == (3, 2, False)
-    lapsed = office.log.read(approved).entry.time + LONGEST_NOTICE
-    assert row["retained_until"] == _written(add_months(lapsed, 25))
-    sent_at = office.clock.now() + timedelta(days=200)
-    for one in (sent, owed):
-        told = {
-            "answers": "decision",
-            "sent_at": _written(sent_at),
-            "channel": "mail",
-            "template": "adverse_action",
-        }
-        office.append("notice.sent", told, one)
-    office.settle()
-    (row,) = [row for row in office.rows("retention") if row["section"] == "kept"]
-    assert (row["waiting"], row["retained_until"]) == (0, _written(add_months(sent_at, 25)))
-    office.clock.advance(5 * 366 * 86_400)
-    (row,) = [row for row in office.rows("retention") if row["section"] == "kept"]
-    assert row["due"] is True
-
-
-def _written(moment: Any) -> str:
-    return str(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
 
 
 def test_a_tampered_entry_is_in_no_report(office: Any, admin: Any) -> None:
