@@ -50,7 +50,10 @@ class DecisionSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
-    """One decision as the projection has it; the rest is in its setting."""
+    """One decision as the projection has it; the rest is in its setting.
+
+    The last five are what followed: when its notice was sent, and what `records.reviewed_v1` says of reviews.
+    """
 
     index: int
     explanation_id: UUID
@@ -60,6 +63,11 @@ class DecisionRow:
     notice_due_at: datetime | None
     counterfactual_evaluation_id: UUID | None
     key_id: UUID | None
+    notice_sent_at: datetime | None
+    last_review_kind: str | None
+    standing_outcome: str | None
+    review_entry_id: UUID | None
+    superseded_by: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,40 @@ BEGIN
 END
 $$;
 
+-- What people said about decisions after they were made, as far as the entries before a place of the tree say: of the
+-- last review its kind and entry; the outcome that the last override or correction set, null where the decision's own
+-- stands; the explanation that took its place, whichever of the two the review is about.
+CREATE FUNCTION records.reviewed_v1(p_before bigint)
+RETURNS TABLE (explanation_id uuid, last_review_kind text, standing_outcome text, review_entry_id uuid, superseded_by uuid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH said AS MATERIALIZED (
+        SELECT entry.entry_id, entry.about, entry.time, body.*
+          FROM audit.entry entry JOIN audit.leaf leaf USING (entry_id),
+               jsonb_to_record(convert_from(entry.canonical, 'UTF8')::jsonb -> 'body') AS body (
+                   kind text, outcome text, supersedes uuid, superseded_by uuid)
+         WHERE entry.type = 'explanation.reviewed' AND leaf.index < p_before
+    ), review AS (
+        SELECT about AS explanation_id,
+               (array_agg(kind ORDER BY time DESC, entry_id DESC))[1] AS last_review_kind,
+               (array_agg(outcome ORDER BY time DESC, entry_id DESC)
+                    FILTER (WHERE kind IN ('overridden', 'corrected') AND outcome IS NOT NULL))[1] AS standing_outcome,
+               (array_agg(entry_id ORDER BY time DESC, entry_id DESC))[1] AS review_entry_id
+          FROM said GROUP BY 1
+    ), successor AS (
+        SELECT former AS explanation_id, (array_agg(latter ORDER BY time DESC, entry_id DESC))[1] AS superseded_by
+          FROM (SELECT about AS former, superseded_by AS latter, time, entry_id FROM said
+                UNION ALL SELECT supersedes, about, time, entry_id FROM said) AS pair
+         WHERE former IS NOT NULL AND latter IS NOT NULL
+         GROUP BY 1
+    )
+    SELECT explanation_id, last_review_kind, standing_outcome, review_entry_id, superseded_by
+      FROM review FULL JOIN successor USING (explanation_id)
+$$;
+
 REVOKE ALL ON records.decision, records.decision_setting FROM PUBLIC;
 GRANT SELECT ON records.decision, records.decision_setting TO ofrecord_service, ofrecord_worker, ofrecord_auditor;
-REVOKE ALL ON FUNCTION records.project_decisions_v1(integer), records.forget_decisions_v1() FROM PUBLIC;
+REVOKE ALL ON FUNCTION records.project_decisions_v1(integer), records.forget_decisions_v1(), records.reviewed_v1(bigint)
+    FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION records.project_decisions_v1(integer) TO ofrecord_worker;
+GRANT EXECUTE ON FUNCTION records.reviewed_v1(bigint) TO ofrecord_service, ofrecord_auditor;

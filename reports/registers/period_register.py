@@ -52,10 +52,25 @@ _TAIL: Final = (
     Column("retention_class", "text", "the class that says how long the entry is kept"),
     Column("actor", "text", "who asked: the principal of the token"),
 )
+_KEY: Final = (
+    "the key of the entry's private part, and of no other entry; which entries are about one person can "
+    "deliberately not be told from the log"
+)
 _LAST: Final = (
     Column("notice_due_at", "time", "when the notice was due"),
     Column("counterfactual_evaluation_id", "id", "the evaluation that finishes a deferred search"),
-    Column("key_id", "id", "the key of the person's data: an erasure names it, and nobody else"),
+    Column("key_id", "id", _KEY),
+    Column("notice_sent_at", "time", "when the notice of the decision was sent, as the sender said"),
+    Column(
+        "last_review_kind", "text", "of the last review: `reviewed`, `overridden`, `corrected`; null: none"
+    ),
+    Column(
+        "standing_outcome",
+        "text",
+        "the outcome that the last override or correction set; null: `outcome` stands as it was decided",
+    ),
+    Column("review_entry_id", "id", "the entry of the last review"),
+    Column("superseded_by", "id", "the later explanation that a review says has taken its place"),
 )
 
 

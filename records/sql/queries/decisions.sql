@@ -19,8 +19,11 @@ SELECT min(index), max(index)
 
 -- name: rows
 SELECT decision.index, decision.explanation_id, decision.recorded_at, decision.setting_id, decision.reason_codes,
-       decision.notice_due_at, decision.counterfactual_evaluation_id, decision.key_id
+       decision.notice_due_at, decision.counterfactual_evaluation_id, decision.key_id,
+       (SELECT sent_at FROM records.notice WHERE notice.explanation_id = decision.explanation_id) AS notice_sent_at,
+       reviewed.last_review_kind, reviewed.standing_outcome, reviewed.review_entry_id, reviewed.superseded_by
   FROM records.decision JOIN records.decision_setting USING (setting_id)
+  LEFT JOIN records.reviewed_v1(%(before)s) AS reviewed USING (explanation_id)
  WHERE index >= %(first)s AND index <= %(last)s AND recorded_at >= %(start)s AND recorded_at < %(end)s
    AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY decision.index
@@ -67,10 +70,13 @@ SELECT kept.retention_class, to_char(kept.month, 'YYYY-MM') AS month, kept.decis
  ORDER BY 1, 2
 
 -- Finished lines, a thousand places of the tree at a time. What many rows have in common comes as text from the caller, in
--- two pieces; the rest is numbers, ids, times and codes, written here as the caller's own writer would.
+-- two pieces; the rest is numbers, ids, times and codes, written here as the caller's own writer would. A notice is looked up
+-- for each row, by its key: joined, every page could read all notices there are.
 -- name: lines_csv
 WITH setting AS MATERIALIZED (
     SELECT * FROM unnest(%(settings)b::uuid[], %(heads)b::text[], %(tails)b::text[]) AS given (setting_id, head, tail)
+), reviewed AS MATERIALIZED (
+    SELECT * FROM records.reviewed_v1(%(before)s)
 )
 SELECT page.rows, page.lines
   FROM generate_series(%(first)s::bigint, %(last)s::bigint, 1000) AS begin,
@@ -87,9 +93,17 @@ SELECT page.rows, page.lines
                       || coalesce(to_char(decision.notice_due_at AT TIME ZONE 'UTC',
                                           'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')
                       || ',' || coalesce(decision.counterfactual_evaluation_id::text, '')
-                      || ',' || coalesce(decision.key_id::text, '') || E'\r\n',
+                      || ',' || coalesce(decision.key_id::text, '')
+                      || ',' || coalesce((SELECT to_char(sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                                            FROM records.notice
+                                           WHERE notice.explanation_id = decision.explanation_id), '')
+                      || ',' || coalesce('"' || reviewed.last_review_kind || '"', '')
+                      || ',' || coalesce(CASE WHEN left(reviewed.standing_outcome, 1) = ANY (%(risky)s) THEN '"''' ELSE '"' END
+                                         || replace(reviewed.standing_outcome, '"', '""') || '"', '')
+                      || ',' || coalesce(reviewed.review_entry_id::text, '')
+                      || ',' || coalesce(reviewed.superseded_by::text, '') || E'\r\n',
                       '' ORDER BY decision.index), 'UTF8') AS lines
-             FROM records.decision JOIN setting USING (setting_id)
+             FROM records.decision JOIN setting USING (setting_id) LEFT JOIN reviewed USING (explanation_id)
             WHERE decision.index >= begin AND decision.index < least(begin + 1000, %(last)s::bigint + 1)
               AND decision.recorded_at >= %(start)s AND decision.recorded_at < %(end)s
        ) AS page
@@ -98,6 +112,8 @@ SELECT page.rows, page.lines
 -- name: lines_json
 WITH setting AS MATERIALIZED (
     SELECT * FROM unnest(%(settings)b::uuid[], %(heads)b::text[], %(tails)b::text[]) AS given (setting_id, head, tail)
+), reviewed AS MATERIALIZED (
+    SELECT * FROM records.reviewed_v1(%(before)s)
 )
 SELECT page.rows, page.lines
   FROM generate_series(%(first)s::bigint, %(last)s::bigint, 1000) AS begin,
@@ -113,9 +129,17 @@ SELECT page.rows, page.lines
                                           '"\""YYYY-MM-DD"T"HH24:MI:SS.US"Z\""'), 'null')
                       || ',"counterfactual_evaluation_id":'
                       || coalesce('"' || decision.counterfactual_evaluation_id || '"', 'null')
-                      || ',"key_id":' || coalesce('"' || decision.key_id || '"', 'null') || '}',
+                      || ',"key_id":' || coalesce('"' || decision.key_id || '"', 'null')
+                      || ',"notice_sent_at":'
+                      || coalesce((SELECT to_char(sent_at AT TIME ZONE 'UTC', '"\""YYYY-MM-DD"T"HH24:MI:SS.US"Z\""')
+                                     FROM records.notice
+                                    WHERE notice.explanation_id = decision.explanation_id), 'null')
+                      || ',"last_review_kind":' || coalesce('"' || reviewed.last_review_kind || '"', 'null')
+                      || ',"standing_outcome":' || coalesce(to_json(reviewed.standing_outcome)::text, 'null')
+                      || ',"review_entry_id":' || coalesce('"' || reviewed.review_entry_id || '"', 'null')
+                      || ',"superseded_by":' || coalesce('"' || reviewed.superseded_by || '"', 'null') || '}',
                       E',\n' ORDER BY decision.index), 'UTF8') AS lines
-             FROM records.decision JOIN setting USING (setting_id)
+             FROM records.decision JOIN setting USING (setting_id) LEFT JOIN reviewed USING (explanation_id)
             WHERE decision.index >= begin AND decision.index < least(begin + 1000, %(last)s::bigint + 1)
               AND decision.recorded_at >= %(start)s AND decision.recorded_at < %(end)s
        ) AS page

@@ -28,6 +28,7 @@ from records.decisions import (
 EVER = Span(
     start=datetime(1, 1, 1, tzinfo=UTC), end=datetime(9999, 1, 1, tzinfo=UTC), model=None, before=2**53
 )
+FOLLOWED = (*("notice_sent_at", "last_review_kind", "standing_outcome", "review_entry_id", "superseded_by"),)
 VARIED = {
     "outcome": ("decline", 'appro"ve', None),
     "favourable": (False, True, None),
@@ -90,6 +91,7 @@ def _from_the_log(office: Any) -> list[dict[str, Any]]:
                 "notice_due_at": due and datetime.fromisoformat(due),
                 "counterfactual_evaluation_id": evaluation and UUID(evaluation),
                 "key_id": entry.private and entry.private.key_id,
+                **dict.fromkeys(FOLLOWED),
             }
         )
     return rows
@@ -203,5 +205,6 @@ def test_nothing_personal_is_in_the_tables() -> None:
     assert DecisionRow.__dataclass_fields__.keys() == {
         *("index", "explanation_id", "recorded_at", "setting_id", "reason_codes", "notice_due_at"),
         *("counterfactual_evaluation_id", "key_id"),
+        *FOLLOWED,
     }
     assert not DecisionSetting.__dataclass_fields__.keys() & {"decision_id", "subject_ref", "features"}

@@ -8,6 +8,7 @@ import io
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -28,6 +29,8 @@ STRANGE = {
     "action": "größe\u2028",
     "counterfactual_evaluation_id": "01a00000-0000-7000-8000-000000000001",
 }
+SENT_AT = "2026-11-25T08:00:00.000000Z"
+FOLLOWED = ("notice_sent_at", "last_review_kind", "standing_outcome", "review_entry_id", "superseded_by")
 DUE = {
     "notice_clock": "completed_application",
     "notice_due_at": "2026-12-20T10:00:00.000001Z",
@@ -39,10 +42,49 @@ def _fill(office: Any) -> None:
     for number in range(7):
         office.decide(approve=bool(number % 2), model=("loans", "cards")[number % 3 == 0])
         office.append("token.issued", {})
-    office.decide(**STRANGE)
-    office.decide(**DUE)
+    strange = office.decide(**STRANGE)
+    due = office.decide(**DUE)
+    _follow(office, strange, due)
     office.decide(actor="@SUM(1)", catalogue=None, outcome=None, reason_codes=["-1"])
     office.settle()
+
+
+def _follow(office: Any, first: UUID, second: UUID) -> None:
+    """Reviews of two decisions, one of which has taken the other's place, and a notice."""
+    told = {"answers": "decision", "sent_at": SENT_AT, "channel": "mail", "template": "adverse_action"}
+    office.append("notice.sent", told, second)
+    for about, kind, outcome, supersedes, superseded_by in (
+        (first, "reviewed", None, None, None),
+        (first, "overridden", '=ap"prove\u2028', None, None),
+        (second, "corrected", "decline", first, None),
+        (second, "corrected", None, None, None),
+        (second, "reviewed", None, None, UUID(int=3)),
+        (second, "reviewed", None, None, UUID(int=4)),
+    ):
+        named = {
+            "supersedes": supersedes and str(supersedes),
+            "superseded_by": str(superseded_by or "") or None,
+        }
+        office.append("explanation.reviewed", {"kind": kind, "outcome": outcome, **named}, about)
+
+
+def _followed(office: Any, explanation_id: UUID) -> dict[str, Any]:
+    """What came after a decision, one entry after the other."""
+    found: dict[str, Any] = dict.fromkeys(FOLLOWED)
+    for entry in (stored.entry for stored in office.entries()):
+        body = entry.body
+        if entry.type == "notice.sent" and entry.about == explanation_id:
+            found["notice_sent_at"] = body["sent_at"]
+        if entry.type != "explanation.reviewed":
+            continue
+        if entry.about == explanation_id:
+            found |= {"last_review_kind": body["kind"], "review_entry_id": str(entry.entry_id)}
+            if body["kind"] != "reviewed" and body["outcome"] is not None:
+                found["standing_outcome"] = body["outcome"]
+            found["superseded_by"] = body["superseded_by"] or found["superseded_by"]
+        if body["supersedes"] == str(explanation_id):
+            found["superseded_by"] = str(entry.about)
+    return found
 
 
 def _expected(office: Any) -> list[dict[str, Any]]:
@@ -62,6 +104,7 @@ def _expected(office: Any) -> list[dict[str, Any]]:
             "retention_class": entry.retention_class,
             "actor": entry.actor,
             "key_id": str(entry.private.key_id),
+            **_followed(office, entry.entry_id),
         }
         rows.append(told)
     return rows
@@ -73,6 +116,17 @@ def test_it_has_every_decision_as_its_entry_says(office: Any) -> None:
     assert document["rows"] == _expected(office)
     assert document["header"]["rows"] == 10
     assert list(document["rows"][0]) == NAMES
+
+
+def test_what_followed_a_decision_is_in_its_row(office: Any) -> None:
+    _fill(office)
+    strange, due = office.rows("period-register")[-3:-1]
+    assert (strange["outcome"], strange["standing_outcome"]) == (STRANGE["outcome"], '=ap"prove\u2028')
+    assert (strange["last_review_kind"], strange["superseded_by"]) == ("overridden", due["explanation_id"])
+    assert (due["last_review_kind"], due["standing_outcome"]) == ("reviewed", "decline")
+    assert (due["notice_sent_at"], due["superseded_by"]) == (SENT_AT, str(UUID(int=4)))
+    plain = office.rows("period-register")[-1]
+    assert [plain[name] for name in FOLLOWED] == [None] * 5
 
 
 def test_csv_says_the_same_as_json(office: Any) -> None:
