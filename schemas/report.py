@@ -45,7 +45,7 @@ class ReportPeriod(Wire):
 
 
 class ReportCheckpoint(Wire):
-    """The newest checkpoint when the report was made: every row is in its tree."""
+    """The newest checkpoint when the report was made: every row that has an `index` is in its tree."""
 
     tree_size: int = Field(ge=1, description="entries in the tree")
     root: HexHash = Field(description="root of the tree")

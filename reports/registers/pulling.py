@@ -227,7 +227,7 @@ def _period(asked: Asked) -> dict[str, JsonValue]:
 
 
 def _checkpoint(checkpoint: StoredCheckpoint | None) -> dict[str, JsonValue] | None:
-    """The newest checkpoint, which covers every row; null while the tree is empty."""
+    """The newest checkpoint, which covers every row that has an `index`; null while the tree is empty."""
     if checkpoint is None:
         return None
     return {

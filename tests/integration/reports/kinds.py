@@ -12,6 +12,7 @@ READS = {
 CHANGES = {
     *("model.registered", "model.approved", "model.retired", "model.catalogue_changed"),
     *("catalogue.registered", "schema.change", "token.issued", "token.revoked"),
+    *("incident.raised", "explanation.reviewed"),
 }
 KEEPING = {
     *("erasure.requested", "erasure.refused", "erasure.held", "erasure.completed"),

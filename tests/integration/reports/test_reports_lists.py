@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from audit.errors import IntegrityHalt
+from audit.note import Signer
 from reports.registers.offered import REPORTS
 from reports.registers.report import Asked
 from tests.integration.reports.conftest import RECEIPT_KEY
@@ -93,9 +94,48 @@ def test_keys_are_in_the_change_log(office: Any) -> None:
     office.clock.advance(1)
     (row,) = office.rows("change-log")
     assert (row["type"], row["index"], row["entry_id"]) == ("key.published", None, None)
+    assert row["in_tree"] is False
     assert row["said"] == {"purpose": "receipt", "vkey": RECEIPT_KEY.verifier.vkey}
     assert office.rows("change-log", end=published_at) == []
     assert len(office.rows("change-log", start=published_at)) == 1
+
+
+def test_keys_stand_where_their_time_has_them_and_only_they_are_outside_the_tree(office: Any) -> None:
+    office.append("token.issued", {})
+    office.clock.advance(1)
+    office.log.publish_verifier_key("receipt", RECEIPT_KEY.verifier.vkey, office.clock.now())
+    office.append("token.revoked", {})
+    office.append("schema.change", {})
+    office.settle()
+    later = Signer.generate("log.test/later")
+    office.log.publish_verifier_key("receipt", later.verifier.vkey, office.clock.now())
+    office.clock.advance(1)
+    document = json.loads(office.pull("change-log"))
+    kinds = ["token.issued", "key.published", "token.revoked", "schema.change", "key.published"]
+    assert [row["type"] for row in document["rows"]] == kinds
+    times = [row["recorded_at"] for row in document["rows"]]
+    assert times == sorted(times)
+    size = document["header"]["checkpoint"]["tree_size"]
+    for row in document["rows"]:
+        assert row["in_tree"] is (row["index"] is not None)
+        assert (row["type"] == "key.published") is not row["in_tree"]
+        assert row["index"] is None or row["index"] < size
+
+
+def test_every_incident_and_review_is_in_the_change_log(office: Any) -> None:
+    decided = office.decide()
+    version = {"model": "loans", "version": "1"}
+    office.append("incident.raised", {"kind": "decision-mismatch", **version})
+    office.append("incident.raised", {"kind": "proxy-reason", **version}, decided)
+    review = {"kind": "overridden", "outcome": "approve", **version}
+    office.append("explanation.reviewed", review, decided)
+    office.settle()
+    told = ("type", "explanation_id", "model", "kind", "outcome")
+    assert [tuple(row[name] for name in told) for row in office.rows("change-log")] == [
+        ("incident.raised", None, "loans", "decision-mismatch", None),
+        ("incident.raised", str(decided), "loans", "proxy-reason", None),
+        ("explanation.reviewed", str(decided), "loans", "overridden", "approve"),
+    ]
 
 
 def test_replays_are_counted_by_verdict(office: Any) -> None:
