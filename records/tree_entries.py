@@ -70,6 +70,12 @@ def entries_concerning(conn: Connection, entry_id: UUID, before: int) -> Iterato
     yield from _read(conn, "concerning", {"entry_id": entry_id, "before": before})
 
 
+def first_time(conn: Connection, before: int) -> datetime | None:
+    """When the first entry of a tree of this size was made; None where it is empty."""
+    row = conn.execute(queries("entries")["first_time"], {"before": before}).fetchone()
+    return None if row is None else row[0]
+
+
 def newest_pull(conn: Connection, report: str, before: int) -> TreeEntry | None:
     """Read the last pull of a report that is in the tree."""
     return next(_read(conn, "newest_pull", {"report": report, "before": before}), None)

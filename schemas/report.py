@@ -40,8 +40,11 @@ class ReportList(Wire):
 class ReportPeriod(Wire):
     """A half-open period: `from` is in it, `to` is not."""
 
-    from_: Moment | None = Field(alias="from", description="null: from the beginning")
-    to: Moment | None = Field(description="null: until the report was made")
+    from_: Moment | None = Field(
+        alias="from",
+        description="the first entry's time where none was asked for; null: there was none yet",
+    )
+    to: Moment = Field(description="the moment of the pull where none was asked for")
 
 
 class ReportCheckpoint(Wire):
@@ -67,9 +70,9 @@ class ReportHeader(Wire):
     report: str = Field(description="its name")
     number: int = Field(description="its number")
     title: str = Field(description="what it is")
-    organisation: str = Field(description="whose report it is, as the settings say")
+    organisation: str = Field(description="whose report it is, as the settings say; or `not stated`")
     log_origin: str = Field(description="the name of the log")
-    period: ReportPeriod = Field(description="which period it is of")
+    period: ReportPeriod = Field(description="which period it covers")
     filters: dict[str, str] = Field(description="what else narrowed it down")
     format: ReportFormat = Field(description="the form it is written in")
     generated_at: Moment = Field(description="when it was made")

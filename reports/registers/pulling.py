@@ -22,18 +22,20 @@ from audit.merkle import EMPTY_ROOT
 from audit.receipt import Receipt
 from audit.sealing import digest as digest_of
 from audit.tree import StoredCheckpoint, newest_checkpoint
-from records.tree_entries import SnapshotTimedOut, snapshot
+from records.tree_entries import SnapshotTimedOut, first_time, snapshot
 from registry import store
 from registry.errors import ModelUnknown
 from reports.registers.errors import ReportTimedOut, ReportTooLarge
 from reports.registers.forms.writing import Header, Written, closing, opening, write_data
 from reports.registers.offered import check_asked
+from reports.registers.period import period_of
 from reports.registers.report import Asked, Form, Report, Source
 from runtime.clock import Clock
 from runtime.postgres import Pool
 
 CHUNK_BYTES: Final = 1 << 20
 PULLED: Final = "report.pulled"
+NOT_STATED: Final = "not stated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,7 @@ def _made(desk: Desk, report: Report, asked: Asked, form: Form, into: _Into) -> 
             checkpoint=checkpoint,
             vkeys=desk.vkeys,
             receipt=desk.receipt,
+            form=form,
         )
         most = into.bounds.entries
         if report.reads_everything and most is not None and source.before > most:
@@ -172,8 +175,10 @@ def _made(desk: Desk, report: Report, asked: Asked, form: Form, into: _Into) -> 
             report, reading, form, into.file, limit_bytes=into.bounds.size, in_time=into.in_time
         )
         pending = read_backlog(conn).entries
+        began = first_time(conn, source.before)
     facts: dict[str, JsonValue] = {
         **_facts(desk, report, asked, form, now),
+        "period": _covered(asked, began, now),
         "rows": written.rows,
         "sha256": written.sha256,
         "checkpoint": _checkpoint(checkpoint),
@@ -198,9 +203,8 @@ def _facts(desk: Desk, report: Report, asked: Asked, form: Form, now: datetime) 
         "report": report.name,
         "number": report.number,
         "title": report.title,
-        "organisation": desk.organisation,
+        "organisation": desk.organisation or NOT_STATED,
         "log_origin": desk.log.origin,
-        "period": _period(asked),
         "filters": asked.filters(),
         "format": form,
         "generated_at": format_time(now),
@@ -224,6 +228,15 @@ def _period(asked: Asked) -> dict[str, JsonValue]:
         "from": None if asked.start is None else format_time(asked.start),
         "to": None if asked.end is None else format_time(asked.end),
     }
+
+
+def _covered(asked: Asked, began: datetime | None, now: datetime) -> dict[str, JsonValue]:
+    """The period that was covered: where it was left open, from the first entry, and until the pull."""
+    _, end = period_of(asked, now)
+    start = asked.start or began
+    if asked.start is None and start is not None and start >= end:
+        start = None  # nothing was on record before it ended
+    return {"from": None if start is None else format_time(start), "to": format_time(end)}
 
 
 def _checkpoint(checkpoint: StoredCheckpoint | None) -> dict[str, JsonValue] | None:

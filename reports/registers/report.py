@@ -61,7 +61,7 @@ class Source:
     """What a report reads: one snapshot of the database, and the log for what is asked by name.
 
     `checkpoint` is the newest in that snapshot; only entries of its tree are in a report. `vkeys` are the
-    checkpoint keys that the caller trusts, none where nobody named any.
+    checkpoint keys that the caller trusts, none where nobody named any. `form` is what will be written.
     """
 
     conn: Connection
@@ -71,6 +71,7 @@ class Source:
     checkpoint: StoredCheckpoint | None
     vkeys: tuple[str, ...]
     receipt: Callable[[Appended, int | None], Receipt]
+    form: Form = "json"
 
     @property
     def before(self) -> int:

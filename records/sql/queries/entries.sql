@@ -17,6 +17,9 @@ SELECT leaf.index, entry.canonical, leaf.leaf_hash, NULL, NULL
  WHERE (entry.entry_id = %(entry_id)s OR entry.about = %(entry_id)s) AND leaf.index < %(before)s
  ORDER BY leaf.index
 
+-- name: first_time
+SELECT entry.time FROM audit.leaf leaf JOIN audit.entry entry USING (entry_id) WHERE leaf.index = 0 AND %(before)s > 0
+
 -- name: newest_pull
 SELECT leaf.index, entry.canonical, leaf.leaf_hash, NULL, NULL
   FROM audit.entry entry JOIN audit.leaf leaf USING (entry_id)

@@ -6,13 +6,15 @@ import csv
 import hashlib
 import io
 import json
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from audit.entry import format_time
 from records.decisions import read_reached
 from records.tree_entries import snapshot
 from registry.errors import ModelUnknown
@@ -254,9 +256,11 @@ def test_the_header_says_what_is_covered(office: Any) -> None:
     office.settle()
     covered = office.log.newest_checkpoint()
     office.decide()  # committed, and not in the tree yet
-    text = office.pull("period-register", asked=Asked(start=datetime(2026, 11, 1).astimezone()))
+    text = office.pull("period-register", asked=Asked(start=datetime(2026, 11, 1, tzinfo=UTC)))
     header = json.loads(text)["header"]
     assert header["organisation"] == "Acme Bank"
+    assert header["period"]["from"] == "2026-11-01T00:00:00.000000Z"
+    assert header["period"]["to"] == header["generated_at"]
     assert (header["rows"], header["pending_entries"]) == (1, 1)
     assert header["checkpoint"] == {
         "tree_size": 1,
@@ -273,3 +277,18 @@ def test_the_header_says_what_is_covered(office: Any) -> None:
     assert behind["summary"]["entries_not_read"] == behind["checkpoint"]["tree_size"] - 1
     with office.desk.pool.connection() as conn:
         assert read_reached(conn).entries == 1
+
+
+def test_a_period_that_was_left_open_is_said_in_full(office: Any) -> None:
+    empty = json.loads(office.pull("change-log"))["header"]
+    assert empty["period"] == {"from": None, "to": empty["generated_at"]}
+    office.desk = replace(office.desk, organisation="")
+    office.decide()
+    office.settle()
+    first = office.entries()[0].entry.time
+    header = json.loads(office.pull("period-register"))["header"]
+    assert header["organisation"] == "not stated"
+    assert header["period"] == {"from": format_time(first), "to": header["generated_at"]}
+    for end, expected in ((first, None), (first + timedelta(seconds=1), format_time(first))):
+        header = json.loads(office.pull("period-register", asked=Asked(end=end)))["header"]
+        assert header["period"] == {"from": expected, "to": format_time(end)}
