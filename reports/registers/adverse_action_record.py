@@ -8,6 +8,7 @@ parts are opened, so the pull counts as a read. What was erased is said to be, a
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 import orjson
 
 from audit.canonical import JsonValue
-from audit.entry import Appended
+from audit.entry import Appended, Entry
 from audit.errors import EntryNotFound, PayloadErased
 from audit.log import StoredEntry
 from records.private import PrivatePartMalformed, parse_private, parse_supplement
@@ -24,6 +25,7 @@ from reports.registers.errors import ParameterRefused
 from reports.registers.listing import ENTRY_COLUMNS, SAID, entry_row
 from reports.registers.report import Asked, Cell, Column, Reading, Report, Row, Source
 
+_CONTENT: Final = "content"
 CREATED: Final = "explanation.created"
 _PARSERS: Final = {CREATED: parse_private, "explanation.supplemented": parse_supplement}
 _PARTS: Final = {
@@ -50,6 +52,8 @@ def _read(source: Source, asked: Asked) -> Reading:
             told = {**entry_row(found), "part": _part(found.entry.type), **_opened(source, stored)}
             if told["erased"]:
                 erased.append(found.entry.entry_id)
+            if source.form == "csv":
+                told = {**told, "disclosed": _short(found.entry, told["disclosed"])}
             yield told
         yield _evidence(source, explanation_id, disclose=explanation_id not in erased)
 
@@ -85,6 +89,21 @@ def _opened(source: Source, stored: StoredEntry) -> Row:
     return {"disclosed": _plain(stored.entry.type, plain), "erased": False}
 
 
+def _short(entry: Entry, disclosed: Cell) -> Cell:
+    """Without the bytes of a letter, which no cell of a spreadsheet holds; by the digest they are known."""
+    encoded = disclosed.get(_CONTENT) if isinstance(disclosed, Mapping) else None
+    if not isinstance(disclosed, Mapping) or not isinstance(encoded, str):
+        return disclosed
+    content = base64.b64decode(encoded)
+    told = {
+        "entry_id": str(entry.entry_id),
+        "media_type": entry.body.get("media_type"),
+        "length": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    return {**disclosed, _CONTENT: told}
+
+
 def _plain(kind: str, private: bytes) -> Cell:
     """By the format of its type; what does not follow it as it is, and what is no JSON as base64."""
     parse = _PARSERS.get(kind)
@@ -113,6 +132,11 @@ def _evidence(source: Source, explanation_id: UUID, *, disclose: bool) -> Row:
     return {"part": "evidence", "entry_id": explanation_id, "index": stored.index, "disclosed": content}
 
 
+_DISCLOSED: Final = (
+    "its private part, opened; of the evidence, the file itself. In CSV a letter is told by entry, media "
+    "type, length and SHA-256 digest; its bytes are in the same report as JSON"
+)
+
 ADVERSE_ACTION_RECORD: Final = Report(
     name="adverse-action-record",
     number=1,
@@ -123,7 +147,7 @@ ADVERSE_ACTION_RECORD: Final = Report(
         Column("part", "text", "what part of the record it is: the decision, a notice, a read, a review, …"),
         *ENTRY_COLUMNS,
         SAID,
-        Column("disclosed", "json", "its private part, opened; of the evidence, the file itself"),
+        Column("disclosed", "json", _DISCLOSED),
         Column("erased", "boolean", "whether its private part was erased or has expired"),
     ),
     rules=("reg-b-9-a-2", "reg-b-12-b", "gdpr-15", "cjeu-c-203-22"),

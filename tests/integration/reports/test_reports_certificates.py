@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import csv
+import hashlib
+import io
 import json
 from typing import Any
 from uuid import UUID
@@ -113,6 +116,36 @@ def test_the_record_of_one_decision_has_everything_and_its_proof(office: Any) ->
     reads = [row for row in office.rows("access-log", explanation_id=decided) if row["how"] == "report"]
     assert len(reads) == 1
     assert "S-1" not in json.dumps(document["header"])
+
+
+def test_a_letter_does_not_burst_a_cell_of_a_spreadsheet(office: Any) -> None:
+    decided = office.decide()
+    letter = bytes(range(256)) * 160
+    private = canonical({"content": base64.b64encode(letter).decode(), "letter": "{}"})
+    body = {"template": "adverse_action", "media_type": "application/pdf"}
+    entry_id = office.append("notice.rendered", body, decided, private=private, subject="S-1")
+    office.settle()
+    asked = Asked(explanation_id=decided)
+    (row,) = [
+        row
+        for row in json.loads(office.pull("adverse-action-record", asked=asked))["rows"]
+        if row["part"] == "notice"
+    ]
+    assert base64.b64decode(row["disclosed"]["content"]) == letter
+    text = office.pull("adverse-action-record", "csv", asked).decode()
+    data = text.partition('"the digest covers every byte after this line"\r\n')[2]
+    rows = list(csv.DictReader(io.StringIO(data, newline=""), strict=True))
+    assert max(len(cell) for one in rows for cell in one.values()) < 32_767
+    (cell,) = [json.loads(one["disclosed"]) for one in rows if one["part"] == "notice"]
+    assert cell == {
+        "content": {
+            "entry_id": str(entry_id),
+            "media_type": "application/pdf",
+            "length": len(letter),
+            "sha256": hashlib.sha256(letter).hexdigest(),
+        },
+        "letter": "{}",
+    }
 
 
 def test_what_is_erased_is_said_to_be_and_stays_proved(office: Any, database: Any) -> None:
