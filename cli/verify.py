@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 _NOT_PROVED = 1
 _CANNOT_CHECK = 2
 
+# What the clear part of an entry about a decision may say, as it is called here.
+_NAMES = {
+    "model": "model",
+    "version": "version",
+    "kind": "kind",
+    "explanation_id": "explanation",
+    "outcome": "outcome",
+    "supersedes": "supersedes",
+    "superseded_by": "superseded by",
+}
+
 
 def verify(
     file: Annotated[
@@ -140,11 +151,9 @@ def plain(text: str) -> str:
 def _decision(proved: Verified) -> list[str]:
     """Return the decision, from the encrypted part if disclosed and from the clear part otherwise."""
     body = proved.entry.body
-    lines = [
-        f"  {name.replace('_', ' '):<12} {body[name]}"
-        for name in ("model", "version", "outcome")
-        if name in body
-    ]
+    lines = [f"  {called:<12} {body[name]}" for name, called in _NAMES.items() if body.get(name) is not None]
+    if proved.entry.type == "explanation.reviewed":
+        return [*lines, *_review(proved)]
     if proved.plaintext and proved.entry.type == "explanation.supplemented":
         return [*lines, *_changes(proved.plaintext)]
     if proved.private is None or proved.entry.type != "explanation.created":
@@ -164,6 +173,15 @@ def _decision(proved: Verified) -> list[str]:
         seen = ", ".join(f"{item['feature']} {in_words(item['value'])}" for item in reason["observed"])
         lines.append(f"    {reason['rank']}. {reason['code']}  {reason['text']}  [{seen}]")
     return lines
+
+
+def _review(proved: Verified) -> list[str]:
+    """Return what a reviewer said; that it is not disclosed, where something was said and is not."""
+    if proved.plaintext is None:
+        return ["  contents     not disclosed"] if proved.entry.private is not None else []
+    said = proved.private or {}
+    found = [(name, str(said[name])) for name in ("reviewer", "note") if said[name] is not None]
+    return [f"  {name:<12} {line}" for name, text in found for line in text.split("\n")]
 
 
 def _changes(plaintext: bytes) -> list[str]:

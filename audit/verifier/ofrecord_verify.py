@@ -393,10 +393,8 @@ def check_receipt(value: Any, given: Given) -> bool:
     signature, key_id, index = b64(value.get("signature")), text(value.get("key_id")), value.get("index")
     require(index is None or (type(index) is int and index >= 0), "an index is a number")
     lines = "ofrecord-receipt/v1", origin, leaf, time(value.get("time")), time(value.get("integrate_by")), ""
-    known, message = (
-        [key for key in given.keys if key[::2] == (origin + "/receipt", 1)],
-        "\n".join(lines).encode(),
-    )
+    known = [key for key in given.keys if key[::2] == (origin + "/receipt", 1)]
+    message = "\n".join(lines).encode()
     valid = any(key.id == key_id and signed(key.public, message, signature) for key in known)
     require(valid or not known, "none of the receipt keys that were given has signed it")
     return valid
@@ -457,10 +455,8 @@ def load(data: bytes) -> dict[str, Any]:
 
 
 def check(data: bytes, given: Given) -> dict[str, Any]:
-    value, _ = (
-        load(data),
-        checkpoints(given),
-    )  # what is given beside it holds too, whether it is needed or not
+    value = load(data)
+    checkpoints(given)  # what is given beside it holds too, whether it is needed or not
     kinds = {"format": evidence, "tlog_proof": tlog_proof, "signature": receipt, "to": consistency}
     for member, kind in kinds.items():
         if member in value:
@@ -472,7 +468,8 @@ def check(data: bytes, given: Given) -> dict[str, Any]:
 # ---- The words
 def decision(entry: dict[str, Any], private: Optional[bytes]) -> dict[str, Any]:
     """Say what was decided: from what is disclosed, or as far as the clear part of the entry goes."""
-    told = {name: entry["body"][name] for name in ("model", "version", "outcome") if name in entry["body"]}
+    named = ("model", "version", "kind", "explanation_id", "outcome", "supersedes", "superseded_by")
+    told = {name: entry["body"][name] for name in named if entry["body"].get(name) is not None}
     if private is None:
         told["reasons"] = entry["body"].get("reason_codes", [])
         told[OPEN] = (
@@ -481,6 +478,9 @@ def decision(entry: dict[str, Any], private: Optional[bytes]) -> dict[str, Any]:
         return told
     try:
         part = parse_json(private)
+        if entry["type"] == "explanation.reviewed":
+            said = {name: text(part[name]).split("\n") for name in ("reviewer", "note") if part[name]}
+            return {**told, **said}
         told["decision id"] = part["decision_id"]
         if "decision" in part:
             told["score"] = f"{part['decision']['score']} (threshold {part['decision']['threshold']})"

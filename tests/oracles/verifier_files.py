@@ -17,7 +17,7 @@ from audit.keys import KeyStore
 from audit.note import Signer
 from audit.proof import Evidence, TlogProof
 from audit.receipt import issue_receipt, receipt_key_name
-from audit.sealing import unseal
+from audit.sealing import Opening, unseal
 
 ORIGIN = "log.example/ofrecord"
 SIGNER, RECEIPTS = Signer(ORIGIN, bytes(32)), Signer(receipt_key_name(ORIGIN), bytes(range(32)))
@@ -48,6 +48,16 @@ PRIVATE = {
         ],
     },
 }
+REVIEW = {
+    "explanation_id": str(UUID(int=PLACE + 1)),
+    "model": "loans",
+    "version": "1",
+    "kind": "corrected",
+    "outcome": "approve",
+    "supersedes": str(UUID(int=90)),
+    "superseded_by": str(UUID(int=91)),
+}
+SAID = {"note": "Wage slips seen.\nThe income was that of one month.", "reviewer": "Jane Doe"}
 
 
 def entry_of(number: int, **more: object) -> tuple[Entry, bytes]:
@@ -88,6 +98,15 @@ def signed_tree(leaves: list[bytes]) -> str:
     return note + WITNESS.cosign(note.rpartition("\n\n")[0] + "\n", TIME)
 
 
+def _review() -> tuple[bytes, Opening]:
+    """A correction of the decision, and what opens it."""
+    entry_id = UUID(int=PLACE + 2)
+    sealed = KeyStore.seal(entry_id, "S-1", json.dumps(SAID).encode())
+    more = {"about": UUID(int=PLACE + 1), "private": sealed.private}
+    _, data = entry_of(PLACE + 1, type="explanation.reviewed", body=REVIEW, **more)
+    return data, unseal(sealed.key.data_key, entry_id, sealed.ciphertext)
+
+
 def make_files() -> Files:
     """Build the log and everything it would give out about one of its entries."""
     entry_id = UUID(int=PLACE + 1)
@@ -96,7 +115,8 @@ def make_files() -> Files:
     body = {"model": "loans", "version": "1", "outcome": "decline", "reason_codes": ["R07"]}
     told, data = entry_of(PLACE, type="explanation.created", body=body, private=sealed.private)
     entries = [entry_of(number)[1] for number in range(SIZE)]
-    entries[PLACE] = data
+    review, review_opening = _review()
+    entries[PLACE], entries[PLACE + 1] = data, review
     leaves = [merkle.leaf_hash(entry) for entry in entries]
 
     def node(level: int, index: int) -> bytes:
@@ -105,12 +125,16 @@ def make_files() -> Files:
     path, proof = merkle.inclusion_path(PLACE, SIZE, node), merkle.consistency_path(OLD, SIZE, node)
     tlog_proof = TlogProof(PLACE, tuple(path), signed_tree(leaves)).to_text()
     receipt = issue_receipt(RECEIPTS, ORIGIN, Appended(entry_id, leaves[PLACE], told.time, duplicate=False))
+    review_path = merkle.inclusion_path(PLACE + 1, SIZE, node)
+    review_proof = TlogProof(PLACE + 1, tuple(review_path), signed_tree(leaves)).to_text()
     inclusion = {"index": PLACE, "leaf_hash": leaves[PLACE].hex(), "tlog_proof": tlog_proof}
     lost = issue_receipt(RECEIPTS, ORIGIN, Appended(UUID(int=9), bytes(32), told.time, duplicate=False))
     return Files(
         {
             "evidence": Evidence(tlog_proof, data, opening, receipt.with_index(PLACE)).to_bytes(),
             "closed": Evidence(tlog_proof, data, None, None).to_bytes(),
+            "review": Evidence(review_proof, review, review_opening, None).to_bytes(),
+            "review_closed": Evidence(review_proof, review, None, None).to_bytes(),
             "receipt": json.dumps(receipt.to_json()).encode(),
             "answer": json.dumps({"explanation_id": str(entry_id), "receipt": receipt.to_json()}).encode(),
             "lost": json.dumps(lost.to_json()).encode(),
@@ -127,6 +151,8 @@ def make_files() -> Files:
 BESIDE = {  # what each file is checked with
     "evidence": [],
     "closed": [],
+    "review": [],
+    "review_closed": [],
     "receipt": ["inclusion"],
     "answer": ["proof"],
     "proof": ["receipt"],

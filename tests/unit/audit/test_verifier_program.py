@@ -61,6 +61,35 @@ def test_it_tells_the_decision_in_words(folder):
         assert part in output
 
 
+REVIEWED = {
+    "kind": "corrected",
+    "outcome": "approve",
+    "explanation": "00000000-0000-0000-0000-000000000007",
+    "supersedes": "00000000-0000-0000-0000-00000000005a",
+    "superseded by": "00000000-0000-0000-0000-00000000005b",
+}
+SAID = ("Jane Doe", "Wage slips seen.", "The income was that of one month.")
+
+
+def test_both_programs_tell_a_review_and_what_was_said_only_where_it_is_disclosed(folder):
+    for name, disclosed in (("review", True), ("review_closed", False)):
+        code, single = run(folder, name, "--key", "keys")
+        done = CliRunner().invoke(app, ["verify", str(folder / name), "--key", str(folder / "keys")])
+        assert (code, done.exit_code) == (0, 0), done.output
+        for output in (single, done.output):
+            lines = [line.split() for line in output.splitlines()]
+            for label, value in REVIEWED.items():
+                known = [
+                    [*label.split(), value],
+                    [*label.replace("explanation", "explanation id").split(), value],
+                ]
+                assert any(line in lines for line in known), (label, output)
+            assert [line in output for line in SAID] == [disclosed] * 3
+            assert "None" not in output
+        assert ("the encrypted part of the entry" in single) is not disclosed
+        assert ("not disclosed" in done.output) is not disclosed
+
+
 def test_it_tells_what_it_did_not_check(folder):
     log_key = VKEYS[0]
     _, output = run(folder, "closed", "--key", log_key)
