@@ -59,6 +59,7 @@ class Settings:
     log_origin: str = ""
     publish_dir: Path | None = None  # where tiles and checkpoints are copied for everybody to follow
     witnesses: tuple[tuple[str, str], ...] = ()  # verifier key and address of each
+    sign_unseen: bool = False  # begin to sign though no witness and no folder could be asked first
     witness_key: str = ""  # the witness's own, a signed-note private key
     witness_database: Path | None = None
     timestamp_url: str = ""  # a time-stamp authority (RFC 3161); empty: none is asked
@@ -97,6 +98,7 @@ class Settings:
             log_origin=read.origin("LOG_ORIGIN"),
             publish_dir=read.path("PUBLISH_DIR"),
             witnesses=read.witnesses("WITNESSES"),
+            sign_unseen=read.one_of("SIGN_UNSEEN", ("0", "1"), "0") == "1",
             witness_key=read.note_key("WITNESS_KEY"),
             witness_database=read.path("WITNESS_DATABASE"),
             timestamp_url=read.endpoint("TIMESTAMP_URL"),

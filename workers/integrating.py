@@ -50,7 +50,8 @@ def integrator_step(
     """One turn of the integrator, as a function that returns the seconds to rest: none while a batch is full.
 
     The first turn checks the tree's right edge against the signed root, waits for what witnesses and the
-    public folder say of it, and makes the keys known. Nothing is signed before, nor after a contradiction.
+    public folder say of it, and makes the keys known. Nothing is signed before, nor after a contradiction,
+    nor while none of those that are configured could be asked.
     Under load it gives places to a tenth of a second of entries at a time: each turn costs a transaction
     and a signature, and each checkpoint is one to verify, for ever.
     """
@@ -61,7 +62,8 @@ def integrator_step(
         nonlocal ready, reported_at
         if not ready:
             size = integrator.verify_edge()
-            published.wait_for_first_look()
+            if not published.wait_for_first_look():
+                return 0.0
             integrator.publish_keys(clock.now(), witnesses)
             _LOG.info("the tree's right edge is as signed", extra={"tree_size": size})
             ready = True

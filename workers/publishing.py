@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from audit.cosigning import Cosigning, WitnessSilent
@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
 FIRST_LOOK_SECONDS = 10.0
+_TOLD_EVERY_SECONDS = 60.0
 _LONGEST_BACKOFF_SECONDS = 60.0
 _END_SECONDS = 0.3
 
@@ -45,15 +46,17 @@ class Outlet:
 class Publishing:
     """The outlets at work. Look at `check` before signing anything."""
 
-    def __init__(self, outlets: Sequence[Outlet], stop: threading.Event) -> None:
-        """Start a thread for each outlet; `stop` is the whole process's."""
+    def __init__(self, outlets: Sequence[Outlet], stop: threading.Event, *, unseen: bool = False) -> None:
+        """Start a thread for each outlet; `stop` is the whole process's.
+
+        With `unseen` the operator has decided that signing may begin though nothing outside can be asked.
+        """
         self._stop = stop
+        self._unseen = unseen
         self._ended = threading.Event()
         self._halt: IntegrityHalt | None = None
-        self._looked = {outlet.name: threading.Event() for outlet in outlets}
-        for outlet in outlets:
-            if not outlet.compares:
-                self._looked[outlet.name].set()
+        self._looked = {outlet.name: threading.Event() for outlet in outlets if outlet.compares}
+        self._trouble: dict[str, str] = {}  # why an outlet has not looked yet
         self._threads = [
             threading.Thread(target=self._run, args=(outlet,), name=outlet.name, daemon=True)
             for outlet in outlets
@@ -66,18 +69,38 @@ class Publishing:
         if self._halt is not None:
             raise self._halt
 
-    def wait_for_first_look(self) -> None:
-        """Let every outlet compare the database with what it knows, for a while; silence stops nobody."""
+    def wait_for_first_look(self) -> bool:
+        """Let the outlets compare the database with what they know; False when the process is to stop instead.
+
+        Each has some seconds; after that one that agreed is enough, and as long as there is none nothing may
+        be signed, unless the operator said so or there is nobody to ask. Raises `IntegrityHalt`.
+        """
+        if not self._looked:
+            _LOG.warning("no witness and no public folder: nobody notices if the database is put back")
         until = time.monotonic() + FIRST_LOOK_SECONDS
         while silent := [name for name, looked in self._looked.items() if not looked.is_set()]:
             self.check()
             if self._stop.is_set():
-                return
+                return False
             if time.monotonic() > until:
-                _LOG.warning("not yet compared with what was published", extra={"reason": ", ".join(silent)})
-                return
+                seen = len(silent) < len(self._looked) or self._unseen
+                self._tell_silence(silent, seen)
+                if seen:
+                    break
+                until += _TOLD_EVERY_SECONDS
             rest(self._stop, 0.02)
         self.check()
+        return not self._stop.is_set()
+
+    def _tell_silence(self, silent: Sequence[str], seen: bool) -> None:
+        reason = "; ".join(f"{name}: {self._trouble.get(name, 'it has not answered')}" for name in silent)
+        if seen:
+            _LOG.warning("not yet compared with what was published", extra={"reason": reason})
+        else:
+            _LOG.critical(
+                "nothing is signed before a witness or the public folder was compared with the database",
+                extra={"reason": reason},
+            )
 
     def end(self) -> None:
         """Let the threads end; one that hangs ends with the process."""
@@ -93,16 +116,18 @@ class Publishing:
             failures = 0 if error is None else failures + 1
             pause = IDLE_SECONDS if error is None else _backoff(failures)
             if error is not None:
+                self._trouble[outlet.name] = str(error) or type(error).__name__
                 _tell(outlet, error, pause)
-            if not isinstance(error, AuditUnavailable):  # the database is waited for: nothing was compared
-                self._looked[outlet.name].set()
             rest(self._ended, pause)
 
     def _step(self, outlet: Outlet) -> Exception | None:
-        """Do what there is to do; return what went wrong."""
+        """Do what there is to do; return what went wrong. Only a step that went well has compared anything."""
         try:
-            while outlet.step() and not self._ended.is_set():
-                self._looked[outlet.name].set()
+            more = True
+            while more and not self._ended.is_set():
+                more = outlet.step()
+                if outlet.compares:
+                    self._looked[outlet.name].set()
         except IntegrityHalt as halt:
             _LOG.critical("what was published contradicts the database", extra={"reason": str(halt)})
             self._halt = halt
@@ -125,21 +150,20 @@ def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing
                 loop_pool(settings.database_url, "ofrecord-publisher", connections=wanted)
             )
             for key, url in witnesses:
-                client = opened.enter_context(closing(HttpWitness(url)))
+                client = HttpWitness(url)
                 outlets.append(Outlet(key.key_id, Cosigning(pool, client, key, origin, verifiers).step))
             if folder is not None:
                 outlets.append(Outlet(str(folder), Publisher(pool, folder, origin, verifiers).step))
             if settings.timestamp_url:
-                outlets.append(opened.enter_context(_stamping(settings, pool)))
-        running = Publishing(outlets, stop)
+                outlets.append(_stamping(settings, pool))
+        running = Publishing(outlets, stop, unseen=settings.sign_unseen)
         try:
             yield running
         finally:
             running.end()
 
 
-@contextmanager
-def _stamping(settings: Settings, pool: Pool) -> Iterator[Outlet]:
+def _stamping(settings: Settings, pool: Pool) -> Outlet:
     """The time-stamp authority's outlet; its library is needed only where one is named."""
     if settings.timestamp_certificates is None:
         raise SettingsError("OFRECORD_TIMESTAMP_CERTIFICATES", "is not set, and there is an authority")
@@ -152,8 +176,7 @@ def _stamping(settings: Settings, pool: Pool) -> Iterator[Outlet]:
         stamping = Stamping(pool, settings.timestamp_url, settings.timestamp_certificates, SystemClock())
     except TimestampRefused as error:
         raise SettingsError("OFRECORD_TIMESTAMP_CERTIFICATES", str(error)) from error
-    with closing(stamping):
-        yield Outlet(settings.timestamp_url, stamping.step, compares=False)
+    return Outlet(settings.timestamp_url, stamping.step, compares=False)
 
 
 def _backoff(failures: int) -> float:

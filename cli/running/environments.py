@@ -56,7 +56,7 @@ def environments(
         "integrator": common
         | _database(secrets, servers, INTEGRATOR)
         | _signing(secrets)
-        | _given(env, _TIMESTAMPS)
+        | _given(env, (*_TIMESTAMPS, "SIGN_UNSEEN"))
         | {"OFRECORD_PUBLISH_DIR": str(publish_folder(folder, env))}
         | {"OFRECORD_WITNESSES": _witnesses(env, f"{secrets.witness} {witness_url}")},
         "custodian": plain

@@ -154,8 +154,8 @@ def test_a_witness_that_comes_later_gets_what_it_missed(
 ) -> None:
     log, port = service[1], free_port()
     cosigner = Cosigner.generate("late.example/w")
-    late = replace(integrator_settings, witnesses=((cosigner.key.vkey, f"http://127.0.0.1:{port}"),))
-    with running(late):
+    pairs = ((cosigner.key.vkey, f"http://127.0.0.1:{port}"),)
+    with running(replace(integrator_settings, witnesses=pairs, sign_unseen=True)):
         append(log, 5)
         until(lambda: size(log) == 5)
         for _ in range(2):

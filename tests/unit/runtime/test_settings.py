@@ -25,6 +25,8 @@ def test_reads_values_and_defaults() -> None:
     assert settings.body_limit_bytes == 1 << 20
     assert settings.log_verifier_keys == ()
     assert not settings.allow_unsafe_durability
+    assert not settings.sign_unseen
+    assert Settings.from_env({**GOOD, "OFRECORD_SIGN_UNSEEN": "1"}).sign_unseen
 
 
 def test_repr_hides_every_secret() -> None:
@@ -51,6 +53,7 @@ def test_repr_hides_every_secret() -> None:
         ("OFRECORD_THREADS", "many"),
         ("OFRECORD_LOG_LEVEL", "loud"),
         ("OFRECORD_ALLOW_UNSAFE_DURABILITY", "yes"),
+        ("OFRECORD_SIGN_UNSEEN", "true"),
         ("OFRECORD_LANGUAGE_MODEL_URL", "http://models.example/hidden"),
         ("OFRECORD_LANGUAGE_MODEL_URL", "https://user:hidden@models.example/"),
         ("OFRECORD_LANGUAGE_MODEL_NAME", "two\nlines hidden"),
