@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
-
 from audit.stamps import checkpoint_to_stamp, keep_timestamp
 from audit.timestamp import (
     REQUEST_TYPE,
@@ -18,9 +16,11 @@ from audit.timestamp import (
 )
 from runtime.clock import Clock
 from runtime.postgres import Pool
+from workers.bounded_http import Limits, NoAnswer, Request, ask
 
 EVERY = timedelta(hours=1)
-_SILENCE_SECONDS = 10.0
+_LIMITS = Limits(seconds=30.0, body_bytes=RESPONSE_LIMIT_BYTES)
+_OK = 200
 
 
 class Stamping:
@@ -32,7 +32,6 @@ class Stamping:
         self._url = url
         self._roots = read_certificates(certificates)
         self._clock = clock
-        self._http = httpx.Client(timeout=_SILENCE_SECONDS, follow_redirects=False)
 
     def step(self) -> bool:
         """Have the newest checkpoint stamped when it is time; raises `TimestampRefused`."""
@@ -46,21 +45,11 @@ class Stamping:
         keep_timestamp(self._pool, newest.tree_size, self._url, stamped_at, response)
         return True
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
     def _ask(self, body: bytes) -> bytes:
-        headers = {"content-type": REQUEST_TYPE}
         try:
-            with self._http.stream("POST", self._url, content=body, headers=headers) as response:
-                taken = bytearray()
-                for piece in response.iter_bytes():
-                    taken += piece
-                    if len(taken) > RESPONSE_LIMIT_BYTES:
-                        raise TimestampRefused("its answer has no end")
-        except httpx.HTTPError as error:
-            raise TimestampRefused(f"it does not answer ({type(error).__name__})") from error
-        if response.status_code != httpx.codes.OK:
-            raise TimestampRefused(f"it answered with status {response.status_code}")
-        return bytes(taken)
+            status, response = ask(Request("POST", self._url, body, {"content-type": REQUEST_TYPE}), _LIMITS)
+        except NoAnswer as error:
+            raise TimestampRefused(str(error)) from error
+        if status != _OK:
+            raise TimestampRefused(f"it answered with status {status}")
+        return response

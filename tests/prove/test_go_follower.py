@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +53,8 @@ def test_go_follows_the_log_as_it_grows(database: Any, follow: Path, tmp_path: P
         open_pool(database.keys_url("service")) as keys,
         open_pool(database.url("integrator")) as pool,
         started(tmp_path / "witness.sqlite", [SIGNER.verifier.vkey]) as witness,
-        closing(HttpWitness(witness.url)) as client,
     ):
+        client = HttpWitness(witness.url)
         log = AuditLog(service, KeyStore(keys, bytes(32)), origin=ORIGIN)
         log.ensure_partitions(SystemClock().now())
         cosigning = Cosigning(pool, client, witness.key, ORIGIN, [SIGNER.verifier])
@@ -84,8 +83,8 @@ def test_go_refuses_what_is_not_the_log(database: Any, follow: Path, tmp_path: P
         open_pool(database.keys_url("service")) as keys,
         open_pool(database.url("integrator")) as pool,
         started(tmp_path / "witness.sqlite", [SIGNER.verifier.vkey]) as witness,
-        closing(HttpWitness(witness.url)) as client,
     ):
+        client = HttpWitness(witness.url)
         log = AuditLog(service, KeyStore(keys, bytes(32)), origin=ORIGIN)
         log.ensure_partitions(SystemClock().now())
         _grow(log, pool, 300)

@@ -7,7 +7,6 @@ What tells is a witness, the public folder, and any evidence file that somebody 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +47,8 @@ class Scene:
 
     def cosign_by(self, witness: Running) -> bool:
         rig = self.rig
-        with closing(HttpWitness(witness.url)) as client:
-            verifiers = [rig.signer.verifier]
-            return Cosigning(rig.integrator_pool, client, witness.key, rig.origin, verifiers).step()
+        client, verifiers = HttpWitness(witness.url), [rig.signer.verifier]
+        return Cosigning(rig.integrator_pool, client, witness.key, rig.origin, verifiers).step()
 
     def refused(self) -> list[dict[str, Any]]:
         return self.witness.get("/state").json()["refused"]

@@ -108,7 +108,6 @@ def test_the_next_one_comes_an_hour_later_and_only_for_a_new_tree(
             assert not stamping.step()
         clock.advance(timedelta(hours=2).total_seconds())
         assert not stamping.step(), "nothing new to stamp"
-        stamping.close()
     assert [size for size, _, _ in _stamps(database)] == [1, 3]
     with (
         psycopg.connect(database.admin_url) as connection,
@@ -172,7 +171,6 @@ def test_an_authority_that_answers_otherwise_is_not_believed(
         stamping = Stamping(pool, authority.url, authority.certificates, SystemClock())
         with pytest.raises(TimestampRefused):
             stamping.step()
-        stamping.close()
     assert _stamps(database) == []
 
 
