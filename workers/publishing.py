@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from audit.cosigning import Cosigning, WitnessSilent
+from audit.cosigning import Cosigning, WitnessSilent, WitnessUnproved
 from audit.errors import AuditUnavailable, IntegrityHalt
 from audit.publish import Publisher
 from runtime.clock import SystemClock
 from runtime.errors import SettingsError
 from runtime.postgres import Pool
 from runtime.settings import Settings
-from workers.log_keys import log_keys, witness_keys
+from workers.log_keys import log_keys, log_signers, witness_keys
 from workers.looping import loop_pool, rest
 from workers.witnesses import HttpWitness
 
@@ -70,7 +70,7 @@ class Publishing:
             raise self._halt
 
     def wait_for_first_look(self) -> bool:
-        """Let the outlets compare the database with what they know; False when the process is to stop instead.
+        """Let the outlets compare the database with what they know; False when the process is to stop.
 
         Each has some seconds; after that one that agreed is enough, and as long as there is none nothing may
         be signed, unless the operator said so or there is nobody to ask. Raises `IntegrityHalt`.
@@ -116,12 +116,13 @@ class Publishing:
             failures = 0 if error is None else failures + 1
             pause = IDLE_SECONDS if error is None else _backoff(failures)
             if error is not None:
-                self._trouble[outlet.name] = str(error) or type(error).__name__
-                _tell(outlet, error, pause)
+                former = self._trouble.get(outlet.name)
+                self._trouble[outlet.name] = why = str(error) or type(error).__name__
+                _tell(outlet, error, pause, new=why != former)
             rest(self._ended, pause)
 
     def _step(self, outlet: Outlet) -> Exception | None:
-        """Do what there is to do; return what went wrong. Only a step that went well has compared anything."""
+        """Do what there is to do; return what went wrong. Only a step that went well has compared."""
         try:
             more = True
             while more and not self._ended.is_set():
@@ -151,7 +152,8 @@ def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing
             )
             for key, url in witnesses:
                 client = HttpWitness(url)
-                outlets.append(Outlet(key.key_id, Cosigning(pool, client, key, origin, verifiers).step))
+                cosigning = Cosigning(pool, client, key, origin, verifiers, signers=log_signers(settings))
+                outlets.append(Outlet(key.key_id, cosigning.step))
             if folder is not None:
                 outlets.append(Outlet(str(folder), Publisher(pool, folder, origin, verifiers).step))
             if settings.timestamp_url:
@@ -183,10 +185,12 @@ def _backoff(failures: int) -> float:
     return min(0.5 * 2.0 ** min(failures, 10), _LONGEST_BACKOFF_SECONDS)
 
 
-def _tell(outlet: Outlet, error: Exception, pause: float) -> None:
+def _tell(outlet: Outlet, error: Exception, pause: float, *, new: bool) -> None:
     """Say why an outlet waits; what nobody foresaw with its place."""
     told = {"stage": outlet.name, "backoff_ms": round(pause * 1000)}
-    if isinstance(error, (WitnessSilent, AuditUnavailable)):
+    if isinstance(error, WitnessUnproved) and new:
+        _LOG.critical("a witness objects and proves nothing", extra={**told, "reason": str(error)})
+    elif isinstance(error, (WitnessSilent, AuditUnavailable)):
         _LOG.warning("could not publish", extra={**told, "reason": str(error)})
     else:
         _LOG.warning("could not publish", exc_info=error, extra=told)

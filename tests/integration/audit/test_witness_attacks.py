@@ -48,7 +48,9 @@ class Scene:
     def cosign_by(self, witness: Running) -> bool:
         rig = self.rig
         client, verifiers = HttpWitness(witness.url), [rig.signer.verifier]
-        return Cosigning(rig.integrator_pool, client, witness.key, rig.origin, verifiers).step()
+        signers = [rig.signer]
+        pool = rig.integrator_pool
+        return Cosigning(pool, client, witness.key, rig.origin, verifiers, signers=signers).step()
 
     def refused(self) -> list[dict[str, Any]]:
         return self.witness.get("/state").json()["refused"]

@@ -69,7 +69,7 @@ def told(caplog: pytest.LogCaptureFixture, message: str) -> list[logging.LogReco
     return [record for record in caplog.records if record.getMessage() == message]
 
 
-def test_a_restored_database_signs_nothing_while_its_only_witness_is_silent(
+def test_a_restored_database_signs_nothing_while_its_only_witness_is_silent(  # noqa: PLR0917 - fixtures
     database: Any,
     service: Side,
     integrator_settings: Settings,
