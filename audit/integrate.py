@@ -74,8 +74,6 @@ class Integrator:
                 connection.execute(
                     LOG["one_snapshot"]
                 )  # or a faster integrator would look like a changed past
-                if connection.execute(LOG["integrators_turn"]).fetchone() != (True,):
-                    return 0
                 grown, count = self._integrate(connection, now)
         except (EntryRefused, AuditUnavailable) as error:
             self._edge = None
@@ -94,6 +92,8 @@ class Integrator:
 
     def _integrate(self, connection: Connection, now: datetime) -> tuple[Edge, int]:
         edge = self._current_edge(connection).copy()
+        if connection.execute(LOG["integrators_turn"]).fetchone() is None:
+            return edge, 0  # nothing waits, or another integrator is at it
         taken = connection.execute(LOG["take_pending"], {"limit": self.batch}).fetchall()
         if not taken:
             return edge, 0

@@ -50,7 +50,9 @@ select root from audit.tile where level = %(level)s and index >= %(start)s and i
 set transaction isolation level repeatable read;
 
 -- name: integrators_turn
-select pg_try_advisory_xact_lock(hashtext('audit.integrate'));
+select from audit.integrators_turn turn
+where exists (select from audit.pending)
+for update of turn skip locked;
 
 -- name: take_pending
 with taken as (

@@ -130,7 +130,7 @@ def test_two_integrators_at_once_are_harmless(rig):
 
 
 def test_the_primary_key_alone_keeps_two_integrators_apart(rig, monkeypatch):
-    monkeypatch.setitem(__import__("audit.queries").queries.LOG, "integrators_turn", "select true")
+    monkeypatch.setitem(__import__("audit.queries").queries.LOG, "integrators_turn", "select")
     for _ in range(12):
         fill(rig, 20)
         barrier = threading.Barrier(2)
@@ -143,6 +143,33 @@ def test_the_primary_key_alone_keeps_two_integrators_apart(rig, monkeypatch):
             results = list(threads.map(integrate, (rig.integrator, rig.another_integrator())))
         assert sum(results) == 20
     assert rig.fsck().passed
+
+
+@pytest.mark.parametrize("role", ["service", "worker", "auditor", "custodian"])
+def test_nobody_else_can_take_the_integrators_turn(rig, role):
+    fill(rig, 5)
+    with psycopg.connect(rig.database.url(role)) as other:
+        other.execute("select pg_advisory_xact_lock(hashtext('audit.integrate'))")
+        other.execute("select pg_advisory_xact_lock(hashtext('audit.ensure_partitions'))")
+        for lock in ("select from audit.integrators_turn for update", "lock audit.integrators_turn"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), other.transaction():
+                other.execute(lock)
+        assert rig.integrator.step(NOW) == 5
+        assert len(rig.log.ensure_partitions(NOW + timedelta(days=200))) == 12
+
+
+def test_who_finds_the_turn_taken_does_not_wait_and_nobody_can_take_it_away(rig):
+    fill(rig, 5)
+    with psycopg.connect(rig.database.url("integrator")) as other:
+        assert other.execute("select from audit.integrators_turn for update").fetchone() is not None
+        assert rig.integrator.step(NOW) == 0
+        for change in (
+            "delete from audit.integrators_turn",
+            "update audit.integrators_turn set turn = false",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), other.transaction():
+                other.execute(change)
+    assert rig.integrator.step(NOW) == 5
 
 
 def test_a_late_committer_is_never_lost(rig):
