@@ -40,6 +40,10 @@ CREATE INDEX decision_recorded ON records.decision (recorded_at, index);
 
 INSERT INTO records.projection (name) VALUES ('decisions');
 
+-- How many of the entries read had a value of another kind than ours have: whoever may append can write what he likes into
+-- a body, and must not stop the projection with it. Such a value is left out.
+ALTER TABLE records.projection ADD COLUMN odd_entries bigint NOT NULL DEFAULT 0;
+
 -- Read at most so many entries of the log, in the order of the tree and from the place reached before; write the decisions
 -- among them and the place reached, both or neither. Returns how many entries that were; null: another has the turn.
 CREATE FUNCTION records.project_decisions_v1(p_limit integer) RETURNS bigint
@@ -48,6 +52,7 @@ AS $$
 DECLARE
     v_from    bigint;
     v_next    bigint;
+    v_odd     bigint;
 BEGIN
     SELECT next_index INTO v_from FROM records.projection WHERE name = 'decisions' FOR UPDATE SKIP LOCKED;
     IF v_from IS NULL THEN
@@ -63,20 +68,39 @@ BEGIN
                convert_from(entry.canonical, 'UTF8')::jsonb AS told
           FROM audit.leaf leaf JOIN audit.entry entry USING (entry_id)
          WHERE leaf.index >= v_from AND leaf.index < v_next AND entry.type = 'explanation.created'
-    ), made AS MATERIALIZED (
-        SELECT entry.index, entry.entry_id, entry.time, entry.key_id, body.reason_codes, body.notice_due_at,
-               body.counterfactual_evaluation_id,
-               body.model, body.version, body.outcome, body.favourable, body.model_outcome, body.action,
-               body.counterfactual_status, body.method, body.model_digest, body.manifest_digest, body.reference_digest,
-               body.catalogue ->> 'name' AS catalogue_name, body.catalogue ->> 'version' AS catalogue_version,
-               body.catalogue ->> 'digest' AS catalogue_digest, body.code_version, body.notice_clock, body.notice_blocked,
-               entry.retention_class, entry.told ->> 'actor' AS actor
+    ), given AS MATERIALIZED (
+        SELECT entry.index, entry.entry_id, entry.time, entry.key_id, entry.retention_class,
+               entry.told ->> 'actor' AS actor, body.*,
+               jsonb_typeof(reason_codes) = 'array'
+                   AND NOT jsonb_path_exists(reason_codes, 'strict $[*] ? (@.type() != "string")', '{}', true) AS has_codes,
+               jsonb_typeof(favourable) = 'boolean' AS has_favourable,
+               jsonb_typeof(notice_blocked) = 'boolean' AS has_blocked,
+               notice_due_at ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$'
+                   AND pg_input_is_valid(notice_due_at, 'timestamptz') AS has_due,
+               pg_input_is_valid(counterfactual_evaluation_id, 'uuid') AS has_evaluation
           FROM entry,
-               jsonb_to_record(entry.told -> 'body') AS body (
-                   model text, version text, outcome text, favourable boolean, model_outcome text, action text,
+               jsonb_to_record(CASE WHEN jsonb_typeof(entry.told -> 'body') = 'object'
+                                    THEN entry.told -> 'body' ELSE '{}' END) AS body (
+                   model text, version text, outcome text, favourable jsonb, model_outcome text, action text,
                    counterfactual_status text, method text, model_digest text, manifest_digest text,
-                   reference_digest text, catalogue jsonb, code_version text, notice_clock text, notice_blocked boolean,
-                   reason_codes text[], notice_due_at timestamptz, counterfactual_evaluation_id uuid)
+                   reference_digest text, catalogue jsonb, code_version text, notice_clock text, notice_blocked jsonb,
+                   reason_codes jsonb, notice_due_at text, counterfactual_evaluation_id text)
+    ), made AS MATERIALIZED (
+        SELECT index, entry_id, time, key_id, retention_class, actor,
+               CASE WHEN has_codes THEN ARRAY(SELECT jsonb_array_elements_text(reason_codes)) END AS reason_codes,
+               CASE WHEN has_due THEN notice_due_at::timestamptz END AS notice_due_at,
+               CASE WHEN has_evaluation THEN counterfactual_evaluation_id::uuid END AS counterfactual_evaluation_id,
+               model, version, outcome, CASE WHEN has_favourable THEN favourable::boolean END AS favourable,
+               model_outcome, action, counterfactual_status, method, model_digest, manifest_digest, reference_digest,
+               catalogue ->> 'name' AS catalogue_name, catalogue ->> 'version' AS catalogue_version,
+               catalogue ->> 'digest' AS catalogue_digest, code_version, notice_clock,
+               CASE WHEN has_blocked THEN notice_blocked::boolean END AS notice_blocked,
+               NOT (coalesce(has_codes OR jsonb_typeof(reason_codes) = 'null', true)
+                    AND coalesce(has_favourable OR jsonb_typeof(favourable) = 'null', true)
+                    AND coalesce(has_blocked OR jsonb_typeof(notice_blocked) = 'null', true)
+                    AND coalesce(has_due, true) AND coalesce(has_evaluation, true)
+                    AND coalesce(jsonb_typeof(catalogue) IN ('object', 'null'), true)) AS odd
+          FROM given
     ), placed AS MATERIALIZED (
         SELECT made.*,
                encode(substr(sha256(convert_to(
@@ -93,14 +117,16 @@ BEGIN
                code_version, notice_clock, notice_blocked, retention_class, actor
           FROM placed
             ON CONFLICT (setting_id) DO NOTHING
+    ), decided AS (
+        INSERT INTO records.decision
+        SELECT index, entry_id, time, setting_id, coalesce(reason_codes, '{}'), notice_due_at, counterfactual_evaluation_id,
+               key_id
+          FROM placed ORDER BY index
     )
-    INSERT INTO records.decision
-    SELECT index, entry_id, time, setting_id, coalesce(reason_codes, '{}'), notice_due_at, counterfactual_evaluation_id,
-           key_id
-      FROM placed ORDER BY index;
+    SELECT count(*) FILTER (WHERE odd) INTO v_odd FROM placed;
 
     UPDATE records.projection
-       SET next_index = v_next,
+       SET next_index = v_next, odd_entries = odd_entries + v_odd,
            read_to = coalesce((SELECT entry.time FROM audit.leaf leaf JOIN audit.entry entry USING (entry_id)
                                 WHERE leaf.index = v_next - 1), read_to)
      WHERE name = 'decisions';
@@ -113,7 +139,7 @@ CREATE FUNCTION records.forget_decisions_v1() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    UPDATE records.projection SET next_index = 0, read_to = NULL WHERE name = 'decisions';
+    UPDATE records.projection SET next_index = 0, read_to = NULL, odd_entries = 0 WHERE name = 'decisions';
     TRUNCATE records.decision, records.decision_setting;
 END
 $$;

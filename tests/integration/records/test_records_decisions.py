@@ -208,3 +208,37 @@ def test_nothing_personal_is_in_the_tables() -> None:
         *FOLLOWED,
     }
     assert not DecisionSetting.__dataclass_fields__.keys() & {"decision_id", "subject_ref", "features"}
+
+
+ODD: dict[str, tuple[Any, ...]] = {
+    "reason_codes": ({"a": 1}, "R05", 5, [1], [None], [["R05"]]),
+    "favourable": ("maybe", 1, {}),
+    "notice_blocked": ("maybe", [], 0),
+    "notice_due_at": (
+        "today",
+        "infinity",
+        "2026-13-01T00:00:00.000000Z",
+        5,
+        {},
+        "12026-01-01T00:00:00.000000Z",
+    ),
+    "counterfactual_evaluation_id": ("x", 1, []),
+    "catalogue": ("x", 1, ["name"]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_somebody_wrote_into_a_body_does_not_stop_the_projection(office: Any, name: str) -> None:
+    for value in ODD[name]:
+        office.decide(**{name: value})
+    office.decide(model=["loans"], outcome={"a": 1}, version=None)
+    good = office.decide(outcome="decline", reason_codes=["R05"])
+    office.integrate()
+    _project(office)
+    table = _table(office)
+    assert len(table) == len(ODD[name]) + 2
+    assert [row[name] for row in table[:-2] if row.get(name)] == []
+    assert (table[-1]["explanation_id"], table[-1]["reason_codes"]) == (good, ["R05"])
+    with psycopg.connect(office.admin_url) as conn:
+        odd = conn.execute("select odd_entries from records.projection where name = 'decisions'").fetchone()
+    assert odd == (len(ODD[name]),)
