@@ -94,3 +94,15 @@ def test_one_subject_has_one_key(rig):
     with psycopg.connect(rig.database.keys_admin_url) as connection:
         counts = connection.execute("select count(*) from keys.entry_key group by subject_key_id").fetchall()
     assert sorted(counts) == [(1,), (3,)]
+
+
+@pytest.mark.parametrize("indexes", ["array['x', 'x']::bytea[]", "array['x', null]::bytea[]", "null"])
+def test_a_subject_that_is_named_twice_or_not_at_all_is_refused_at_once(rig, indexes):
+    keep = (
+        f"select * from keys.keep_v1({indexes}, array[gen_random_uuid(), gen_random_uuid()],"
+        " array['y', 'z']::bytea[], '{}', '{}', '{}', 'm')"
+    )
+    with psycopg.connect(rig.database.keys_url("worker")) as connection:
+        connection.execute("set statement_timeout = '2s'")
+        with pytest.raises(psycopg.DataError, match="named twice, or not at all"):
+            connection.execute(keep)
