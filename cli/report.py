@@ -166,6 +166,7 @@ def _reached(data_dir: Path) -> Iterator[Desk]:
                 issue(appended) if index is None else issue(appended).with_index(index)
             ),
             folder=settings.cache_dir / "reports",
+            witness_vkeys=tuple(vkey for vkey, _ in settings.witnesses),
         )
 
 

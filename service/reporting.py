@@ -86,6 +86,7 @@ def desk_of(services: Services) -> Desk:
         vkeys=services.settings.log_verifier_keys,
         receipt=partial(_receipt, services),
         folder=services.settings.cache_dir / "reports",
+        witness_vkeys=tuple(vkey for vkey, _ in services.settings.witnesses),
     )
 
 

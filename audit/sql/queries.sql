@@ -223,6 +223,13 @@ order by leaf.index;
 -- name: cosignatures
 select line from audit.cosignature where tree_size = %(tree_size)s order by key_id;
 
+-- name: latest_cosignatures
+select distinct on (cosignature.key_id) cosignature.key_id, cosignature.tree_size, cosignature.cosigned_at, cosignature.line,
+       checkpoint.note
+from audit.cosignature join audit.checkpoint using (tree_size)
+where cosignature.tree_size <= %(tree_size)s
+order by cosignature.key_id, cosignature.tree_size desc;
+
 -- name: cosigned_size
 select coalesce(max(tree_size), 0) from audit.cosignature where key_id = %(key_id)s;
 

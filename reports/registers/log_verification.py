@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from audit.canonical import JsonValue
+from audit.cosignature import parse_keys
 from audit.fsck import FsckReport, Known, fsck
 from audit.guarding import guard_problems
+from audit.witnessed import latest_cosignatures
 from records.tree_entries import TreeEntry, newest_pull
 from reports.registers.report import Asked, Cell, Column, Reading, Report, Row, Source
 from runtime.postgres import durability
 
 NAME: Final = "log-verification"
+_WITNESSED: Final = (
+    "which witnesses have cosigned a tree of which size, checked with their keys where those are named; a "
+    "log that was rewritten with its own keys passes every other check, unless it is held against a "
+    "checkpoint kept outside"
+)
 Result = Literal["pass", "fail", "told", "unchecked"]
 
 
@@ -62,6 +69,7 @@ def _checks(source: Source) -> Iterator[_Check]:
     )
     yield from _tree(found)
     yield _consistency(found, last)
+    yield _witnessed(source, found)
     yield from _payloads(found)
     yield from _surroundings(source, found)
     yield _Check("faults", "told", dict(found.faults), "how many faults of which kind were found")
@@ -120,6 +128,24 @@ def _consistency(found: FsckReport, last: TreeEntry | None) -> _Check:
         "root": found.since.root.hex(),
     }
     return _Check(name, "pass" if found.consistent else "fail", value, meaning)
+
+
+def _witnessed(source: Source, found: FsckReport) -> _Check:
+    """The last word of each witness, checked where its key was given."""
+    keys = parse_keys((*source.vkeys, *source.witness_vkeys))[1]
+    said = list(latest_cosignatures(source.conn, found.tree_size, keys))
+    verdicts = {one.verified for one in said}
+    result: Result = "fail" if False in verdicts else "pass" if True in verdicts else "unchecked"
+    value: list[Cell] = [
+        {
+            "witness": one.key_id,
+            "tree_size": one.tree_size,
+            "cosigned_at": one.cosigned_at,
+            "verified": one.verified,
+        }
+        for one in said
+    ]
+    return _Check("witnessed", result, value or None, _WITNESSED)
 
 
 def _surroundings(source: Source, found: FsckReport) -> Iterator[_Check]:

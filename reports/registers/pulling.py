@@ -49,6 +49,7 @@ class Desk:
     vkeys: tuple[str, ...]
     receipt: Callable[[Appended, int | None], Receipt]
     folder: Path
+    witness_vkeys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,7 @@ def _made(desk: Desk, report: Report, asked: Asked, form: Form, into: _Into) -> 
             vkeys=desk.vkeys,
             receipt=desk.receipt,
             form=form,
+            witness_vkeys=desk.witness_vkeys,
         )
         most = into.bounds.entries
         if report.reads_everything and most is not None and source.before > most:

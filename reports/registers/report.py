@@ -61,7 +61,8 @@ class Source:
     """What a report reads: one snapshot of the database, and the log for what is asked by name.
 
     `checkpoint` is the newest in that snapshot; only entries of its tree are in a report. `vkeys` are the
-    checkpoint keys that the caller trusts, none where nobody named any. `form` is what will be written.
+    checkpoint keys that the caller trusts, none where nobody named any. `form` is what will be written;
+    `witness_vkeys` are keys of witnesses, which may also be among `vkeys`.
     """
 
     conn: Connection
@@ -72,6 +73,7 @@ class Source:
     vkeys: tuple[str, ...]
     receipt: Callable[[Appended, int | None], Receipt]
     form: Form = "json"
+    witness_vkeys: tuple[str, ...] = ()
 
     @property
     def before(self) -> int:

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from audit.canonical import canonical
+from audit.cosignature import Cosigner
 from audit.entry import parse_entry
 from audit.errors import EntryNotFound
 from audit.proof import Evidence
@@ -81,6 +83,42 @@ def test_a_root_that_is_not_the_last_certificates_fails(office: Any) -> None:
     office.append("report.pulled", body)
     office.settle()
     document = json.loads(office.pull("log-verification"))
+    assert document["header"]["summary"] == {"result": "FAIL"}
+
+
+def _witnessed(office: Any) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = office.rows("log-verification")
+    return next(row for row in rows if row["check"] == "witnessed")
+
+
+def test_what_witnesses_cosigned_is_told_and_checked_with_their_keys(office: Any, admin: Any) -> None:
+    _some(office)
+    assert (_witnessed(office)["result"], _witnessed(office)["value"]) == ("unchecked", None)
+    assert "rewritten with its own keys" in _witnessed(office)["meaning"]
+    cosigner, newest = Cosigner.generate("witness.test/w"), office.log.newest_checkpoint()
+    at = office.clock.now().replace(microsecond=0)
+    line = cosigner.cosign(newest.note.partition("\n\n")[0] + "\n", at)
+    keep = "insert into audit.cosignature (tree_size, key_id, line, cosigned_at) values (%s, %s, %s, %s)"
+    admin.execute(keep, (newest.tree_size, cosigner.key.key_id, line, at))
+    admin.commit()
+    told = {"witness": cosigner.key.key_id, "tree_size": newest.tree_size}
+    told["cosigned_at"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    row = _witnessed(office)
+    assert (row["result"], row["value"]) == ("unchecked", [{**told, "verified": None}])
+    office.desk = replace(office.desk, witness_vkeys=(cosigner.key.vkey,))
+    row = _witnessed(office)
+    assert (row["result"], row["value"]) == ("pass", [{**told, "verified": True}])
+    liar = Cosigner.generate("witness.test/x")
+    admin.execute(keep, (newest.tree_size, liar.key.key_id, liar.cosign("another log\n1\nAAAA\n", at), at))
+    admin.commit()
+    office.desk = replace(office.desk, witness_vkeys=(cosigner.key.vkey, liar.key.vkey))
+    document = json.loads(office.pull("log-verification"))
+    row = next(row for row in document["rows"] if row["check"] == "witnessed")
+    assert row["result"] == "fail"
+    assert [(one["witness"], one["verified"]) for one in row["value"]] == [
+        (cosigner.key.key_id, True),
+        (liar.key.key_id, False),
+    ]
     assert document["header"]["summary"] == {"result": "FAIL"}
 
 

@@ -1,0 +1,41 @@
+"""What witnesses have said of the stored checkpoints, and whether that can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from audit.cosignature import CosignerKey, read_cosignatures
+from audit.database import Connection
+from audit.errors import MalformedNote
+from audit.queries import LOG
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """The largest tree that one witness has cosigned; `verified` is None where its key was not given."""
+
+    key_id: str
+    tree_size: int
+    cosigned_at: datetime
+    verified: bool | None
+
+
+def latest_cosignatures(
+    connection: Connection, tree_size: int, keys: Sequence[CosignerKey]
+) -> Iterator[Witnessed]:
+    """Yield each witness's last word on a tree up to this size, checked with the keys that are given."""
+    known = {key.key_id: key for key in keys}
+    rows = connection.execute(LOG["latest_cosignatures"], {"tree_size": tree_size}).fetchall()
+    for key_id, size, cosigned_at, line, note in rows:
+        key = known.get(key_id)
+        verified = None if key is None else _holds(note + line, key)
+        yield Witnessed(key_id, size, cosigned_at, verified)
+
+
+def _holds(note: str, key: CosignerKey) -> bool:
+    try:
+        return bool(read_cosignatures(note, [key]))
+    except MalformedNote:
+        return False
