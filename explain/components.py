@@ -7,7 +7,7 @@ four in total.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal
@@ -92,6 +92,7 @@ class ComponentsContradict(ExplainError):
 
     def __init__(self, pointer: str, detail: str) -> None:
         self.pointer, self.detail = pointer, detail
+        self.members: Mapping[str, object] = {}  # what whoever answers it adds
         super().__init__(f"{pointer}: {detail}")
 
 

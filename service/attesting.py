@@ -10,8 +10,9 @@ from uuid import UUID
 
 from audit.note import key_id_of
 from audit.proof import TlogProof
-from audit.tree import StoredTree, checkpoint_covering
+from audit.tree import StoredTree, checkpoint_covering, newest_checkpoint
 from records.reaching import transaction
+from runtime.postgres import Connection
 from schemas.base import format_moment
 from service.context import Services
 from service.errors import InvalidInput
@@ -74,6 +75,12 @@ def inclusion(
     with transaction(services.pool) as conn:
         tree, covering = StoredTree(conn), checkpoint_covering(conn, stored.index)
         size = covering.tree_size if tree_size is None else tree_size
+        _require_tree(conn, "/tree_size", size)
+        if stored.index >= size:
+            says = f"leaf {stored.index} is not in a tree of {size}"
+            raise InvalidInput(
+                (Flaw("/index" if entry_id is None else "/entry_id", says), Flaw("/tree_size", says))
+            )
         path, root = tree.inclusion_path(stored.index, size), tree.root(size)
     signed = size == covering.tree_size
     return {
@@ -90,6 +97,10 @@ def inclusion(
 def consistency(services: Services, old: int, new: int) -> JsonObject:
     """The proof that the older tree is a prefix of the newer, and both roots."""
     with transaction(services.pool) as conn:
+        _require_tree(conn, "/to", new)
+        if not 0 < old <= new:
+            says = f"there is no consistency proof from {old} to {new}"
+            raise InvalidInput((Flaw("/from", says), Flaw("/to", says)))
         tree = StoredTree(conn)
         path = tree.consistency_path(old, new)
         roots = tree.root(old), tree.root(new)
@@ -100,3 +111,10 @@ def consistency(services: Services, old: int, new: int) -> JsonObject:
         "to_root": roots[1].hex(),
         "hashes": [node.hex() for node in path],
     }
+
+
+def _require_tree(conn: Connection, pointer: str, size: int) -> None:
+    """Refuse a size that the log has not reached."""
+    newest = newest_checkpoint(conn)
+    if newest is None or size > newest.tree_size:
+        raise InvalidInput((Flaw(pointer, f"there is no tree of {size} yet"),))

@@ -79,6 +79,11 @@ class DecisionConflict(ServiceError):
 class DecisionMismatch(ServiceError):
     """The model does not reproduce the decision that was sent."""
 
+    def __init__(self, detail: str, pointer: str) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+        self.members: Mapping[str, object] = {}
+
 
 class CounterfactualUnavailable(ServiceError):
     """No verified counterfactual was found inside the budget, and one was required."""

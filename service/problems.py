@@ -226,6 +226,8 @@ def _flaws_of(error: Exception) -> tuple[Flaw, ...]:
             found = tuple(Flaw(fault.pointer, fault.detail) for fault in error.errors)
         case components.ComponentsContradict():
             found = (Flaw(error.pointer, error.detail),)
+        case service.DecisionMismatch():
+            found = (Flaw(error.pointer, str(error)),)
         case registers.ParameterRefused():
             found = (Flaw(_parameter(("query", error.parameter)), str(error)),)
         case (

@@ -47,13 +47,14 @@ def agree(loaded: LoadedVersion, request: ExplanationRequest, decision: Decision
 def check_decided(decided: Decided, decision: Decision, combined: Combined) -> None:
     """Refuses the outcome of another decision, and the score of another model."""
     if decided.outcome is not None and decided.outcome != combined.outcome:
-        raise DecisionMismatch("The outcome that was sent is not reproduced.")
+        raise DecisionMismatch("The outcome that was sent is not reproduced.", "/decided/outcome")
     if decided.score is not None:
         _, _, decimals = repr(float(decided.score)).partition(".")
         rounding = 0.5 * 10.0 ** -len(decimals) if decimals.isdigit() else 0.0
         allowed = max(1e-6 * max(1.0, abs(decision.score)), min(rounding, _COARSEST_ROUNDING))
         if abs(decided.score - decision.score) > allowed * (1 + 1e-9):
-            raise DecisionMismatch("The model version does not reproduce the score that was sent.")
+            says = "The model version does not reproduce the score that was sent."
+            raise DecisionMismatch(says, "/decided/score")
 
 
 def check_times(request: ExplanationRequest, now: datetime) -> None:

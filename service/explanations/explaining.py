@@ -129,7 +129,8 @@ async def explain(services: Services, question: Question, principal: Principal, 
 
 async def record_incident(services: Services, withheld: ExplanationWithheld) -> None:
     """Puts on record that an explanation may not leave, before its caller is told."""
-    await commit(services.committer, withheld.incident, PATIENCE_SECONDS)
+    raised = await commit(services.committer, withheld.incident, PATIENCE_SECONDS)
+    withheld.name_incident(raised.entry_id)
     count_incident(withheld)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from audit.canonical import JsonValue, canonical, decimal
 from audit.entry import Draft
 from explain.components import ComponentsContradict
@@ -39,6 +41,11 @@ class ExplanationWithheld(Exception):
         super().__init__(type(cause).__name__)
         self.cause = cause
         self.incident = incident
+
+    def name_incident(self, entry_id: UUID) -> None:
+        """Let the problem of a contradicted decision name the incident that is on record of it."""
+        if isinstance(self.cause, DecisionMismatch | ComponentsContradict):
+            self.cause.members = {"incident_id": str(entry_id)}
 
 
 def kind_of_incident(cause: Withheld) -> str:

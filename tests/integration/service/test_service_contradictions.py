@@ -28,7 +28,7 @@ def combining(running: Any, upload: Any) -> Combining:
     return combined_loans(running, upload)
 
 
-CONTRADICTIONS: list[tuple[str, tuple[Sent, ...], Sent, str | None]] = [
+CONTRADICTIONS: list[tuple[str, tuple[Sent, ...], Sent, str]] = [
     ("approved", (model("failed"),), {}, "/components/0/result"),
     ("approved", (KNOCKED_OUT, model("failed")), {}, "/components/1/result"),
     ("declined", (model("passed"),), {}, "/components/0/result"),
@@ -36,9 +36,9 @@ CONTRADICTIONS: list[tuple[str, tuple[Sent, ...], Sent, str | None]] = [
     ("gray_adverse", (model("failed"), JUDGED), {}, "/components/0/result"),
     ("gray_adverse", (model("gray"), NOT_KNOCKED_OUT), {}, "/components/0/result"),
     ("approved", (model("not_used"), JUDGED_WELL), {}, "/components/0/result"),
-    ("approved", (KNOCKED_OUT,), {"decided": {"outcome": "approve"}}, None),
-    ("gray_adverse", (model("gray"), JUDGED_WELL), {"decided": {"outcome": "decline"}}, None),
-    ("approved", (KNOCKED_OUT,), {"decided": {"score": 0.99}}, None),
+    ("approved", (KNOCKED_OUT,), {"decided": {"outcome": "approve"}}, "/decided/outcome"),
+    ("gray_adverse", (model("gray"), JUDGED_WELL), {"decided": {"outcome": "decline"}}, "/decided/outcome"),
+    ("approved", (KNOCKED_OUT,), {"decided": {"score": 0.99}}, "/decided/score"),
     ("approved", (), {"application": {"action": "denial"}}, "/application/action"),
     ("approved", (), {"application": {"action": "counteroffer"}}, "/application/action"),
     ("declined", (), {"application": {"action": "approval"}}, "/application/action"),
@@ -50,14 +50,14 @@ CONTRADICTIONS: list[tuple[str, tuple[Sent, ...], Sent, str | None]] = [
 
 @pytest.mark.parametrize(("applicant", "components", "changes", "pointer"), CONTRADICTIONS)
 def test_what_contradicts_is_an_incident_and_no_explanation(
-    combining: Combining, applicant: str, components: tuple[Sent, ...], changes: Sent, pointer: str | None
+    combining: Combining, applicant: str, components: tuple[Sent, ...], changes: Sent, pointer: str
 ) -> None:
     running = combining.running
     created, incidents = running.entries("explanation.created"), running.entries("incident.raised")
     request = combining.request(getattr(combining, applicant), *components, **changes)
     refused = running.explain(request, "combined")
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/decision-mismatch"), refused.text
-    assert [flaw["pointer"] for flaw in refused.json().get("errors", [])] == ([pointer] if pointer else [])
+    assert [flaw["pointer"] for flaw in refused.json().get("errors", [])] == [pointer]
     assert "reasons" not in refused.json()
     assert running.entries("explanation.created") == created
     assert running.entries("incident.raised") == incidents + 1
@@ -66,6 +66,7 @@ def test_what_contradicts_is_an_incident_and_no_explanation(
             "select entry_id from audit.entry where type = 'incident.raised' order by time desc limit 1"
         ).fetchone()  # type: ignore[misc]
     stored = running.services.log.read(newest)
+    assert refused.json()["incident_id"] == str(newest)
     assert stored.entry.body["kind"] == "decision-mismatch"
     assert request["decision_id"] not in str(stored.entry)
     private = running.services.log.open(stored)

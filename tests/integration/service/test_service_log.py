@@ -99,6 +99,22 @@ def test_what_there_is_no_proof_of(grown: Any, path: str, status: int) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("asked", "pointers"),
+    [
+        ("inclusion?index=5&tree_size=3", ["/index", "/tree_size"]),
+        ("inclusion?index=0&tree_size=999999999", ["/tree_size"]),
+        ("consistency?from=60&to=5", ["/from", "/to"]),
+        ("consistency?from=0&to=1", ["/from", "/to"]),
+        ("consistency?from=1&to=999999999", ["/to"]),
+    ],
+)
+def test_a_proof_that_cannot_be_is_refused_by_its_place(grown: Any, asked: str, pointers: list[str]) -> None:
+    refused = grown.http.get(f"/v1/log/proofs/{asked}")
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-input")
+    assert [error["pointer"] for error in refused.json()["errors"]] == pointers
+
+
 def test_entries_hold_nothing_personal(grown: Any) -> None:
     size = _checkpoint(grown).tree_size
     entry = LogEntry.model_validate(grown.http.get(f"/v1/log/entries/{size - 1}").json())
