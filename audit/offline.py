@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def load(data: bytes) -> Given:
 def check_file(data: bytes, beside: Beside) -> Proved:
     """Check a file of any kind; raise `VerificationFailed` naming the step, or `CannotCheck`."""
     value = load(data)
-    _checkpoints(beside)  # what is given beside it holds too, whether it is needed or not
+    _refuse_forks(_checkpoints(beside))  # what is given beside it holds too, whether it is needed or not
     if "format" in value:
         evidence = check_evidence(data, beside.trust)
         compared = _compared(evidence.signed, beside)
@@ -84,10 +84,13 @@ def check_file(data: bytes, beside: Beside) -> Proved:
 
 def _proof(value: Given, beside: Beside) -> Proved:
     with step("file"):
-        leaves = [_hash(one["leaf_hash"]) for one in (value, *beside.others) if "leaf_hash" in one]
+        named = [one for one in (value, *beside.others) if "leaf_hash" in one]
+        leaves = [_hash(one["leaf_hash"]) for one in named]
         if not leaves:
             raise CannotCheck("file", "a proof alone does not say of what; its receipt does")
         tlog_proof = _text(value, "tlog_proof")
+    if "signature" in named[0]:  # a receipt says something only if it holds
+        return _receipt(named[0], replace(beside, others=(value, *beside.others)))
     proof, signed = check_path(tlog_proof, leaves[0], beside.trust)
     return Proved(signed, proof.index, published=_compared(signed, beside))
 
@@ -98,39 +101,44 @@ def _receipt(value: Given, beside: Beside) -> Proved:
     if not receipt_holds(receipt, beside.trust):
         raise CannotCheck("receipt", f"the key that signs it was not given: {receipt.key_id[:200]}")
     proofs = [one for one in beside.others if "tlog_proof" in one]
+    published = _published(receipt.log_origin, beside)
     if proofs:
         with step("another file"):
             tlog_proof = _text(proofs[0], "tlog_proof")
-        proof, signed = check_path(tlog_proof, receipt.leaf_hash, beside.trust)
-        index, published = proof.index, _compared(signed, beside)
-    elif beside.folder is not None:
-        published = read_published(beside.folder, beside.trust)
+        proof, signed = check_path(tlog_proof, receipt.leaf_hash, beside.trust, receipt.log_origin)
+        index = proof.index
+    elif published is not None:
         signed, index = published.signed, _kept(receipt, published, beside.now)
     else:
         return Proved(promised=receipt)
+    _compared(signed, beside, published)
     if receipt.index not in (None, index):
         raise VerificationFailed("receipt", "it names another index")
-    if signed.checkpoint.origin != receipt.log_origin:
-        raise VerificationFailed("receipt", "it is of another log")
-    _refuse_forks(signed, beside)
+    if published is not None:
+        entry = published.entry(index)
+        if (entry.entry_id, entry.time) != (receipt.entry_id, receipt.time):
+            raise VerificationFailed("receipt", "its leaf is of another entry, or of another time")
     return Proved(signed, index, promised=receipt, published=published)
 
 
 def _kept(receipt: Receipt, published: PublishedLog, now: datetime) -> int:
-    """Return where the promised leaf stands in a published log."""
+    """Return where the promised leaf stands; only a copy from after its time can say that it is missing."""
     index = published.index_of(receipt.leaf_hash)
     if index is not None:
         return index
     size, due = published.signed.checkpoint.tree_size, format_time(receipt.integrate_by)
-    if now <= receipt.integrate_by:
-        raise CannotCheck("receipt", f"the leaf is not in the tree of {size}, nor need it be before {due}")
-    later = published.newest is not None and published.newest > receipt.integrate_by
-    aged = "which is later" if later else "so be sure that it is a late copy"
-    newest = format_time(published.newest) if published.newest else "never"
+    latest = published.latest
+    if latest is None or min(now, latest) <= receipt.integrate_by:
+        aged = f"the latest time in it is {format_time(latest) if latest else 'none'}"
+        raise CannotCheck(
+            "receipt",
+            f"the leaf is not in the tree of {size}, nor need it be before {due}; {aged}: "
+            "a later copy is needed",
+        )
     raise VerificationFailed(
         "BROKEN PROMISE",
-        f"the log signed that it would hold this leaf by {due}; the tree of {size} does not have it. "
-        f"Its newest entry is of {newest}, {aged}",
+        f"the log signed that it would hold this leaf by {due}; the tree of {size} does not have it, "
+        f"and was there at {format_time(latest)}: late enough",
     )
 
 
@@ -140,15 +148,14 @@ def _consistency(value: Given, beside: Beside) -> Proved:
         if type(old) is not int or type(new) is not int or not isinstance(hashes, list):
             raise MalformedProof("not a consistency proof")
         path = [_hash(one) for one in hashes]
-    known = {one.checkpoint.tree_size: one for one in _checkpoints(beside)}
-    if old not in known or new not in known:
-        raise CannotCheck("consistency", f"both signed checkpoints are needed, of {old} and of {new}")
-    before, after = known[old].checkpoint, known[new].checkpoint
-    if before.origin != after.origin:
-        raise VerificationFailed("consistency", "the checkpoints are of two logs")
-    if not merkle.verify_consistency(old, new, before.root, after.root, path):
+    known = {(one.checkpoint.origin, one.checkpoint.tree_size): one for one in _checkpoints(beside)}
+    both = [origin for origin, size in known if size == old and (origin, new) in known]
+    if not both:
+        raise CannotCheck("consistency", f"both signed checkpoints of one log are needed, of {old} and {new}")
+    before, after = known[both[0], old], known[both[0], new]
+    if not merkle.verify_consistency(old, new, before.checkpoint.root, after.checkpoint.root, path):
         raise VerificationFailed("consistency", "the older tree is not how the newer one begins")
-    return Proved(known[new], grown_from=old, published=_compared(known[new], beside))
+    return Proved(after, grown_from=old, published=_compared(after, beside))
 
 
 def _checkpoints(beside: Beside) -> list[SignedCheckpoint]:
@@ -160,24 +167,41 @@ def _checkpoints(beside: Beside) -> list[SignedCheckpoint]:
         return [beside.trust.checkpoint(note) for note in notes]
 
 
-def _refuse_forks(signed: SignedCheckpoint, beside: Beside) -> None:
-    own = signed.checkpoint
-    for other in (one.checkpoint for one in _checkpoints(beside)):
-        if (other.origin, other.tree_size) == (own.origin, own.tree_size) and other.root != own.root:
-            raise VerificationFailed("FORK", f"the log signed two different trees of {own.tree_size}")
+def _refuse_forks(seen: Iterable[SignedCheckpoint], published: PublishedLog | None = None) -> None:
+    """Of one log, trees of one size have one root, and a published copy begins with each of them."""
+    known: dict[tuple[str, int], bytes] = {}
+    for one in sorted((signed.checkpoint for signed in seen), key=lambda found: found.tree_size):
+        size = one.tree_size
+        if known.setdefault((one.origin, size), one.root) != one.root:
+            raise VerificationFailed("FORK", f"the log signed two different trees of {size}")
+        if published is None or one.origin != published.signed.checkpoint.origin:
+            continue
+        if size > published.signed.checkpoint.tree_size:
+            raise CannotCheck("published log", f"it is shorter than {size}: an old copy, or it was cut back")
+        if published.root(size) != one.root:
+            raise VerificationFailed(
+                "FORK", f"what is published does not begin with the signed tree of {size}"
+            )
 
 
-def _compared(signed: SignedCheckpoint, beside: Beside) -> PublishedLog | None:
-    """Compare a checkpoint with whatever else is known of its log; return what is published of it."""
-    _refuse_forks(signed, beside)
+def _published(origin: str, beside: Beside) -> PublishedLog | None:
+    """Read the folder, if one was given, and compare it with every checkpoint that was given of its log."""
     if beside.folder is None:
         return None
-    published, own = read_published(beside.folder, beside.trust), signed.checkpoint
-    newest = published.signed.checkpoint
-    if newest.origin != own.origin or newest.tree_size < own.tree_size:
-        raise CannotCheck("published log", "it is another log, or shorter: an old copy, or it was cut back")
-    if published.root(own.tree_size) != own.root:
-        raise VerificationFailed("FORK", "what is published does not begin with the tree that is signed here")
+    published = read_published(beside.folder, beside.trust)
+    if published.signed.checkpoint.origin != origin:
+        raise CannotCheck("published log", "it is another log")
+    _refuse_forks(_checkpoints(beside), published)
+    return published
+
+
+def _compared(
+    signed: SignedCheckpoint, beside: Beside, published: PublishedLog | None = None
+) -> PublishedLog | None:
+    """Compare a checkpoint with whatever else is known of its log; return what is published of it."""
+    _refuse_forks([signed, *_checkpoints(beside)])
+    published = published or _published(signed.checkpoint.origin, beside)
+    _refuse_forks([signed], published)
     return published
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from audit import merkle, tiles
-from audit.entry import parse_entry
+from audit.entry import Entry, parse_entry
 from audit.errors import MalformedNote, MalformedProof, VerificationFailed
 from audit.tile_paths import CHECKPOINT, ENTRIES, tile_path
 from audit.trust import CannotCheck, SignedCheckpoint, Trust, step
@@ -20,9 +21,16 @@ _LENGTH_BYTES = 2
 class PublishedLog:
     """A folder whose leaves have the root that its checkpoint signs."""
 
+    folder: Path
     signed: SignedCheckpoint
     leaves: tuple[bytes, ...]
     newest: datetime | None
+
+    @property
+    def latest(self) -> datetime | None:
+        """Return a time at or after which this copy was made: of its newest entry, or of a cosignature."""
+        times = [self.newest] if self.newest else []
+        return max([*times, *(one.time for one in self.signed.cosignatures)], default=None)
 
     def root(self, size: int) -> bytes:
         """Return the root of its first leaves."""
@@ -31,6 +39,12 @@ class PublishedLog:
     def index_of(self, leaf: bytes) -> int | None:
         """Return where a leaf stands; None if the tree does not have it."""
         return self.leaves.index(leaf) if leaf in self.leaves else None
+
+    def entry(self, index: int) -> Entry:
+        """Return the entry that is the leaf at this index; raise as `read_published` does."""
+        with step("published log"):
+            number, place = divmod(index, tiles.WIDTH)
+            return parse_entry(_bundle(self.folder, number, self.leaves)[place])
 
 
 def read_published(folder: Path, trust: Trust) -> PublishedLog:
@@ -50,22 +64,21 @@ def read_published(folder: Path, trust: Trust) -> PublishedLog:
             leaves += tiles.cut(_tile(folder, "0", number, size))
         if len(leaves) != size or merkle.root(leaves) != signed.checkpoint.root:
             raise MalformedProof("its leaves do not have the root that was signed")
-        return PublishedLog(signed, tuple(leaves), _newest(folder, leaves))
+        newest = _bundle(folder, (size - 1) // tiles.WIDTH, leaves) if size else []
+        times = [parse_entry(entry).time for entry in newest]
+        return PublishedLog(folder, signed, tuple(leaves), max(times, default=None))
 
 
-def _newest(folder: Path, leaves: list[bytes]) -> datetime | None:
-    """Return the latest time in the last bundle of entries, after comparing them with their leaves."""
-    if not leaves:
-        return None
-    number = (len(leaves) - 1) // tiles.WIDTH
-    bundle, times = _tile(folder, ENTRIES, number, len(leaves)), []
-    for leaf in leaves[number * tiles.WIDTH :]:
+def _bundle(folder: Path, number: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Return the entries of one bundle, after comparing them with their leaves."""
+    bundle, entries = _tile(folder, ENTRIES, number, len(leaves)), []
+    for leaf in leaves[number * tiles.WIDTH : (number + 1) * tiles.WIDTH]:
         end = _LENGTH_BYTES + int.from_bytes(bundle[:_LENGTH_BYTES])
         entry, bundle = bundle[_LENGTH_BYTES:end], bundle[end:]
         if merkle.leaf_hash(entry) != leaf:
             raise MalformedProof("an entry is not that of its leaf")
-        times.append(parse_entry(entry).time)
-    return max(times)
+        entries.append(entry)
+    return entries
 
 
 def _tile(folder: Path, kind: str, number: int, size: int) -> bytes:

@@ -14,7 +14,7 @@ from audit.merkle import leaf_hash, verify_inclusion
 from audit.proof import Evidence, TlogProof
 from audit.receipt import Receipt, receipt_key_name, verify_receipt
 from audit.sealing import opens
-from audit.trust import SignedCheckpoint, Trust, step
+from audit.trust import CannotCheck, SignedCheckpoint, Trust, step
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,19 @@ def check_evidence(data: bytes, trust: Trust) -> Verified:
     )
 
 
-def check_path(tlog_proof: str, leaf: bytes, trust: Trust) -> tuple[TlogProof, SignedCheckpoint]:
-    """Check that a tlog-proof leads from this leaf to a root that the log signed."""
+def check_path(
+    tlog_proof: str, leaf: bytes, trust: Trust, origin: str | None = None
+) -> tuple[TlogProof, SignedCheckpoint]:
+    """Check that a tlog-proof leads from this leaf to a root that the log signed.
+
+    Where the log is known by its origin, the proof of another one is `CannotCheck`.
+    """
     with step("proof"):
         proof = TlogProof.parse(tlog_proof)
     with step("checkpoint"):
         signed = trust.checkpoint(proof.checkpoint)
+    if origin not in (None, signed.checkpoint.origin):
+        raise CannotCheck("proof", "it is of another log")
     size, root = signed.checkpoint.tree_size, signed.checkpoint.root
     if not verify_inclusion(proof.index, size, leaf, proof.path, root):
         raise VerificationFailed("inclusion", "the path does not lead from this entry to the signed root")

@@ -100,10 +100,13 @@ def _promise(proved: Proved) -> list[str]:
     receipt = proved.promised
     if receipt is None:
         return ["PROVED: the log signed this"]
+    entry = f"  entry        {receipt.entry_id}"
+    if proved.published is None:
+        entry = f"  not checked  that it is entry {receipt.entry_id}, as no receipt signs that: give --log"
     kept = f"kept, at index {proved.index}" if proved.signed else "not checked: give --log or --with a proof"
     return [
         "PROVED: the log promised to hold this entry",
-        f"  entry        {receipt.entry_id}",
+        entry,
         f"  leaf         {receipt.leaf_hash.hex()}",
         f"  promised     on {receipt.time.isoformat()}, by {receipt.integrate_by.isoformat()}",
         f"  promise      {kept}",

@@ -222,6 +222,10 @@ class Checkpoint(NamedTuple):
     root: bytes
     signers: list[str]
     witnesses: list[str]
+    cosigned: str = ""  # the latest time of a cosignature
+
+
+Copy = tuple[Checkpoint, list[bytes], str]  # of a log: all leaf hashes, the latest time in it
 
 
 def parse_key(vkey: str) -> Key:
@@ -249,7 +253,7 @@ def parse_checkpoint(note: str, given: Given) -> Checkpoint:
     for name, data in [(line[1], b64(line[2])) for line in lines if line]:
         require(len(data) > 4, fault)
         found.setdefault(f"{name}+{data[:4].hex()}", data[4:])
-    signers, witnesses = [], []
+    signers, witnesses, cosigned = [], [], ""
     for key in given.keys:
         message, signature = body.encode() + b"\n", found.get(key.id)
         if signature is None or (key.kind == 1 and key.name != origin):
@@ -260,12 +264,13 @@ def parse_checkpoint(note: str, given: Given) -> Checkpoint:
             message = b"cosignature/v1\ntime %d\n" % seconds + message
             at = datetime.fromtimestamp(seconds, timezone.utc)
             witnesses.append(f"{key.id} at {at:%Y-%m-%dT%H:%M:%SZ}")
+            cosigned = max(cosigned, f"{at:%Y-%m-%dT%H:%M:%S.%fZ}")
         else:
             signers.append(key.id)
         require(signed(key.public, message, signature), f"the signature of {key.id} is wrong")
     require(signers, "no key that was given has signed for this log")
     require(witnesses or not given.witnessed, "no witness whose key was given has cosigned")
-    return Checkpoint(origin, int(size), b64(top), signers, witnesses)
+    return Checkpoint(origin, int(size), b64(top), signers, witnesses, cosigned)
 
 
 def tile(folder: str, kind: str, number: int, width: int) -> bytes:
@@ -277,8 +282,20 @@ def tile(folder: str, kind: str, number: int, width: int) -> bytes:
     return read(partial) if os.path.isfile(partial) else read(folder, "tile", kind, name)
 
 
-def published(given: Given) -> tuple[Checkpoint, list[bytes], str]:
-    """A whole log out of its folder: its checkpoint, all leaf hashes, the latest time in the last tile."""
+def bundle(given: Given, leaves: list[bytes], number: int) -> list[Any]:
+    """The entries of one tile of 256, each compared with its leaf."""
+    inside, entries = leaves[256 * number : 256 * number + 256], []
+    data = tile(given.log or "", "entries", number, len(inside)) if inside else b""
+    for leaf in inside:
+        end = 2 + int.from_bytes(data[:2], "big")
+        require(leaf_hash(data[2:end]) == leaf, "an entry is not that of its leaf")
+        entries.append(parse_json(data[2:end]))
+        data = data[end:]
+    return entries
+
+
+def published(given: Given, origin: str) -> Copy:
+    """A whole log out of its folder: its leaves make its root again, and it begins as was signed before."""
     with step("published log"):
         checkpoint = parse_checkpoint(read(given.log or "", "checkpoint").decode(), given)
         leaves: list[bytes] = []
@@ -287,14 +304,12 @@ def published(given: Given) -> tuple[Checkpoint, list[bytes], str]:
             hashes = tile(given.log or "", "0", first // 256, width)
             leaves += [hashes[32 * place : 32 * place + 32] for place in range(width)]
         require(root(leaves) == checkpoint.root, "its leaves do not have the root that was signed")
-        last, times = leaves[(len(leaves) - 1) // 256 * 256 :], [""]
-        entries = tile(given.log or "", "entries", (len(leaves) - 1) // 256, len(last)) if last else b""
-        for leaf in last:
-            end = 2 + int.from_bytes(entries[:2], "big")
-            require(leaf_hash(entries[2:end]) == leaf, "an entry is not that of its leaf")
-            times.append(time(parse_json(entries[2:end])["time"]))
-            entries = entries[end:]
-    return checkpoint, leaves, max(times)
+        times = [time(entry["time"]) for entry in bundle(given, leaves, max(0, len(leaves) - 1) // 256)]
+    copy = checkpoint, leaves, max([checkpoint.cosigned, *times])
+    if checkpoint.origin != origin:
+        raise CannotCheck(f"what is published is the log {checkpoint.origin}, not {origin}")
+    refuse_forks(checkpoints(given), copy)
+    return copy
 
 
 # ---- The kinds of file. Each returns what it proves, by name; under OPEN stands what it leaves open.
@@ -303,7 +318,7 @@ MEMBERS = ["about", "actor", "body", "ciphertext_digest", "commitment", "entry_i
 MEMBERS += ["retention_class", "time", "type", "v"]
 
 
-def check_path(proof: object, leaf: bytes, given: Given) -> tuple[int, Checkpoint]:
+def check_path(proof: object, leaf: bytes, given: Given, log: Optional[str] = None) -> tuple[int, Checkpoint]:
     """Check a C2SP tlog-proof: a place in the tree, the path from there to the root, the signed root."""
     with step("proof"):
         head, _, note = text(proof).partition("\n\n")
@@ -313,6 +328,8 @@ def check_path(proof: object, leaf: bytes, given: Given) -> tuple[int, Checkpoin
         require(b64(extra) is not None and all(len(one) == 32 for one in path), "a path is of 32-byte hashes")
     with step("checkpoint"):
         checkpoint = parse_checkpoint(note, given)
+    if log not in (None, checkpoint.origin):
+        raise CannotCheck(f"the proof is of the log {checkpoint.origin}, not of {log}")
     with step("inclusion"):
         top = root_by(path, leaf, int(index), checkpoint.size)
         require(top == checkpoint.root, "the path does not lead from this leaf to the signed root")
@@ -326,21 +343,29 @@ def checkpoints(given: Given) -> list[Checkpoint]:
         return [parse_checkpoint(note, given) for note in proofs + notes]
 
 
-def about(checkpoint: Checkpoint, given: Given) -> dict[str, Any]:
+def refuse_forks(seen: list[Checkpoint], copy: Optional[Copy] = None) -> None:
+    """Of one log, trees of one size have one root, and a published copy begins with each of them."""
+    known: dict[tuple[str, int], bytes] = {}
+    for one in sorted(seen, key=lambda one: one.size):
+        if known.setdefault((one.origin, one.size), one.root) != one.root:
+            raise NotProved(f"FORK: the log signed two different trees of {one.size}")
+        if copy and one.origin == copy[0].origin:
+            if one.size > copy[0].size:
+                raise CannotCheck(f"what is published is shorter than {one.size}: an old copy, or cut back")
+            if root(copy[1][: one.size]) != one.root:
+                raise NotProved(f"FORK: what is published does not begin with the tree of {one.size} signed")
+
+
+def about(checkpoint: Checkpoint, given: Given, copy: Optional[Copy] = None) -> dict[str, Any]:
     """Say what a checkpoint signs, and compare it with whatever else is known of the same log."""
-    origin, size, top, signers, witnesses = checkpoint
-    for other in checkpoints(given):
-        if (other.origin, other.size) == (origin, size) and other.root != top:
-            raise NotProved(f"FORK: the log signed two different trees of {size}")
+    origin, size, top, signers, witnesses, _ = checkpoint
+    refuse_forks([checkpoint, *checkpoints(given)])
     told: dict[str, Any] = {"log": origin, "signed by": signers, "cosigned by": witnesses}
     told.update({"tree size": size, "root": top.hex()})
     if given.log:
-        newest, leaves, _ = published(given)
-        if newest.size < size or newest.origin != origin:
-            raise CannotCheck("what is published is another log, or shorter: an old copy, or it was cut back")
-        if root(leaves[:size]) != top:
-            raise NotProved("FORK: what is published does not begin with the tree that this checkpoint signs")
-        told["published"] = f"the published log of {newest.size} begins with this tree"
+        copy = copy or published(given, origin)
+        refuse_forks([checkpoint], copy)
+        told["published"] = f"the published log of {copy[0].size} begins with this tree"
     return told
 
 
@@ -355,10 +380,8 @@ def evidence(value: dict[str, Any], given: Given) -> dict[str, Any]:
     with step("entry"):
         entry, leaf = parse_json(data), leaf_hash(data)
         again = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-        require(
-            again == data and sorted(entry) == MEMBERS and repr(entry["v"]) == "1",
-            "not an entry of version 1",
-        )
+        first = sorted(entry) == MEMBERS and repr(entry["v"]) == "1"
+        require(again == data and first, "not an entry of version 1")
         require(isinstance(entry["body"], dict), "the body of an entry is an object")
     index, checkpoint = check_path(value.get("tlog_proof"), leaf, given)
     with step("opening"):
@@ -378,9 +401,12 @@ def evidence(value: dict[str, Any], given: Given) -> dict[str, Any]:
 
 def tlog_proof(value: dict[str, Any], given: Given) -> dict[str, Any]:
     with step("file"):
-        leaves = [hash_in_hex(one["leaf_hash"]) for one in (value, *given.others) if "leaf_hash" in one]
+        named = [one for one in (value, *given.others) if "leaf_hash" in one]
+        leaves = [hash_in_hex(one["leaf_hash"]) for one in named]
     if not leaves:
         raise CannotCheck("a proof alone does not say of what; give the receipt too: --with RECEIPT")
+    if "signature" in named[0]:  # a receipt says something only if it holds
+        return receipt(named[0], given._replace(others=[value, *given.others]))
     index, checkpoint = check_path(value["tlog_proof"], leaves[0], given)
     return {"leaf hash": leaves[0].hex(), "index": index, **about(checkpoint, given)}
 
@@ -393,8 +419,8 @@ def check_receipt(value: Any, given: Given) -> bool:
     signature, key_id, index = b64(value.get("signature")), text(value.get("key_id")), value.get("index")
     require(index is None or (type(index) is int and index >= 0), "an index is a number")
     lines = "ofrecord-receipt/v1", origin, leaf, time(value.get("time")), time(value.get("integrate_by")), ""
-    known = [key for key in given.keys if key[::2] == (origin + "/receipt", 1)]
     message = "\n".join(lines).encode()
+    known = [key for key in given.keys if key[::2] == (origin + "/receipt", 1)]
     valid = any(key.id == key_id and signed(key.public, message, signature) for key in known)
     require(valid or not known, "none of the receipt keys that were given has signed it")
     return valid
@@ -404,43 +430,54 @@ def receipt(value: dict[str, Any], given: Given) -> dict[str, Any]:
     with step("receipt"):
         if not check_receipt(value, given):
             raise CannotCheck(f"the key that signs this receipt was not given: {value['key_id']}")
-    told = {name: value[name] for name in ("entry_id", "leaf_hash", "log_origin", "time", "integrate_by")}
-    leaf, due, index = hash_in_hex(value["leaf_hash"]), value["integrate_by"], None
+    told: dict[str, Any] = {name: value[name] for name in ("leaf_hash", "log_origin", "time", "integrate_by")}
+    leaf, origin = hash_in_hex(value["leaf_hash"]), value["log_origin"]
+    told[OPEN] = [f"that the leaf is entry {value['entry_id']}, as no receipt signs it: give --log"]
     proofs = [one["tlog_proof"] for one in given.others if "tlog_proof" in one]
+    copy = published(given, origin) if given.log else None
     if proofs:
-        index, checkpoint = check_path(proofs[0], leaf, given)
-    elif given.log:
-        checkpoint, leaves, newest = published(given)
-        index = leaves.index(leaf) if leaf in leaves else None
+        index, checkpoint = check_path(proofs[0], leaf, given, origin)
+    elif copy:
+        index, checkpoint = kept(leaf, value["integrate_by"], copy, given.now), copy[0]
     else:
-        return {**told, OPEN: "whether the promise was kept: give a published log, or a proof of this leaf"}
-    if index is None and given.now <= due:
-        raise CannotCheck(f"this leaf is not in the tree of {checkpoint.size}, nor need it be before {due}")
-    if index is None:
-        aged = "so this copy is late enough" if newest > due else "so be sure that this copy is a late one"
-        tree = f"the tree of {checkpoint.size} has no such leaf; its newest entry is of {newest}, {aged}"
-        raise NotProved(f"BROKEN PROMISE: the log signed that it would hold this leaf by {due}, but {tree}")
+        told[OPEN].append("whether the promise was kept: give a published log, or a proof of this leaf")
+        return told
+    compared = about(checkpoint, given, copy)
     with step("receipt"):
         require(value.get("index") in (None, index), "it names another index")
-        require(checkpoint.origin == value["log_origin"], "it is of another log")
-    compared = about(checkpoint, given if proofs else given._replace(log=None))
+        if copy:
+            entry = bundle(given, copy[1], index // 256)[index % 256]
+            same = all(entry[one] == value[one] for one in ("entry_id", "time"))
+            require(same, "its leaf is of another entry, or of another time")
+            told = {"entry_id": value["entry_id"], **told, OPEN: []}
     return {**told, "promise": f"kept: the leaf is at index {index}", **compared}
 
 
-def consistency(value: dict[str, Any], given: Given) -> dict[str, Any]:
+def kept(leaf: bytes, due: str, copy: Copy, now: str) -> int:
+    """The index of a promised leaf. Only a copy from after its time can say that it is missing."""
+    checkpoint, leaves, latest = copy
+    missing = f"this leaf is not in the tree of {checkpoint.size}"
+    if leaf not in leaves and min(now, latest) <= due:
+        raise CannotCheck(f"{missing} of {latest}, nor need it be before {due}: a later copy is needed")
+    if leaf not in leaves:
+        raise NotProved(f"BROKEN PROMISE: it was due by {due}; {missing}, a late enough copy: of {latest}")
+    return leaves.index(leaf)
+
+
+def consistency(value: Any, given: Given) -> dict[str, Any]:
     with step("file"):
-        old, new = value.get("from"), value.get("to")
-        hashes: Any = value.get("hashes")
+        old, new, hashes = value.get("from"), value.get("to"), value.get("hashes")
         require([type(one) for one in (old, new, hashes)] == [int, int, list], "not a consistency proof")
         proof = [hash_in_hex(one) for one in hashes]
-    known = {one.size: one for one in checkpoints(given)}
-    if old not in known or new not in known:
-        raise CannotCheck(f"give both signed checkpoints, of {old} and {new} leaves: --with FILE --with FILE")
+    known = {(one.origin, one.size): one for one in checkpoints(given)}
+    both = [origin for origin, size in known if size == old and (origin, new) in known]
+    if not both:
+        raise CannotCheck(f"give both signed checkpoints of one log, of {old} and {new} leaves: --with FILE")
+    before, after = known[both[0], old], known[both[0], new]
     with step("consistency"):
-        require(known[old].origin == known[new].origin, "the checkpoints are of two logs")
-        roots = roots_by(proof, old, new, known[old].root)
-        require(roots == (known[old].root, known[new].root), "the older tree is not how the newer one begins")
-    return {"grown from": old, **about(known[new], given)}
+        roots = roots_by(proof, old, new, before.root)
+        require(roots == (before.root, after.root), "the older tree is not how the newer one begins")
+    return {"grown from": old, **about(after, given)}
 
 
 def load(data: bytes) -> dict[str, Any]:
@@ -456,7 +493,7 @@ def load(data: bytes) -> dict[str, Any]:
 
 def check(data: bytes, given: Given) -> dict[str, Any]:
     value = load(data)
-    checkpoints(given)  # what is given beside it holds too, whether it is needed or not
+    refuse_forks(checkpoints(given))  # what is given beside it holds too, whether it is needed or not
     kinds = {"format": evidence, "tlog_proof": tlog_proof, "signature": receipt, "to": consistency}
     for member, kind in kinds.items():
         if member in value:
@@ -507,9 +544,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("file")
-    parser.add_argument(
-        "--key", action="append", required=True, help="a C2SP verifier key, or a file of them"
-    )
+    parser.add_argument("--key", action="append", required=True, help="a verifier key, or a file of them")
     parser.add_argument("--log", metavar="DIRECTORY", help="a published log: checkpoint and tile/")
     parser.add_argument("--with", action="append", default=[], dest="others", help="a checkpoint or proof")
     parser.add_argument("--require-witness", action="store_true", help="a witness must have cosigned")
@@ -526,10 +561,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
         told = check(data, Given(keys, asked.require_witness, asked.log, others, asked.now))
         code, lines = 0, ["PROVED"]
         for name, value in told.items():
-            lines += [
-                f"  {name.replace('_', ' '):<15} {one}"
-                for one in (value if isinstance(value, list) else [value])
-            ]
+            values = value if isinstance(value, list) else [value]
+            lines += [f"  {name.replace('_', ' '):<15} {one}" for one in values]
         if not told.get("cosigned by", True):
             lines.append(f"  {OPEN:<15} whether everybody is shown the same log: no witness's key was given")
     except NotProved as error:

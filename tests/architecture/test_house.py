@@ -30,7 +30,7 @@ OTHER_TREES = ("tests", "benchmarks", "docs", "helm", "deploy")
 TEXT = {".py", ".sql", ".md", ".yaml", ".yml", ".toml", ".json", ".tpl", ".txt", ".sh", ""}
 MAX_FILE_LINES = 300
 VERIFIER = "audit/verifier/ofrecord_verify.py"  # handed over alone: one file, and no clock of ours
-VERIFIER_LINES = 545
+VERIFIER_LINES = 580
 MAX_FUNCTION_LINES = 45  # "about forty": the docstring is not counted, a little air is
 
 

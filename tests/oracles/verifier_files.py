@@ -16,8 +16,8 @@ from audit.entry import Appended, Entry, entry_bytes, format_time
 from audit.keys import KeyStore
 from audit.note import Signer
 from audit.proof import Evidence, TlogProof
-from audit.receipt import issue_receipt, receipt_key_name
-from audit.sealing import Opening, unseal
+from audit.receipt import Receipt, issue_receipt, receipt_key_name
+from audit.sealing import unseal
 
 ORIGIN = "log.example/ofrecord"
 SIGNER, RECEIPTS = Signer(ORIGIN, bytes(32)), Signer(receipt_key_name(ORIGIN), bytes(range(32)))
@@ -92,10 +92,15 @@ class Files:
         return folder
 
 
-def signed_tree(leaves: list[bytes]) -> str:
+def signed_tree(leaves: list[bytes], signer: Signer = SIGNER, cosigned: datetime = TIME) -> str:
     """A checkpoint over these leaves, cosigned."""
-    note = sign_checkpoint(Checkpoint(ORIGIN, len(leaves), merkle.root(leaves)), [SIGNER])
-    return note + WITNESS.cosign(note.rpartition("\n\n")[0] + "\n", TIME)
+    checkpoint = Checkpoint(signer.verifier.name, len(leaves), merkle.root(leaves))
+    note = sign_checkpoint(checkpoint, [signer])
+    return note + WITNESS.cosign(note.rpartition("\n\n")[0] + "\n", cosigned)
+
+
+def _json(receipt: Receipt) -> bytes:
+    return json.dumps(receipt.to_json()).encode()
 
 
 def _review() -> tuple[bytes, Opening]:
@@ -128,16 +133,17 @@ def make_files() -> Files:
     review_path = merkle.inclusion_path(PLACE + 1, SIZE, node)
     review_proof = TlogProof(PLACE + 1, tuple(review_path), signed_tree(leaves)).to_text()
     inclusion = {"index": PLACE, "leaf_hash": leaves[PLACE].hex(), "tlog_proof": tlog_proof}
-    lost = issue_receipt(RECEIPTS, ORIGIN, Appended(UUID(int=9), bytes(32), told.time, duplicate=False))
+    gone, hour = Appended(UUID(int=9), bytes(32), told.time, duplicate=False), timedelta(hours=1)
     return Files(
         {
             "evidence": Evidence(tlog_proof, data, opening, receipt.with_index(PLACE)).to_bytes(),
             "closed": Evidence(tlog_proof, data, None, None).to_bytes(),
             "review": Evidence(review_proof, review, review_opening, None).to_bytes(),
             "review_closed": Evidence(review_proof, review, None, None).to_bytes(),
-            "receipt": json.dumps(receipt.to_json()).encode(),
+            "receipt": _json(receipt),
             "answer": json.dumps({"explanation_id": str(entry_id), "receipt": receipt.to_json()}).encode(),
-            "lost": json.dumps(lost.to_json()).encode(),
+            "lost": _json(issue_receipt(RECEIPTS, ORIGIN, gone, integrate_within=hour)),
+            "due later": _json(issue_receipt(RECEIPTS, ORIGIN, gone)),
             "proof": tlog_proof.encode(),
             "inclusion": json.dumps(inclusion).encode(),
             "consistency": json.dumps({"from": OLD, "to": SIZE, "hashes": [h.hex() for h in proof]}).encode(),
@@ -161,6 +167,7 @@ BESIDE = {  # what each file is checked with
     "old": [],
     "new": ["old"],
 }
+"""`lost` is of a leaf that is not in the log, due before its last entries; `due later` after all of them."""
 LATER = format_time(TIME + timedelta(days=30))
 
 

@@ -26,7 +26,7 @@ def files() -> Files:
 @pytest.fixture
 def folder(files, tmp_path) -> Path:
     for name, data in files.by_name.items():
-        (tmp_path / name).write_bytes(data)
+        (tmp_path / name.replace(" ", "-")).write_bytes(data)
     (tmp_path / "keys").write_text("\n".join(VKEYS))
     files.publish(tmp_path / "log")
     return tmp_path
@@ -100,6 +100,12 @@ def test_it_tells_what_it_did_not_check(folder):
     assert "receipt         not checked: its key was not given" in output
     code, output = run(folder, "receipt", "--key", "keys")
     assert (code, "not checked     whether the promise was kept" in output) == (0, True)
+    assert "not checked     that the leaf is entry 00000000-0000-0000-0000-000000000007" in output
+    _, output = run(folder, "receipt", "--with", "proof", "--key", "keys")
+    assert "not checked     that the leaf is entry 00000000-0000-0000-0000-000000000007" in output
+    _, output = run(folder, "receipt", "--log", "log", "--key", "keys")
+    assert "entry id        00000000-0000-0000-0000-000000000007" in output
+    assert "that the leaf is entry" not in output
 
 
 @pytest.mark.parametrize(
@@ -107,13 +113,14 @@ def test_it_tells_what_it_did_not_check(folder):
     [
         ("receipt --log log", 0, "promise"),
         ("answer --with proof", 0, "kept: the leaf is at index 6"),
-        ("proof --with receipt", 0, "index           6"),
+        ("proof --with receipt", 0, "kept: the leaf is at index 6"),
         ("proof", 2, "does not say of what"),
         ("consistency --with old --with new", 0, "grown from      270"),
         ("consistency --with new", 2, "270 and 300"),
         ("new --log log", 0, "published"),
         ("old --log log", 0, "begins with this tree"),
         ("lost --log log", 1, "BROKEN PROMISE"),
+        ("due-later --log log", 2, "a later copy is needed"),
         ("lost --with proof", 1, "does not lead from this leaf"),
         ("lost --log log --now 2026-11-20T11:00:00.000000Z", 2, "nor need it be"),
         ("evidence --require-witness", 0, "witness.example/w1"),
