@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from audit.checkpoint import Checkpoint, check_origin, verify_checkpoint
+from audit.cosignature import CosignerKey, read_cosignatures
 from audit.database import Connection, Pool, session
 from audit.errors import IntegrityHalt, MalformedNote
 from audit.merkle import leaf_hash
@@ -22,7 +24,14 @@ from audit.note import Verifier
 from audit.queries import LOG
 from audit.tile_paths import CHECKPOINT, bundle, entries_path, tile_path
 from audit.tiles import WIDTH, Edge, full_tiles
-from audit.tree import StoredCheckpoint, StoredTree, newest_checkpoint, with_cosignatures
+from audit.tree import (
+    COSIGNATURE_TIME,
+    StoredCheckpoint,
+    StoredTree,
+    checkpoint_at,
+    newest_checkpoint,
+    with_cosignatures,
+)
 
 _MOST: Final = 1 << 16  # leaves in one go: after a crash no more than that is done again
 
@@ -113,12 +122,25 @@ class Folder:
 class Publisher:
     """Keeps a folder up to date with a log. Any number may run; one at a time has the folder."""
 
-    def __init__(self, pool: Pool, path: Path, origin: str, verifiers: Sequence[Verifier]) -> None:
-        """Take a pool that may read the tree and the entries, and every checkpoint key the log ever had."""
+    def __init__(
+        self,
+        pool: Pool,
+        path: Path,
+        origin: str,
+        verifiers: Sequence[Verifier],
+        *,
+        witnesses: Sequence[CosignerKey] = (),
+    ) -> None:
+        """Take a pool that may read the tree and the entries, and every checkpoint key the log ever had.
+
+        Where there are witnesses, a checkpoint waits some seconds for one of them before it is published.
+        """
         self._pool = pool
         self._folder = Folder(path)
         self._origin = check_origin(origin)
         self._verifiers = tuple(verifiers)
+        self._witnesses = tuple(witnesses)
+        self._waiting_since: float | None = None  # for a cosignature
         self._compared = False
         self._full: list[str] = []  # what became full in the last publication
 
@@ -150,11 +172,12 @@ class Publisher:
         with session(self._pool) as connection:
             connection.execute(LOG["one_snapshot"])
             edge = self._edge(connection, published)
-            target = _next(connection, start) or newest_checkpoint(connection)
+            target = self._target(connection, start)
             if target is None:
                 return False
             note = with_cosignatures(connection, target).note
-        if note == text:
+        vouching = self._vouching(note)
+        if text is not None and target.tree_size == start and vouching <= self._vouching(text):
             return False
         checkpoint = self._verified(note, f"checkpoint {target.tree_size}")
         if (checkpoint.tree_size, checkpoint.root) != (target.tree_size, target.root):
@@ -166,7 +189,38 @@ class Publisher:
         for name in self._full:
             self._folder.drop_partial(name)
         self._full = full
+        self._waiting_since = None
         return True
+
+    def _target(self, connection: Connection, published: int) -> StoredCheckpoint | None:
+        """Return what to publish next: what is cosigned, or has waited in vain, or what is there already."""
+        cosigned = self._newest_cosigned(connection)
+        if cosigned is not None and published < cosigned.tree_size <= published + _MOST:
+            return cosigned
+        following = _next(connection, published)
+        behind = cosigned is not None and cosigned.tree_size > published
+        if following is not None and (behind or not self._witnesses or self._has_waited()):
+            return following
+        return checkpoint_at(connection, published)
+
+    def _newest_cosigned(self, connection: Connection) -> StoredCheckpoint | None:
+        keys = [key.key_id for key in self._witnesses]
+        row = connection.execute(LOG["newest_cosigned_by"], {"key_ids": keys}).fetchone()
+        return None if row is None else StoredCheckpoint(*row)
+
+    def _has_waited(self) -> bool:
+        """Tell whether what is not cosigned has waited long enough; it waits from the first time on."""
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        return time.monotonic() - self._waiting_since >= COSIGNATURE_TIME.total_seconds()
+
+    def _vouching(self, note: str) -> int:
+        """Count the lines on a checkpoint that were verified: the log's and its witnesses'."""
+        try:
+            _, signed_by = verify_checkpoint(note, self._verifiers)
+            return len(signed_by) + len(read_cosignatures(note, self._witnesses))
+        except MalformedNote as error:
+            raise IntegrityHalt(f"a checkpoint with a line that is wrong: {error}") from error
 
     def _verified(self, note: str, what: str) -> Checkpoint:
         try:

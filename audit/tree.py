@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit import merkle, tiles
 from audit.database import Connection
 from audit.errors import IntegrityHalt, MalformedProof
 from audit.queries import LOG
+
+COSIGNATURE_TIME = timedelta(seconds=10)
+"""How long a checkpoint waits for a witness before it is shown without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,30 @@ def with_cosignatures(connection: Connection, checkpoint: StoredCheckpoint) -> S
     return replace(checkpoint, note=checkpoint.note + "".join(row[0] for row in rows))
 
 
+def checkpoint_at(connection: Connection, tree_size: int) -> StoredCheckpoint | None:
+    """Return the checkpoint of this very size, if one was signed."""
+    row = connection.execute(LOG["checkpoint_at"], {"tree_size": tree_size}).fetchone()
+    return None if row is None else StoredCheckpoint(*row)
+
+
 def newest_with_cosignatures(connection: Connection) -> StoredCheckpoint | None:
-    """Return the newest checkpoint as it is shown; None while the tree is empty."""
+    """Return the newest checkpoint with what witnesses said of it; None while the tree is empty."""
     newest = newest_checkpoint(connection)
     return None if newest is None else with_cosignatures(connection, newest)
+
+
+def checkpoint_to_show(connection: Connection, now: datetime) -> StoredCheckpoint | None:
+    """Return the newest cosigned checkpoint, unless one has waited some seconds for it: then the newest.
+
+    None while the tree is empty.
+    """
+    row = connection.execute(LOG["newest_cosigned"], {"index": 0}).fetchone()
+    cosigned = None if row is None else StoredCheckpoint(*row)
+    if cosigned is not None:
+        waiting = {"tree_size": cosigned.tree_size, "before": now - COSIGNATURE_TIME}
+        if connection.execute(LOG["waits_for_witnesses"], waiting).fetchone() == (False,):
+            return with_cosignatures(connection, cosigned)
+    return newest_with_cosignatures(connection)
 
 
 def checkpoint_covering(connection: Connection, index: int) -> StoredCheckpoint:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from audit.note import key_id_of
 from audit.proof import TlogProof
-from audit.tree import StoredTree, checkpoint_covering, newest_checkpoint
+from audit.tree import StoredTree, checkpoint_covering, checkpoint_to_show, newest_checkpoint
 from records.reaching import transaction
 from runtime.postgres import Connection
 from schemas.base import format_moment
@@ -57,6 +57,13 @@ def entry(services: Services, index: int) -> JsonObject:
         "leaf_hash": stored.leaf_hash.hex(),
         "entry": base64.b64encode(stored.canonical).decode(),
     }
+
+
+def checkpoint(services: Services) -> str | None:
+    """The newest cosigned checkpoint, or the newest where one has waited too long; None: nothing is signed."""
+    with transaction(services.pool) as conn:
+        shown = checkpoint_to_show(conn, services.clock.now())
+    return None if shown is None else shown.note
 
 
 def inclusion(

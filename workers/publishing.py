@@ -155,7 +155,9 @@ def publishing(settings: Settings, stop: threading.Event) -> Iterator[Publishing
                 cosigning = Cosigning(pool, client, key, origin, verifiers, signers=log_signers(settings))
                 outlets.append(Outlet(key.key_id, cosigning.step))
             if folder is not None:
-                outlets.append(Outlet(str(folder), Publisher(pool, folder, origin, verifiers).step))
+                keys = [key for key, _ in witnesses]
+                publisher = Publisher(pool, folder, origin, verifiers, witnesses=keys)
+                outlets.append(Outlet(str(folder), publisher.step))
             if settings.timestamp_url:
                 outlets.append(_stamping(settings, pool))
         running = Publishing(outlets, stop, unseen=settings.sign_unseen)

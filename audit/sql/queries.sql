@@ -237,6 +237,16 @@ select coalesce(max(tree_size), 0) from audit.cosignature where key_id = %(key_i
 select tree_size, root, note, signed_at from audit.checkpoint
 where tree_size = (select max(tree_size) from audit.cosignature) and tree_size > %(index)s;
 
+-- name: newest_cosigned_by
+select tree_size, root, note, signed_at from audit.checkpoint
+where tree_size = (select max(tree_size) from audit.cosignature where key_id = any (%(key_ids)s));
+
+-- name: checkpoint_at
+select tree_size, root, note, signed_at from audit.checkpoint where tree_size = %(tree_size)s;
+
+-- name: waits_for_witnesses
+select exists (select from audit.checkpoint where tree_size > %(tree_size)s and signed_at < %(before)s);
+
 -- name: keep_cosignature
 insert into audit.cosignature (tree_size, key_id, line, cosigned_at)
 values (%(tree_size)s, %(key_id)s, %(line)s, %(cosigned_at)s)

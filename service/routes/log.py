@@ -44,10 +44,10 @@ async def get_verifier() -> Response:
 async def get_checkpoint(request: Request) -> Response:
     """The newest signed checkpoint, a C2SP signed note."""
     services = services_of(request)
-    checkpoint = await services.desk.run(services.log.newest_checkpoint)
-    if checkpoint is None:
+    note = await services.desk.run(attesting.checkpoint, services)
+    if note is None:
         raise NotFound("Nothing is signed yet: the tree is empty.")
-    return PlainTextResponse(checkpoint.note)
+    return PlainTextResponse(note)
 
 
 @router.get("/entries/{index}", responses={200: {"model": LogEntry}})

@@ -17,7 +17,7 @@ from audit.keys import KeyStore
 from audit.note import Signer
 from audit.proof import Evidence, TlogProof
 from audit.receipt import Receipt, issue_receipt, receipt_key_name
-from audit.sealing import unseal
+from audit.sealing import Opening, unseal
 
 ORIGIN = "log.example/ofrecord"
 SIGNER, RECEIPTS = Signer(ORIGIN, bytes(32)), Signer(receipt_key_name(ORIGIN), bytes(range(32)))
