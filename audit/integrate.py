@@ -34,15 +34,18 @@ class Integrator:
         """Take a pool of the integrator's role, and the checkpoint keys: two while one replaces the other.
 
         `trusted` are keys that signed before. The operator gives them: what the database says of keys is what
-        whoever writes into it says.
+        whoever writes into it says. They vouch for the tree that is found at first; what is signed while this
+        integrator runs has to be signed by a key that signs now.
         """
         self._pool = pool
         self._signers = tuple(signers)
-        self._verifiers = (*(signer.verifier for signer in self._signers), *trusted)
+        self._present = tuple(signer.verifier for signer in self._signers)
+        self._verifiers = (*self._present, *trusted)
         self._origin = check_origin(origin)
         self.batch = batch
         """How many entries a step takes at most: after so many there may be more."""
         self._edge: Edge | None = None
+        self._known: tuple[int, bytes] | None = None  # size and root of the last tree that was verified
         self._seen = 0  # the newest size in the snapshot of the last attempt
 
     def verify_edge(self) -> int:
@@ -52,8 +55,9 @@ class Integrator:
         """
         with session(self._pool) as connection:
             connection.execute(LOG["one_snapshot"])
-            self._edge = self._read_edge(connection)
-        return self._edge.size
+            edge = self._read_edge(connection)
+        self._remember(edge)
+        return edge.size
 
     def publish_keys(self, now: datetime, witnesses: Sequence[str] = ()) -> None:
         """Make the checkpoint keys known, and those of the witnesses that are asked."""
@@ -82,7 +86,7 @@ class Integrator:
             elif not isinstance(error.__cause__, _MOVED):
                 raise
             return 0
-        self._edge = grown  # only what is committed is remembered
+        self._remember(grown)  # only what is committed
         return count
 
     def backlog(self) -> Backlog:
@@ -126,17 +130,26 @@ class Integrator:
             raise IntegrityHalt("the newest checkpoint is not the one this integrator signed")
         return self._edge
 
+    def _remember(self, edge: Edge) -> None:
+        self._edge = edge
+        if self._known is None or self._known[0] != edge.size:
+            self._known = edge.size, edge.root()
+
     def _read_edge(self, connection: Connection) -> Edge:
         newest = newest_checkpoint(connection)
+        self._refuse_another_past(connection, newest.tree_size if newest else 0)
         if newest is None:
             _refuse_leaves_after(connection, 0)
             return Edge()
         try:
-            signed, _ = verify_checkpoint(newest.note, self._verifiers)
+            signed, signed_by = verify_checkpoint(newest.note, self._verifiers)
         except MalformedNote as error:
             raise IntegrityHalt(f"the newest checkpoint: {error}") from error
         if (signed.origin, signed.tree_size, signed.root) != (self._origin, newest.tree_size, newest.root):
             raise IntegrityHalt("the newest checkpoint's row and its note differ")
+        grown = self._known is not None and newest.tree_size > self._known[0]
+        if grown and not set(signed_by) & set(self._present):
+            raise IntegrityHalt("the newest checkpoint was signed meanwhile by a key that was replaced")
         edge = StoredTree(connection).edge(newest.tree_size)
         if edge.root() != newest.root:
             raise IntegrityHalt(
@@ -144,6 +157,16 @@ class Integrator:
             )
         _refuse_leaves_after(connection, newest.tree_size)
         return edge
+
+    def _refuse_another_past(self, connection: Connection, size: int) -> None:
+        """Compare with the last tree that this integrator verified, if there is one."""
+        known, root = self._known or (0, b"")
+        if size < known:
+            raise IntegrityHalt(
+                f"the tree of {known} is gone, there is one of {size}: an older state was put back"
+            )
+        if known and StoredTree(connection).root(known) != root:
+            raise IntegrityHalt(f"the tree of {known} has another root than before: history was rewritten")
 
 
 def _refuse_leaves_after(connection: Connection, size: int) -> None:
