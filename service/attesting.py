@@ -60,7 +60,7 @@ def entry(services: Services, index: int) -> JsonObject:
 
 
 def checkpoint(services: Services) -> str | None:
-    """The newest cosigned checkpoint, or the newest where one has waited too long; None: nothing is signed."""
+    """The newest cosigned checkpoint, or the newest where one waited too long; None: nothing is signed."""
     with transaction(services.pool) as conn:
         shown = checkpoint_to_show(conn, services.clock.now())
     return None if shown is None else shown.note
