@@ -32,9 +32,11 @@ class UnsignedCheckpoint(WitnessError):
 class CheckpointConflict(WitnessError):
     """The old size is not that of the checkpoint that was cosigned last."""
 
-    def __init__(self, tree_size: int) -> None:
+    def __init__(self, tree_size: int, *, behind: bool = False) -> None:
+        """Say which size was cosigned last; `behind` is a smaller, unknown tree, which anybody may bring."""
         super().__init__()
         self.tree_size = tree_size
+        self.behind = behind
 
 
 class InconsistentCheckpoint(WitnessError):

@@ -1,7 +1,8 @@
 """The witness: it cosigns a log's checkpoint only if it grew out of what was seen before (C2SP tlog-witness).
 
 It trusts neither the log nor its database, only the log's public keys, which it was given, and its own
-memory. Whatever it refuses although the log's own key signed it is kept beside the checkpoint it contradicts.
+memory. Two checkpoints of one size that the log signed convict it, and are kept. Whoever can read a log can
+bring its checkpoints here, old ones, and with false proofs: that is refused and says nothing of the log.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from audit.witness_store import Cosigned, Refused, Turn, WitnessStore
 _LOG = logging.getLogger(__name__)
 
 FORK = "fork"
-INCONSISTENT = "inconsistent"
-BEHIND = "behind"
-_LEVELS = {FORK: logging.CRITICAL, INCONSISTENT: logging.CRITICAL, BEHIND: logging.ERROR}
+UNPROVED = "unproved"
+TEXT_LIMIT_BYTES = 4 << 10
+"""A checkpoint's text; its extension lines are the log's own words, and kept here for ever."""
+_LEVELS = {FORK: logging.CRITICAL, UNPROVED: logging.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,24 @@ class Witness:
         signed = self._signed(submission)
         if submission.old_size > signed.checkpoint.tree_size:
             raise MalformedProof("the old size is larger than the checkpoint's")
+        if len(signed.text.encode()) > TEXT_LIMIT_BYTES:
+            raise MalformedNote(f"a checkpoint's text has at most {TEXT_LIMIT_BYTES} bytes here")
         with self._store.turn() as turn:
             latest = turn.latest(signed.checkpoint.origin)
             refusal = _refusal(turn, latest, submission, signed, now)
             if refusal is None:
-                line = self._cosigner.cosign(signed.text, now)
                 checkpoint = signed.checkpoint
-                cosigned = Cosigned(checkpoint.tree_size, checkpoint.root, signed.note, line, now)
-                turn.keep_cosigned(checkpoint.origin, cosigned, latest)
-                return line
-            error, refused = refusal
-            new = refused is not None and turn.keep_refused(refused, submission.to_text())
+                at = now if latest is None else max(now, latest.cosigned_at)  # a clock may go back
+                line = self._cosigner.cosign(signed.text, at)
+                cosigned = Cosigned(checkpoint.tree_size, checkpoint.root, signed.note, line, at)
+                convicted = turn.keep_cosigned(checkpoint.origin, cosigned, latest)
+            else:
+                error, refused = refusal
+                new = refused is not None and turn.keep_refused(refused)
+        if refusal is None:
+            for one in convicted:
+                _report(one)
+            return line
         if refused is not None and new:
             _report(refused)
         raise error
@@ -106,7 +115,7 @@ class Witness:
         return self._store.all_latest()
 
     def refused(self) -> list[Refused]:
-        """Return what it refused although the log's own key had signed it."""
+        """Return what it refused although the log's own key had signed it, and knows no good reason for."""
         return self._store.refused()
 
     def _signed(self, submission: Submission) -> _Signed:
@@ -132,21 +141,31 @@ def _refusal(
     error: WitnessError
     kind: str | None = None
     if submission.old_size != size:
-        error = CheckpointConflict(size)
-        if checkpoint.tree_size < size and same_size is None:
-            kind = BEHIND
+        error = CheckpointConflict(size, behind=checkpoint.tree_size < size and same_size is None)
     elif _grown(latest, submission, checkpoint):
         return None
     else:
-        error, kind = InconsistentCheckpoint(), INCONSISTENT
-    if same_size is not None and same_size.root != checkpoint.root:
-        kind = FORK
+        error, kind = InconsistentCheckpoint(), UNPROVED
+    if same_size is not None:
+        kind = FORK if same_size.root != checkpoint.root else None  # the same one, with a false proof
     if kind is None:
-        return error, None  # an honest log that asks where the witness stands
+        return error, None  # whoever asks where the witness stands, or brings an old checkpoint again
     against = same_size if kind == FORK else latest
     contradicted = "" if against is None else against.note + against.cosignature
-    at = (checkpoint.origin, kind, checkpoint.tree_size, checkpoint.root)
-    return error, Refused(*at, signed.note, contradicted, now, now, 1, resolved=False)
+    return error, Refused(
+        origin=checkpoint.origin,
+        kind=kind,
+        size=checkpoint.tree_size,
+        root=checkpoint.root,
+        note=signed.note,
+        old_size=submission.old_size,
+        proof=submission.proof,
+        against=contradicted,
+        first_at=now,
+        last_at=now,
+        times=1,
+        resolved=False,
+    )
 
 
 def _grown(latest: Cosigned | None, submission: Submission, checkpoint: Checkpoint) -> bool:
@@ -173,6 +192,8 @@ def _report(refused: Refused) -> None:
     """Tell the operator, once for each checkpoint."""
     _LOG.log(
         _LEVELS[refused.kind],
-        "refused a checkpoint that the log itself has signed",
+        "the log has signed two trees of one size"
+        if refused.kind == FORK
+        else "refused a checkpoint that came without a proof that holds",
         extra={"kind": refused.kind, "tree_size": refused.size, "reason": refused.origin},
     )

@@ -11,14 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from audit.merkle import HASH_SIZE
 from audit.queries import load_queries
 from audit.refusals import WitnessUnavailable
 
 _FOLDER = Path(__file__).parent / "sql" / "witness"
 _WITNESS = load_queries(_FOLDER / "queries.sql")
-_VERSION = 1
+_VERSION = 2
 _BUSY_MS = 5_000
 _REFUSED_LIMIT = 1_000
+_KEPT = {"fork": 1_000, "unproved": 64}
+"""Rows of one log. Of forks the first ones stay, since one convicts; of what is unproved the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class Cosigned:
 class Refused:
     """A checkpoint that the log signed and the witness refused, with the note that it stands against.
 
-    A `fork` is proved by the two notes alone: one size, two roots. `inconsistent` came without a proof that
-    holds; `behind` is of a smaller tree than one already cosigned. The last two are `resolved` when the very
-    same checkpoint was proved later.
+    A `fork` is proved by the two notes alone: one size, two roots. `unproved` came without a proof that
+    holds, from the log or from a stranger, and convicts nobody; it is `resolved` when a later proof reached
+    its size or went past it, and becomes a `fork` when that size turns out to have another root.
     """
 
     origin: str
@@ -46,6 +49,8 @@ class Refused:
     size: int
     root: bytes
     note: str
+    old_size: int
+    proof: tuple[bytes, ...]
     against: str
     first_at: datetime
     last_at: datetime
@@ -97,19 +102,20 @@ class WitnessStore:
         return [(row[0], _cosigned(row[1:])) for row in rows]
 
     def refused(self) -> list[Refused]:
-        """Return what was refused, the newest first, at most a thousand."""
+        """Return what was refused, forks and then the newest first, at most a thousand."""
         with _named_failures():
             rows = self._connection.execute(_WITNESS["all_refused"], {"limit": _REFUSED_LIMIT}).fetchall()
         return [_refused(row) for row in rows]
 
     def _prepare(self) -> None:
         (version,) = self._connection.execute("pragma user_version").fetchone()
-        if version not in (0, _VERSION):
+        if version not in (0, 1, _VERSION):
             raise WitnessUnavailable(f"the witness's file is of version {version}, not {_VERSION}")
-        if version == 0:
-            schema = (_FOLDER / "schema.sql").read_text(encoding="utf-8")
+        if version < _VERSION:
+            files = ["schema.sql"] if version == 0 else ["before_2.sql", "schema.sql", "after_2.sql"]
+            script = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in files)
             self._connection.executescript(
-                f"begin immediate; {schema} pragma user_version = {_VERSION}; commit"
+                f"begin immediate; {script} pragma user_version = {_VERSION}; commit"
             )
 
 
@@ -132,8 +138,11 @@ class Turn:
         ).fetchone()
         return None if row is None else _cosigned(row)
 
-    def keep_cosigned(self, origin: str, cosigned: Cosigned, former: Cosigned | None) -> None:
-        """Remember a checkpoint as the latest; of the former ones about one a minute stays."""
+    def keep_cosigned(self, origin: str, cosigned: Cosigned, former: Cosigned | None) -> list[Refused]:
+        """Remember a checkpoint as the latest; of the former ones about one a minute stays.
+
+        Returns what was unproved before and is now proved to be a fork.
+        """
         now = int(cosigned.cosigned_at.timestamp())
         self._connection.execute(
             _WITNESS["keep_cosigned"],
@@ -146,28 +155,37 @@ class Turn:
                 "now": now,
             },
         )
-        self._connection.execute(
-            _WITNESS["resolve"], {"origin": origin, "size": cosigned.size, "root": cosigned.root, "now": now}
-        )
+        at = {"origin": origin, "size": cosigned.size, "root": cosigned.root, "now": now}
+        at["against"] = cosigned.note + cosigned.cosignature
+        convicted = self._connection.execute(_WITNESS["convict"], at).fetchall()
+        self._connection.execute(_WITNESS["resolve"], at)
         if former is not None and former.size < cosigned.size:
             self._connection.execute(_WITNESS["thin"], {"origin": origin, "former": former.size})
+        return [_refused(row) for row in convicted]
 
-    def keep_refused(self, refused: Refused, submission: str) -> bool:
-        """Remember a refusal with both notes; tell whether it is new."""
-        row = self._connection.execute(
-            _WITNESS["keep_refused"],
-            {
-                "origin": refused.origin,
-                "kind": refused.kind,
-                "size": refused.size,
-                "root": refused.root,
-                "note": refused.note,
-                "submission": submission,
-                "against": refused.against,
-                "now": int(refused.first_at.timestamp()),
-            },
-        ).fetchone()
-        return bool(row == (1,))
+    def keep_refused(self, refused: Refused) -> bool:
+        """Remember a refusal with both notes and the proof; tell whether it is new, or worse than before."""
+        values = {
+            "origin": refused.origin,
+            "kind": refused.kind,
+            "size": refused.size,
+            "root": refused.root,
+            "note": refused.note,
+            "old_size": refused.old_size,
+            "proof": b"".join(refused.proof),
+            "against": refused.against,
+            "now": int(refused.first_at.timestamp()),
+            "limit": _KEPT[refused.kind],
+        }
+        before = self._connection.execute(_WITNESS["refused_before"], values).fetchone()
+        if before is None and refused.kind == "fork":
+            (count,) = self._connection.execute(_WITNESS["count_refused"], values).fetchone()
+            if count >= values["limit"]:
+                return False
+        self._connection.execute(_WITNESS["keep_refused"], values)
+        if refused.kind == "unproved":
+            self._connection.execute(_WITNESS["forget_unproved"], values)
+        return before is None or (before == ("unproved",) and refused.kind == "fork")
 
 
 def _cosigned(row: tuple[int, bytes, str, str, int]) -> Cosigned:
@@ -176,13 +194,15 @@ def _cosigned(row: tuple[int, bytes, str, str, int]) -> Cosigned:
 
 
 def _refused(row: tuple[Any, ...]) -> Refused:
-    origin, kind, size, root, note, against, first_at, last_at, times, resolved_at = row
+    origin, kind, size, root, note, old_size, proof, against, first_at, last_at, times, resolved_at = row
     return Refused(
         origin=origin,
         kind=kind,
         size=size,
         root=root,
         note=note,
+        old_size=old_size,
+        proof=tuple(proof[at : at + HASH_SIZE] for at in range(0, len(proof), HASH_SIZE)),
         against=against,
         first_at=_moment(first_at),
         last_at=_moment(last_at),

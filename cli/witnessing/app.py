@@ -3,6 +3,7 @@
     POST /add-checkpoint            a log submits a checkpoint and gets the cosignature's line
     GET  /<origin hash>/checkpoint  the latest cosigned checkpoint of a log
     GET  /state                     what was cosigned last, and what was refused (JSON)
+    GET  /state?refused=N           the same, the first N refusals (at most 16) with their notes and proofs
     GET  /healthz, /metrics
 
 There is no authentication but the log's signature on what it submits, as the protocol has it; nothing here is
@@ -42,6 +43,8 @@ _LOG = logging.getLogger(__name__)
 BODY_SECONDS = 10.0
 _TEXT = "text/plain; charset=utf-8"
 _SIZE = "text/x.tlog.size"
+_NOTES = re.compile(rb"refused=([0-9]{1,2})")
+_NOTES_LIMIT = 16
 _CHECKPOINT = re.compile(r"/([0-9a-f]{64})/checkpoint")
 _STATUS: dict[type[Exception], tuple[int, str]] = {
     MalformedNote: (400, "malformed"),
@@ -89,7 +92,7 @@ class WitnessApp:
         if scope["type"] != "http":
             return
         try:
-            answer = await self._answer(scope["method"], scope["path"], receive)
+            answer = await self._answer(scope, receive)
         except _Refused as refused:
             answer = Answer(refused.status)
         headers = [
@@ -100,7 +103,8 @@ class WitnessApp:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, method: str, path: str, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        method, path = scope["method"], scope["path"]
         if path == "/add-checkpoint":
             if method != "POST":
                 raise _Refused(405)
@@ -112,7 +116,8 @@ class WitnessApp:
         if path == "/metrics":
             return Answer(200, *exposition())
         if path == "/state":
-            return await self._run(self._state)
+            asked = _NOTES.fullmatch(scope.get("query_string", b""))
+            return await self._run(partial(self._state, min(int(asked[1]), _NOTES_LIMIT) if asked else 0))
         if found := _CHECKPOINT.fullmatch(path):
             return await self._run(partial(self._checkpoint, found[1]))
         raise _Refused(404)
@@ -125,6 +130,8 @@ class WitnessApp:
             line = self._witness.add_checkpoint(body, self._clock.now())
         except (WitnessError, MalformedNote, MalformedProof) as error:
             status, outcome = _STATUS[type(error)]
+            if isinstance(error, CheckpointConflict) and error.behind:
+                outcome = "behind"
             WITNESS_SUBMISSIONS.labels(outcome).inc()
             if isinstance(error, WitnessUnavailable):
                 _LOG.exception("the witness's memory failed")
@@ -141,9 +148,9 @@ class WitnessApp:
             return Answer(503)
         return Answer(404) if note is None else Answer(200, note.encode())
 
-    def _state(self) -> Answer:
+    def _state(self, notes: int) -> Answer:
         try:
-            return Answer(200, orjson.dumps(state_of(self._witness)), "application/json")
+            return Answer(200, orjson.dumps(state_of(self._witness, notes)), "application/json")
         except WitnessUnavailable:
             return Answer(503)
 

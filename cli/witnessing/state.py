@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from audit.witness import BEHIND, Witness
+from audit.witness import FORK, Witness
 from audit.witness_store import Refused, WitnessStore
 
+LISTED = 100
+"""Refusals that are told at once."""
 
-def state_of(witness: Witness) -> dict[str, object]:
-    """Return the latest checkpoints and every refusal, with both notes."""
+
+def state_of(witness: Witness, notes: int = 0) -> dict[str, object]:
+    """Return the latest checkpoints and the refusals, forks first; so many of them with both notes."""
+    refused = witness.refused()[:LISTED]
     latest = dict(witness.latest())
     return {
         "witness": witness.vkey,
@@ -23,13 +27,13 @@ def state_of(witness: Witness) -> dict[str, object]:
             }
             for origin in sorted({*witness.origins, *latest})
         ],
-        "refused": [_refusal(refused) for refused in witness.refused()],
+        "refused": [_refusal(one, with_notes=number < notes) for number, one in enumerate(refused)],
     }
 
 
 def misbehaved(refused: Refused) -> bool:
-    """Tell whether somebody has to look: another history, or one that was never proved."""
-    return not refused.resolved and refused.kind != BEHIND
+    """Tell whether the log contradicted itself: it signed two trees of one size, and nothing less says so."""
+    return refused.kind == FORK
 
 
 def told(store: WitnessStore) -> Iterator[str]:
@@ -45,18 +49,23 @@ def told(store: WitnessStore) -> Iterator[str]:
         )
 
 
-def _refusal(refused: Refused) -> dict[str, object]:
+def _refusal(refused: Refused, *, with_notes: bool) -> dict[str, object]:
+    evidence = {
+        "note": refused.note,
+        "against": refused.against,
+        "proof": [node.hex() for node in refused.proof],
+    }
     return {
         "origin": refused.origin,
         "kind": refused.kind,
         "resolved": refused.resolved,
         "tree_size": refused.size,
         "root": refused.root.hex(),
-        "note": refused.note,
-        "against": refused.against,
+        "old_size": refused.old_size,
         "first_at": _time(refused.first_at),
         "last_at": _time(refused.last_at),
         "times": refused.times,
+        **(evidence if with_notes else {}),
     }
 
 

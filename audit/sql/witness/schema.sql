@@ -13,14 +13,16 @@ create table if not exists cosigned (
     primary key (origin, size)
 ) strict;
 
--- A refused checkpoint that the log's own key had signed, once however often it came, beside the one it contradicts.
+-- A refused checkpoint that the log's own key had signed, once however often it came, beside the one it contradicts or was
+-- not proved to grow out of. `proof` is the one that failed: 32 bytes for each hash.
 create table if not exists refused (
     origin      text    not null,
-    kind        text    not null check (kind in ('fork', 'inconsistent', 'behind')),
+    kind        text    not null check (kind in ('fork', 'unproved')),
     size        integer not null,
     root        blob    not null,
     note        text    not null,
-    submission  text    not null,
+    old_size    integer not null,
+    proof       blob    not null,
     against     text    not null,
     first_at    integer not null,
     last_at     integer not null,

@@ -59,7 +59,9 @@ def test_what_it_saw_can_be_read(witness: Running) -> None:
     line = witness.submit(TEN.submission(0)).text
     assert witness.get(f"/{digest}/checkpoint").text == TEN.note() + line
     witness.submit(TEN.rewritten(1).submission(10))
-    state = witness.get("/state").json()
+    (listed,) = witness.get("/state").json()["refused"]
+    assert (listed["kind"], "note" in listed, "against" in listed) == ("fork", False, False)
+    state = witness.get("/state?refused=1").json()
     assert (state["logs"][0]["origin"], state["logs"][0]["tree_size"]) == (TEN.origin, 10)
     (refused,) = state["refused"]
     assert (refused["kind"], refused["note"], refused["against"]) == (
