@@ -76,15 +76,21 @@ where not exists (
 limit 100;
 
 -- name: manifests
-select leaf.index, entry.entry_id, entry.canonical
+select leaf.index, entry.entry_id, entry.canonical,
+       (select signed_at from audit.checkpoint where tree_size > leaf.index order by tree_size limit 1)
 from audit.entry entry left join audit.leaf leaf on leaf.entry_id = entry.entry_id
 where entry.type = 'retention.expired'
     and (leaf.entry_id is not null or exists (select from audit.pending where pending.entry_id = entry.entry_id))
 order by entry.time, entry.entry_id;
 
 -- name: private_entries
-select entry_id from audit.entry
+select entry.entry_id, leaf.index is null or leaf.index > %(index)s
+from audit.entry entry left join audit.leaf leaf on leaf.entry_id = entry.entry_id
 where retention_class = %(retention_class)s and key_id is not null
     and time >= %(month)s::date::timestamp at time zone 'UTC'
     and time < (%(month)s::date + interval '1 month') at time zone 'UTC'
-order by entry_id;
+order by entry.entry_id;
+
+-- name: payloads_of
+select entry_id from audit.payload
+where retention_class = %(retention_class)s and month = %(month)s and entry_id = any (%(entry_ids)s);
