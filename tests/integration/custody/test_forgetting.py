@@ -11,6 +11,7 @@ import pytest
 from audit.custody import append_clear, forget_indexes
 from audit.entry import Draft
 from audit.errors import CustodyRefused, MalformedEntry
+from records import executions
 from records.evaluations import EvaluationRequest, read_evaluation, request_evaluation
 from records.leases import claim_evaluation, heartbeat_evaluation
 from records.promises import promise_counterfactuals, promise_of
@@ -98,6 +99,28 @@ def test_an_index_row_goes_only_behind_a_request_that_is_on_record(house: House)
     for entry_id in (decision, uuid4()):
         with house.custodian_pool.connection() as conn, pytest.raises(CustodyRefused, match="no request"):
             forget_indexes(conn, entry_id, [key_id])
+    assert len(house.rows("select * from audit.idempotency")) == 1
+
+
+def test_an_index_row_goes_only_once_the_key_of_who_is_meant_is_gone(
+    house: House, half_a_year
+) -> None:
+    decision = house.decide("S-1")
+    key_id = house.log.read(decision).entry.private.key_id
+    told = {"erasure_id": str(uuid4()), "subject_key_id": str(uuid4())}
+    forged = house.log.append_one(Draft("erasure.requested", "x", told), NOW).entry_id  # and no row
+    house.to(NOW + half_a_year)
+    erasure = house.erase()
+    with house.custodian_pool.connection() as conn:
+        executions.begin(conn, house.keys, erasure.erasure_id, house.clock.now())
+    other = "update records.erasure set destroyed_at = started_at, requested_entry_id = %s"
+    for requested in (erasure.requested_entry_id, forged):
+        with house.custodian_pool.connection() as conn, pytest.raises(CustodyRefused, match="has begun"):
+            forget_indexes(conn, requested, [key_id])
+        with psycopg.connect(house.database.admin_url) as conn:
+            conn.execute(other, (forged,))  # destroyed now, but of somebody else than its entry says
+    with house.custodian_pool.connection() as conn, pytest.raises(CustodyRefused, match="has begun"):
+        forget_indexes(conn, forged, [key_id])
     assert len(house.rows("select * from audit.idempotency")) == 1
 
 
