@@ -33,12 +33,14 @@ def fsck(
         if not settings.log_verifier_keys:
             raise SettingsError("OFRECORD_LOG_VERIFIER_KEYS", "is not set")
         from audit.fsck import fsck as check  # noqa: PLC0415 - `--help` needs none of it
+        from records.custody_check import custody_problems  # noqa: PLC0415
         from runtime.postgres import connect  # noqa: PLC0415
 
         known = None if checkpoint is None else _known(checkpoint, settings)
         with connect(settings.database_url) as connection:
             report = check(connection, settings.log_verifier_keys, settings.log_origin, since=known)
-    for problem in report.problems:
+            custody = custody_problems(connection)
+    for problem in (*report.problems, *custody):
         typer.echo(f"  {problem}")
     root = report.root.hex() if report.root else "none"
     typer.echo(
@@ -46,8 +48,9 @@ def fsck(
     )
     if known is not None and report.consistent:
         typer.echo(f"  grew out of the checkpoint of {known.tree_size}")
-    typer.echo("PASS" if report.passed else "FAIL")
-    if not report.passed:
+    passed = report.passed and not custody
+    typer.echo("PASS" if passed else "FAIL")
+    if not passed:
         raise typer.Exit(_FAILED)
 
 

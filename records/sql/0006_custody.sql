@@ -148,37 +148,6 @@ BEGIN
 END
 $$;
 
--- Steps of the service ------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION records.place_hold_v1(
-    p_hold_id uuid, p_kind text, p_subject_key_id uuid, p_explanation_id uuid, p_model text, p_version text,
-    p_at timestamptz, p_by text, p_entry_id uuid
-) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    INSERT INTO records.hold (hold_id, kind, subject_key_id, explanation_id, model, version, placed_at, placed_by, placed_entry_id)
-    VALUES (p_hold_id, p_kind, p_subject_key_id, p_explanation_id, p_model, p_version, p_at, p_by, p_entry_id)
-$$;
-
-CREATE FUNCTION records.release_hold_v1(p_hold_id uuid, p_at timestamptz, p_by text, p_entry_id uuid) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    UPDATE records.hold SET released_at = p_at, released_by = p_by, released_entry_id = p_entry_id
-     WHERE hold_id = p_hold_id AND released_at IS NULL
-$$;
-
-CREATE FUNCTION records.request_erasure_v1(
-    p_erasure_id uuid, p_subject_key_id uuid, p_request_key bytea, p_basis text, p_at timestamptz, p_by text,
-    p_entry_id uuid, p_effective_at timestamptz, p_ground text, p_retained_until timestamptz, p_hold_ids uuid[]
-) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    INSERT INTO records.erasure (erasure_id, subject_key_id, request_key, basis, requested_at, requested_by,
-                                 requested_entry_id, effective_at, refused, ground, retained_until, hold_ids)
-    VALUES (p_erasure_id, p_subject_key_id, p_request_key, p_basis, p_at, p_by,
-            p_entry_id, p_effective_at, p_ground IS NOT NULL, p_ground, p_retained_until, p_hold_ids)
-$$;
-
 -- Steps of the custodian ----------------------------------------------------------------------------------------------
 
 CREATE FUNCTION records.hold_up_erasure_v1(
@@ -263,11 +232,6 @@ GRANT SELECT ON records.hold, records.erasure, records.expiry
     TO ofrecord_service, ofrecord_worker, ofrecord_auditor, ofrecord_custodian;
 GRANT EXECUTE ON FUNCTION records.custody_turn_v1(), records.holds_over_subject_v1(uuid, uuid[])
     TO ofrecord_service, ofrecord_custodian;
-GRANT EXECUTE ON FUNCTION
-    records.place_hold_v1(uuid, text, uuid, uuid, text, text, timestamptz, text, uuid),
-    records.release_hold_v1(uuid, timestamptz, text, uuid),
-    records.request_erasure_v1(uuid, uuid, bytea, text, timestamptz, text, uuid, timestamptz, text, timestamptz, uuid[])
-TO ofrecord_service;
 GRANT EXECUTE ON FUNCTION
     records.holds_over_month_v1(text, date, timestamptz),
     records.forget_decisions_v1(uuid[], timestamptz),

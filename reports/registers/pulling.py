@@ -155,23 +155,8 @@ def _made(desk: Desk, report: Report, asked: Asked, form: Form, into: _Into) -> 
         if asked.model is not None and not store.versions_of(conn, [asked.model]):
             raise ModelUnknown(asked.model)
         checkpoint = newest_checkpoint(conn)
-        source = Source(
-            conn=conn,
-            log=desk.log,
-            clock=desk.clock,
-            now=now,
-            checkpoint=checkpoint,
-            vkeys=desk.vkeys,
-            receipt=desk.receipt,
-            form=form,
-            witness_vkeys=desk.witness_vkeys,
-        )
-        most = into.bounds.entries
-        if report.reads_everything and most is not None and source.before > most:
-            raise ReportTooLarge(
-                f"The log has {source.before} entries and at most {most} are read here; "
-                f"the command `ofrecord report {report.name}` has no such limit."
-            )
+        source = _source(desk, form, conn, checkpoint, now)
+        _refuse_too_large(report, source.before, into.bounds.entries)
         reading = report.read(source, asked)
         written = write_data(
             report, reading, form, into.file, limit_bytes=into.bounds.size, in_time=into.in_time
@@ -197,6 +182,30 @@ def _made(desk: Desk, report: Report, asked: Asked, form: Form, into: _Into) -> 
         checkpoint=checkpoint,
         facts=facts,
     )
+
+
+def _source(
+    desk: Desk, form: Form, conn: Connection, checkpoint: StoredCheckpoint | None, now: datetime
+) -> Source:
+    return Source(
+        conn=conn,
+        log=desk.log,
+        clock=desk.clock,
+        now=now,
+        checkpoint=checkpoint,
+        vkeys=desk.vkeys,
+        receipt=desk.receipt,
+        form=form,
+        witness_vkeys=desk.witness_vkeys,
+    )
+
+
+def _refuse_too_large(report: Report, entries: int, most: int | None) -> None:
+    if report.reads_everything and most is not None and entries > most:
+        raise ReportTooLarge(
+            f"The log has {entries} entries and at most {most} are read here; "
+            f"the command `ofrecord report {report.name}` has no such limit."
+        )
 
 
 def _facts(desk: Desk, report: Report, asked: Asked, form: Form, now: datetime) -> dict[str, JsonValue]:

@@ -80,6 +80,7 @@ def test_what_is_cancelled_before_its_turn_never_runs() -> None:
         second = executor.begin(ran.append, 2)
         assert executor.waiting == 1
         second.cancel()
+        await asyncio.sleep(0)  # the loop tells the thread's side of it in its next turn
         gate.set()
         assert await busy
         await executor.run(ran.append, 3)
