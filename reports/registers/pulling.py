@@ -31,7 +31,7 @@ from reports.registers.offered import check_asked
 from reports.registers.period import period_of
 from reports.registers.report import Asked, Form, Report, Source
 from runtime.clock import Clock
-from runtime.postgres import Pool
+from runtime.postgres import Connection, Pool
 
 CHUNK_BYTES: Final = 1 << 20
 PULLED: Final = "report.pulled"

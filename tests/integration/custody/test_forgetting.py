@@ -102,9 +102,7 @@ def test_an_index_row_goes_only_behind_a_request_that_is_on_record(house: House)
     assert len(house.rows("select * from audit.idempotency")) == 1
 
 
-def test_an_index_row_goes_only_once_the_key_of_who_is_meant_is_gone(
-    house: House, half_a_year
-) -> None:
+def test_an_index_row_goes_only_once_the_key_of_who_is_meant_is_gone(house: House, half_a_year) -> None:
     decision = house.decide("S-1")
     key_id = house.log.read(decision).entry.private.key_id
     told = {"erasure_id": str(uuid4()), "subject_key_id": str(uuid4())}
