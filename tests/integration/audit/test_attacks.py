@@ -21,7 +21,7 @@ from tests.oracles.attacks_on_guard import ATTACKS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "attacks.md"
 ROLES = {"logins": LOGINS, "integrator": ("integrator",), "owner": ("owner",), "superuser": ("superuser",)}
-GUARDED = "the schema of the log is guarded: (.* is refused|a change that no entry)|no entry in the tree says"
+GUARDED = "the schema of the log is guarded: (.* is refused|a change that no entry)"
 WORDS = {"rights", "trigger", "guard", "fsck", "nothing"}
 TABLES = (
     "select oid::regclass::text from pg_class where relnamespace in ('audit'::regnamespace,"
@@ -86,6 +86,8 @@ def refusal(rig: Rig, role: str, attack: Attack) -> str:
             if "is append-only" in str(error):
                 return "trigger"
             return "guard" if re.search(GUARDED, str(error)) else "rights"
+        except psycopg.errors.ObjectNotInPrerequisiteState as error:
+            return "guard" if "is no manifest of an expiry" in str(error) else str(error)
         except psycopg.Error as error:
             return f"{error.sqlstate} {error}"
     # GRANT and REVOKE by somebody who may not do it are no error where he has some other right.
