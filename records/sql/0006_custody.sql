@@ -150,23 +150,6 @@ $$;
 
 -- Steps of the custodian ----------------------------------------------------------------------------------------------
 
-CREATE FUNCTION records.hold_up_erasure_v1(
-    p_erasure_id uuid, p_at timestamptz, p_ground text, p_retained_until timestamptz, p_hold_ids uuid[]
-) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    UPDATE records.erasure SET held_at = p_at, ground = p_ground, retained_until = p_retained_until, hold_ids = p_hold_ids
-     WHERE erasure_id = p_erasure_id AND NOT refused AND started_at IS NULL
-$$;
-
-CREATE FUNCTION records.start_erasure_v1(p_erasure_id uuid, p_at timestamptz) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    UPDATE records.erasure
-       SET started_at = p_at, held_at = NULL, ground = NULL, retained_until = NULL, hold_ids = '{}'
-     WHERE erasure_id = p_erasure_id AND NOT refused AND started_at IS NULL
-$$;
-
 CREATE FUNCTION records.destroyed_erasure_v1(p_erasure_id uuid, p_at timestamptz) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -235,8 +218,6 @@ GRANT EXECUTE ON FUNCTION records.custody_turn_v1(), records.holds_over_subject_
 GRANT EXECUTE ON FUNCTION
     records.holds_over_month_v1(text, date, timestamptz),
     records.forget_decisions_v1(uuid[], timestamptz),
-    records.hold_up_erasure_v1(uuid, timestamptz, text, timestamptz, uuid[]),
-    records.start_erasure_v1(uuid, timestamptz),
     records.destroyed_erasure_v1(uuid, timestamptz),
     records.forgotten_erasure_v1(uuid, timestamptz, bigint, bigint, bigint),
     records.complete_erasure_v1(uuid, timestamptz, uuid),

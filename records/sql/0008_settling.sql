@@ -12,7 +12,7 @@ AS $$
      WHERE erasure_id = p_erasure_id AND NOT refused AND destroyed_at IS NULL
 $$;
 
-CREATE FUNCTION records.hold_up_erasure_v2(
+CREATE FUNCTION records.hold_up_erasure_v1(
     p_erasure_id uuid, p_at timestamptz, p_ground text, p_retained_until timestamptz, p_hold_ids uuid[]
 ) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -24,9 +24,9 @@ $$;
 
 REVOKE ALL ON FUNCTION
     records.settle_erasure_v1(uuid, timestamptz, uuid[]),
-    records.hold_up_erasure_v2(uuid, timestamptz, text, timestamptz, uuid[])
+    records.hold_up_erasure_v1(uuid, timestamptz, text, timestamptz, uuid[])
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     records.settle_erasure_v1(uuid, timestamptz, uuid[]),
-    records.hold_up_erasure_v2(uuid, timestamptz, text, timestamptz, uuid[])
+    records.hold_up_erasure_v1(uuid, timestamptz, text, timestamptz, uuid[])
 TO ofrecord_custodian;

@@ -32,7 +32,7 @@ SELECT erasure_id FROM records.erasure
 SELECT subject_key_id, forgotten_at IS NOT NULL FROM records.erasure WHERE destroyed_at >= %(since)s
 
 -- name: hold_up
-SELECT records.hold_up_erasure_v2(%(erasure_id)s, %(at)s, %(ground)s, %(retained_until)s, %(hold_ids)s::uuid[])
+SELECT records.hold_up_erasure_v1(%(erasure_id)s, %(at)s, %(ground)s, %(retained_until)s, %(hold_ids)s::uuid[])
 
 -- name: settle
 SELECT records.settle_erasure_v1(%(erasure_id)s, %(at)s, %(unwritten)s::uuid[])

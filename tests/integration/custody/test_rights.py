@@ -28,7 +28,7 @@ TAKE_AWAY = (
     f"select audit.forget_indexes_v1({ID}, array[{ID}]::uuid[])",
     f"select audit.drop_expired_partition_v1('standard', '2026-11-01', {ID})",
     f"select records.forget_decisions_v1(array[{ID}]::uuid[], {AT})",
-    f"select records.start_erasure_v1({ID}, {AT})",
+    f"select records.settle_erasure_v1({ID}, {AT}, '{{}}')",
     f"select records.destroyed_erasure_v1({ID}, {AT})",
     f"select records.forgotten_erasure_v1({ID}, {AT}, 0, 0, 0)",
     f"select records.complete_erasure_v1({ID}, {AT}, {ID})",
