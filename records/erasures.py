@@ -231,7 +231,11 @@ def told(found: Obstacle) -> dict[str, JsonValue]:
     beside the key of a person that would tell whose it is.
     """
     until = found.retained_until
-    return {"ground": found.ground, "retained_until": None if until is None else format_time(until)}
+    return {
+        "ground": found.ground,
+        "retained_until": None if until is None else format_time(until),
+        "retention_classes": [] if found.retained is None else list(found.retained.classes),
+    }
 
 
 def _one(conn: Connection, name: str, values: dict[str, object]) -> Erasure | None:

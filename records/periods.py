@@ -31,9 +31,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """Something must be kept: until then, or with no end yet because its period has not begun."""
+    """Something must be kept: until then, or with no end yet because its period has not begun.
+
+    `classes` are the retention classes of what must be kept.
+    """
 
     until: datetime | None
+    classes: tuple[str, ...]
 
 
 def period_end(entry: Entry, about: Iterable[Entry] = ()) -> datetime | None:
@@ -61,11 +65,12 @@ def retained_beyond(conn: Connection, key_ids: Sequence[UUID], at: datetime) -> 
     """
     values = {"key_ids": list(key_ids), "passed_over": list(_PASSED_OVER), "types": list(STEPS)}
     rows = conn.execute(queries("custody")["decisions_of_keys"], values).fetchall()
-    ends = list(_ends(rows))
-    if None in ends:
-        return Retained(None)
-    latest = max((end for end in ends if end is not None), default=at)
-    return Retained(latest) if latest > at else None
+    kept = [(name, end) for name, end in _ends(rows) if end is None or end > at]
+    if not kept:
+        return None
+    ends = [end for _, end in kept if end is not None]
+    classes = tuple(sorted({name for name, _ in kept if name is not None}))
+    return Retained(max(ends) if len(ends) == len(kept) else None, classes)
 
 
 def could_be_over(partition: Partition, now: datetime) -> bool:
@@ -87,23 +92,25 @@ def is_over(conn: Connection, partition: Partition, now: datetime) -> bool:
     with conn.cursor("periods", binary=True) as cursor:
         cursor.itersize = _ROWS
         cursor.execute(queries("custody")["decisions_of_month"], values)
-        return all(end is not None and end <= now for end in _ends(cursor))
+        return all(end is not None and end <= now for _, end in _ends(cursor))
 
 
-def _ends(rows: Iterable[tuple[UUID, bytes]]) -> Iterator[datetime | None]:
-    """The end of each decision, from rows of its entries that stand together."""
+def _ends(rows: Iterable[tuple[UUID, bytes]]) -> Iterator[tuple[str | None, datetime | None]]:
+    """Class and end of each decision, from rows of its entries that stand together."""
     for anchor, group in groupby(rows, key=lambda row: row[0]):
         yield _end(anchor, [bytes(canonical) for _, canonical in group])
 
 
-def _end(anchor: UUID, canonicals: Sequence[bytes]) -> datetime | None:
-    """The end of one decision; none where an entry about it cannot be read, for who knows what it says."""
+def _end(anchor: UUID, canonicals: Sequence[bytes]) -> tuple[str | None, datetime | None]:
+    """Class and end of one decision; no end where an entry cannot be read, for who knows what it says."""
+    name = None
     try:
         entries = [parse_entry(canonical) for canonical in canonicals]
         decision = next(entry for entry in entries if entry.entry_id == anchor)
-        return period_end(decision, [entry for entry in entries if entry is not decision])
+        name = decision.retention_class
+        return name, period_end(decision, [entry for entry in entries if entry is not decision])
     except (MalformedEntry, LookupError, TypeError, ValueError, StopIteration) as error:
         _LOG.warning(
             "a period cannot be read", extra={"entry_id": str(anchor), "reason": type(error).__name__}
         )
-        return None
+        return name, None

@@ -98,3 +98,5 @@ class ErasureRefusal(Problem):
     ground: ErasureGround = Field(description="`hold` where there is one, whatever must be kept beside it")
     retained_until: Moment | None = Field(description="until when something must be kept, if that has an end")
     hold_ids: Many[Identifier] = Field(description="the holds in the way")
+    retention_classes: Many[str] = Field(description="of what must be kept")
+    rules: Many[str] = Field(description="the rules by which it must, each with its status")

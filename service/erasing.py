@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
+from audit.retention import RULES
 from records import erasures
 from records.erasures import Asked, Erasure
 from records.reaching import transaction
 from records.subjects import subject_named
 from records.tokens import Principal
+from reports.requirements.citing import cite
 from schemas.base import format_moment
 from schemas.erasure import ErasureRequest, Subject
 from service.context import Services
@@ -25,7 +28,7 @@ async def request(services: Services, asked: ErasureRequest, principal: Principa
     """
     erasure, answer = await services.desk.run(_request, services, asked, principal.name)
     if erasure.refused:
-        raise ErasureRefused(erasure)
+        raise await services.desk.run(_refusal, services, erasure)
     return answer
 
 
@@ -48,6 +51,15 @@ def _request(services: Services, asked: ErasureRequest, actor: str) -> tuple[Era
             conn, services.log, services.keystore, wanted, services.clock.now()
         )
     return erasure, _told(services, erasure)
+
+
+def _refusal(services: Services, erasure: Erasure) -> ErasureRefused:
+    """Why it is refused, with the rules that say so and their status."""
+    body = services.log.read(erasure.requested_entry_id).entry.body
+    classes = [name for name in cast("list[str]", body.get("retention_classes", [])) if name in RULES]
+    rules = [rule for name in classes for rule in RULES[name].requirements]
+    today = services.clock.now().date()
+    return ErasureRefused(erasure, classes, [cite(rule, today, "en").printed for rule in rules])
 
 
 def _told(services: Services, erasure: Erasure) -> JsonObject:

@@ -25,7 +25,7 @@ None of them carries an HTTP status: `service.problems` has the one table that d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from records.erasures import Erasure
@@ -112,14 +112,18 @@ class NoticeOverridden(ServiceError):
 class ErasureRefused(ServiceError):
     """Something about this person must still be kept."""
 
-    def __init__(self, erasure: Erasure) -> None:
-        super().__init__("It is held." if erasure.ground == "hold" else _kept(erasure.retained_until))
+    def __init__(self, erasure: Erasure, classes: Sequence[str], rules: Sequence[str]) -> None:
+        """Take the classes of what must be kept, and the rules they rest on as they are printed."""
+        said = "It is held." if erasure.ground == "hold" else _kept(erasure.retained_until)
+        super().__init__(" ".join((said, *(f"{rule}." for rule in rules))))
         until = erasure.retained_until
         self.members = {
             "erasure_id": str(erasure.erasure_id),
             "ground": erasure.ground,
             "retained_until": None if until is None else format_moment(until),
             "hold_ids": [str(hold_id) for hold_id in erasure.hold_ids],
+            "retention_classes": list(classes),
+            "rules": list(rules),
         }
 
 

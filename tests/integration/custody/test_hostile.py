@@ -48,4 +48,7 @@ def test_what_the_log_says_of_an_obstacle_names_no_hold(house):
     refused = house.erase()
     assert sorted(refused.hold_ids) == sorted(hold.hold_id for hold in holds)
     entry = house.log.read(refused.requested_entry_id).entry
-    assert set(entry.body) == {"erasure_id", "subject_key_id", "ground", "retained_until"}
+    assert set(entry.body) == {
+        *("erasure_id", "subject_key_id"),
+        *("ground", "retained_until", "retention_classes"),
+    }
