@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -153,6 +154,17 @@ def kernels(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
     if kept is not None:
         (tmp_path / "kernels").symlink_to(kept.mkdir("ofrecord-kernels"))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that is run inside the tests' process sets up logging to a stream that ends with it."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    if [one for one in root.handlers if type(one) is logging.StreamHandler and one not in before]:
+        root.handlers[:] = before
+        root.setLevel(level)
 
 
 @pytest.fixture
