@@ -29,6 +29,7 @@ class Problem(Wire):
     detail: str | None = Field(default=None, description="what happened this time")
     instance: str | None = Field(default=None, description="names this occurrence")
     errors: Many[PointedError] | None = Field(default=None, description="each invalid input with its pointer")
+    incident_id: str | None = Field(default=None, description="log entry of the incident that was raised")
 
 
 def pointer(parts: Iterable[str | int]) -> str:

@@ -39,7 +39,8 @@ declare
     v_parent text;
     v_name text;
 begin
-    perform pg_advisory_xact_lock(hashtext('audit.ensure_partitions'));
+    -- Not an advisory lock, which any login could hold: only the owner may lock this row.
+    perform from audit.retention_class order by name limit 1 for update;
     for v_class, v_month in select class, month from audit.missing_partitions_v1(p_month) loop
         v_parent := 'payload_' || v_class;
         if to_regclass('audit.' || v_parent) is null then

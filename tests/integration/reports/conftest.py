@@ -46,6 +46,7 @@ class Office:
     desk: Desk
     clock: FixedClock
     admin_url: str
+    keystore: KeyStore
     taken: int = field(default=0)
 
     def append(self, kind: str, body: dict[str, Any], about: UUID | None = None, **more: Any) -> UUID:
@@ -145,7 +146,8 @@ def office(database: Any, tmp_path: Path) -> Iterator[Office]:
         open_pool(database.url("integrator")) as integrating,
         open_pool(database.url("worker")) as worker,
     ):
-        log = AuditLog(service, KeyStore(keys, bytes(32)), origin=ORIGIN)
+        keystore = KeyStore(keys, bytes(32))
+        log = AuditLog(service, keystore, origin=ORIGIN)
         for months in range(3):
             log.ensure_partitions(START - timedelta(days=31 * months))
         integrator = Integrator(integrating, [CHECKPOINT_KEY], ORIGIN)
@@ -161,4 +163,4 @@ def office(database: Any, tmp_path: Path) -> Iterator[Office]:
             ),
             folder=tmp_path / "reports",
         )
-        yield Office(log, worker, integrator, desk, clock, database.admin_url)
+        yield Office(log, worker, integrator, desk, clock, database.admin_url, keystore)

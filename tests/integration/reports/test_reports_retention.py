@@ -33,7 +33,8 @@ def _send(office: Any, explanation_id: UUID, days: int = 200) -> Any:
 def _hold(office: Any, scope: Scope, by: str = "token:counsel") -> Any:
     office.clock.advance(1)
     with office.desk.pool.connection() as conn:
-        return place_hold(conn, office.log, Placing(scope, "litigation", by, None, None), office.clock.now())
+        placing = Placing(scope, "litigation", by, None, None)
+        return place_hold(conn, office.log, office.keystore, placing, office.clock.now())
 
 
 def _release(office: Any, hold: Any) -> None:

@@ -177,9 +177,7 @@ def test_addresses_of_later_releases_are_absent(running: Any) -> None:
     later = [
         ("POST", "/v1/outcomes"),
         ("GET", "/v1/schedules"),
-        ("POST", "/v1/erasures"),
         ("GET", "/console/"),
-        ("GET", "/v1/log/verifier"),
         ("GET", "/v1/models/"),
     ]
     for method, path in later:
