@@ -16,7 +16,7 @@ from runtime.forking.frames import Answer, BrokenFrame, Question
 
 MOST_CONNECTIONS = 256
 _BACKLOG = 128
-_ONLY_OURS = 0o177  # masked out: nobody but our own user may connect
+_ONLY_OURS = 0o600
 _GREETING_SECONDS = 1.0
 
 
@@ -37,15 +37,14 @@ def listen(path: Path) -> socket.socket:
             else:
                 raise SocketTaken(path, "another server answers there")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(_ONLY_OURS)
     try:
+        # Before it has a name, and not by the umask: that is the whole process's, and threads share it.
+        os.fchmod(listener.fileno(), _ONLY_OURS)
         listener.bind(str(path))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise SocketTaken(path, error.strerror or str(error)) from error
-    finally:
-        os.umask(before)
     listener.setblocking(False)
     return listener
 

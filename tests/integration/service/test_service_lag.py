@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from audit.cosignature import Cosigner
 from service import lagging
 
 
@@ -56,12 +57,12 @@ def test_how_far_each_witness_is_can_be_read(running: Any) -> None:
     assert running.explain(running.request()).status_code == 201
     running.integrate()
     now = running.services.clock.now()
-    vkey = "watcher.example/w+00000001+BA"
+    key = Cosigner("watcher.example/w", bytes(32)).key
     with psycopg.connect(running.integrator_url) as connection:
-        connection.execute("select audit.publish_verifier_key_v1('witness', %s, %s)", (vkey, now))
+        connection.execute("select audit.publish_verifier_key_v1('witness', %s, %s)", (key.vkey, now))
     assert _number(running, 'ofrecord_cosigned_tree_size{witness="watcher.example/w"}') == 0
     with psycopg.connect(running.integrator_url) as connection:
-        row = (2, "watcher.example/w+00000001", "\N{EM DASH} watcher.example/w AAAA\n", now)
+        row = (2, key.key_id, "\N{EM DASH} watcher.example/w AAAA\n", now)
         connection.execute("insert into audit.cosignature values (%s, %s, %s, %s)", row)
     assert _number(running, 'ofrecord_cosigned_tree_size{witness="watcher.example/w"}') == 2
 

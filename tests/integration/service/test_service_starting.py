@@ -80,6 +80,7 @@ def test_readiness_names_what_is_missing(running: Any, database: Any, listening:
             assert time.monotonic() < give_up, http.get("/readyz").text
             time.sleep(0.05)
         with psycopg.connect(database.admin_url) as conn:
+            conn.execute("set event_triggers = off")
             conn.execute("revoke execute on all functions in schema audit from ofrecord_service")
         checks = http.get("/readyz").json()["checks"]
         assert checks["log"] == "this role may not append"

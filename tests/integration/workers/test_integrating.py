@@ -121,6 +121,7 @@ def test_a_tree_that_is_not_what_was_signed_halts_the_integrator(
             "OFRECORD_DATABASE_URL": stranger.database_url,
             "OFRECORD_CHECKPOINT_KEY": stranger.checkpoint_key,
             "OFRECORD_LOG_ORIGIN": ORIGIN,
+            "OFRECORD_ALLOW_UNSAFE_DURABILITY": "1",
         },
         capture_output=True,
         text=True,
