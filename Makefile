@@ -30,7 +30,7 @@ imports: $(VENV)/.dev
 prove: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m prove
 
-# Some forty minutes on a machine with nothing else to do; the README's table is drawn from the results.
+# About an hour on a machine with nothing else to do; the README's table is drawn from the results.
 bench: $(VENV)/.bench
 	@mkdir -p benchmarks/results
 	@$(BIN)/python -m benchmarks.attribution benchmarks/results/attribution-$(RUNNING).json
@@ -38,6 +38,8 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks.registration benchmarks/results/registration-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.counterfactuals benchmarks/results/counterfactuals-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.budget benchmarks/results/budget-$(RUNNING).json
+	@$(BIN)/python -m benchmarks.log benchmarks/results/log-$(RUNNING).json
+	@$(BIN)/python -m benchmarks.reports benchmarks/results/reports-$(RUNNING).json
 	@$(BIN)/python -m benchmarks.table --write
 
 openapi: $(VENV)/.dev

@@ -32,6 +32,7 @@ from audit.log import AuditLog
 from benchmarks.log_server import ORIGIN, SIGNER, Log
 from benchmarks.timing import Timing
 from runtime.clock import SystemClock
+from runtime.memory import keep_for_good
 from runtime.postgres import open_pool
 from workers.integrating import IDLE_SECONDS
 
@@ -94,7 +95,8 @@ def draft() -> Draft:
 
 @contextmanager
 def opened(log: Log) -> Iterator[AuditLog]:
-    """Open a log as the API does."""
+    """Open a log as the API does, which keeps what it has loaded (here: the drafts) from the collector."""
+    keep_for_good()
     pools = (
         open_pool(log.roles["service"], max_size=POOL + 2),
         open_pool(
@@ -273,11 +275,13 @@ def _warm(committer: GroupCommitter) -> None:
         future.result()
 
 
-def appended(logs: Callable[[str], Log], seconds: float, offered: Sequence[float]) -> list[Rate]:
-    """Measure each writer on a log of its own, for about so many seconds each."""
-    rates = [at_rate(logs(f"rate_{rate:.0f}"), rate, int(rate * seconds)) for rate in offered]
-    rates.append(in_flight(logs("in_flight"), int(2500 * seconds)))
-    rates.append(one_by_one(logs("one"), int(250 * seconds), 1))
-    rates.append(one_by_one(logs("pool"), int(500 * seconds), POOL))
-    rates.append(floor(logs("floor"), int(4000 * seconds)))
+def appended(logs: Callable[[str], Log], seconds: float, offered: Sequence[float], runs: int) -> list[Rate]:
+    """Measure each writer on logs of its own, for about so many seconds each, all once in each run."""
+    rates = []
+    for run in range(runs):
+        rates += [at_rate(logs(f"rate_{rate:.0f}_{run}"), rate, int(rate * seconds)) for rate in offered]
+        rates.append(in_flight(logs(f"in_flight_{run}"), int(2500 * seconds)))
+        rates.append(one_by_one(logs(f"one_{run}"), int(250 * seconds), 1))
+        rates.append(one_by_one(logs(f"pool_{run}"), int(500 * seconds), POOL))
+        rates.append(floor(logs(f"floor_{run}"), int(4000 * seconds)))
     return rates

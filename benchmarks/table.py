@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import counterfactual_table
+from benchmarks import counterfactual_table, log_table
 
 FOLDER = Path(__file__).parent / "results"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
@@ -108,6 +108,7 @@ def main(arguments: Sequence[str]) -> None:
         (counterfactual_table.BEGIN, counterfactual_table.END): counterfactual_table.section(
             measured("counterfactuals"), measured("budget")
         ),
+        (log_table.BEGIN, log_table.END): log_table.section(measured("log"), measured("reports")),
     }
     if "--write" not in arguments:
         print("\n".join(sections.values()))
