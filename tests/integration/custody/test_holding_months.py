@@ -160,7 +160,7 @@ def _standing(house: House) -> list[UUID]:
 def _wait_for_the_turn(house: House) -> None:
     """Until somebody waits for the turn that somebody else has."""
     waiting = (
-        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and wait_event = 'advisory'"
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
         " and datname = current_database()"
     )
     until = time.monotonic() + 10.0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 
-from tests.integration.custody.conftest import House
+from audit.errors import PayloadErased
+from tests.integration.custody.conftest import NOW, House
 
 ID = "'01aa0000-0000-7000-8000-000000000000'"
 AT = "'2026-11-20Z'"
@@ -88,3 +91,44 @@ def test_a_key_that_is_not_destroyed_keeps_what_hangs_on_it(house: House) -> Non
         pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState),
     ):
         conn.execute("select keys.unlink_subject_v1(%s, '2026-11-20Z')", (key_id,))
+
+
+@pytest.mark.parametrize("role", ["worker", "auditor", "integrator"])
+def test_nobody_else_can_take_the_turn_or_stop_the_custodian(house: House, role: str) -> None:
+    decision = house.decide("S-1")
+    house.to(NOW + timedelta(days=190))
+    erasure = house.erase()
+    with psycopg.connect(house.database.url(role)) as other:
+        other.execute("select pg_advisory_xact_lock(hashtext('records.custody'))")  # what the turn once was
+        for lock in (
+            "select records.custody_turn_v1()",
+            "select from records.custody_turn for update",
+            "lock records.custody_turn in access share mode",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), other.transaction():
+                other.execute(lock)
+        house.turn()
+        assert house.look(erasure).state == "completed"
+        house.decide("S-2")
+        assert house.release(house.hold(subject="S-2")).released_at == house.clock.now()
+    with pytest.raises(PayloadErased):
+        house.log.open(house.log.read(decision))
+
+
+@pytest.mark.parametrize("role", ["service", "custodian"])
+def test_the_turn_is_taken_in_one_way_and_cannot_be_taken_away(house: House, role: str) -> None:
+    refused(
+        house.database.url(role),
+        (
+            "select from records.custody_turn",
+            "delete from records.custody_turn",
+            "update records.custody_turn set turn = turn",
+        ),
+    )
+    with psycopg.connect(house.database.url(role)) as one, psycopg.connect(house.database.admin_url) as other:
+        one.execute("select records.custody_turn_v1()")
+        assert other.execute("select from records.custody_turn for update skip locked").fetchall() == []
+        one.commit()
+        other.execute("delete from records.custody_turn")
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="row of the turn is missing"):
+            other.execute("select records.custody_turn_v1()")
