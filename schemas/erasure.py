@@ -49,7 +49,8 @@ class ErasureRequest(Subject):
     """Ask for everything about one person to be made unreadable, now or at a time to come."""
 
     effective_at: Moment | None = Field(
-        default=None, description="when it is to happen; at once when left out, or when that has passed"
+        default=None,
+        description="when it is to happen, within 30 years; at once when left out, or when that has passed",
     )
     basis: ErasureBasis | None = Field(
         default=None, description="why, of the grounds of GDPR Article 17(1) (a) to (f), or another"
@@ -70,7 +71,7 @@ class Erasure(Wire):
         description="`scheduled` until its time and while it is done; `held` while it waits past its time"
     )
     basis: ErasureBasis | None = Field(description="why, as asked")
-    requested_at: Moment = Field(description="when it was asked for")
+    requested_at: Moment = Field(description="when it was first asked for")
     effective_at: Moment = Field(description="when it is, or was, to happen")
     ground: ErasureGround | None = Field(description="why it was refused, or what it waits for")
     retained_until: Moment | None = Field(
@@ -85,7 +86,9 @@ class Erasure(Wire):
     backups_gone_by: Moment | None = Field(
         description="when the last backup that may still hold the key is too old to exist"
     )
-    requested_entry_id: Identifier = Field(description="log entry of the request, or of its refusal")
+    requested_entry_id: Identifier = Field(
+        description="log entry of the request, or of its refusal; where it was brought forward, of the last"
+    )
     completed_entry_id: Identifier | None = Field(description="log entry of the end")
     receipt: Receipt = Field(description="the log's promise about the request")
     completed_receipt: Receipt | None = Field(description="the same about the end")

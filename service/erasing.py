@@ -8,7 +8,8 @@ from uuid import UUID
 
 from audit.retention import RULES
 from records import erasures
-from records.erasures import Asked, Erasure
+from records.erasure_requests import Asked, request_erasure
+from records.erasures import Erasure
 from records.reaching import transaction
 from records.subjects import subject_named
 from records.tokens import Principal
@@ -24,7 +25,7 @@ from service.explanations.record import JsonObject
 async def request(services: Services, asked: ErasureRequest, principal: Principal) -> JsonObject:
     """Puts a request on record with its answer.
 
-    Raises `ErasureRefused`, `ErasureConflict`, or `SubjectUnknown` with nothing written.
+    Raises `ErasureRefused`, `ErasureConflict`; with nothing written `SubjectUnknown`, `EffectiveTimeRefused`.
     """
     erasure, answer = await services.desk.run(_request, services, asked, principal.name)
     if erasure.refused:
@@ -47,9 +48,7 @@ def name_of(subject: Subject) -> str:
 def _request(services: Services, asked: ErasureRequest, actor: str) -> tuple[Erasure, JsonObject]:
     wanted = Asked(name_of(asked), asked.effective_at, asked.basis, actor)
     with transaction(services.pool) as conn:
-        erasure = erasures.request_erasure(
-            conn, services.log, services.keystore, wanted, services.clock.now()
-        )
+        erasure = request_erasure(conn, services.log, services.keystore, wanted, services.clock.now())
     return erasure, _told(services, erasure)
 
 

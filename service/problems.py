@@ -163,6 +163,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     erasures.ErasureNotFound: NOT_FOUND,
     erasures.SubjectUnknown: NOT_FOUND,
     erasures.ErasureConflict: Kind("erasure-conflict", 409, "Another erasure is scheduled"),
+    erasures.EffectiveTimeRefused: INVALID_INPUT,
     holds.HoldNotFound: NOT_FOUND,
     holds.HoldTooLate: Kind("hold-too-late", 409, "The hold comes too late"),
     evaluations.EvaluationError: INTERNAL,
@@ -175,6 +176,7 @@ _POINTERS: Mapping[type[Exception], str] = {
     **report_problems.POINTERS,
     registry.CatalogueUnfit: "/name",
     notices.CursorMalformed: "/cursor",
+    erasures.EffectiveTimeRefused: "/effective_at",
     explain.TargetReached: "/counterfactuals/target",
     evaluations.EvaluationKindUnknown: "/kind",
 }

@@ -30,8 +30,9 @@ Administrator = Annotated[Principal, Depends(needs("admin"))]
 async def post_erasure(http: Request, principal: Administrator) -> Response:
     """Make everything about one person unreadable, at once or at a time to come.
 
-    Refused while something must be kept or is held. The same request again returns the same erasure, until a
-    day after its end. 404: nothing is on record under this name.
+    Refused while something must be kept or is held. A request for an earlier time brings one forward that is
+    scheduled; any other is answered with it as it is, until a day after its end. 404: nothing is on record
+    under this name.
     """
     asked = await read_document(http, ErasureRequest)
     told = await request(services_of(http), asked, principal)

@@ -19,6 +19,13 @@ WITH told AS MATERIALIZED (
            jsonb_strip_nulls(jsonb_build_object('effective_at', CASE WHEN NOT refused THEN
                to_char(effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END)) AS due
       FROM records.erasure
+), superseded AS ( -- requests of erasures that were brought forward, to a time before theirs
+    SELECT former.entry_id
+      FROM told former JOIN told latter ON latter.body ->> 'supersedes' = former.entry_id::text
+     WHERE former.type = 'erasure.requested' AND latter.type = 'erasure.requested'
+       AND latter.body ->> 'erasure_id' = former.body ->> 'erasure_id'
+       AND latter.body ->> 'subject_key_id' = former.body ->> 'subject_key_id'
+       AND latter.body ->> 'effective_at' < former.body ->> 'effective_at'
 ), problem (place, id, said) AS (
     SELECT 1, hold_id::text, 'hold %% was placed as no entry says' FROM hold
      WHERE NOT EXISTS (SELECT FROM told WHERE told.entry_id = placed_entry_id AND told.type = 'hold.placed'
@@ -53,6 +60,7 @@ WITH told AS MATERIALIZED (
                WHEN 'erasure.completed' THEN EXISTS (SELECT FROM erasure WHERE completed_entry_id = told.entry_id)
                WHEN 'retention.expired' THEN EXISTS (SELECT FROM records.expiry WHERE manifest_entry_id = told.entry_id)
                ELSE EXISTS (SELECT FROM erasure WHERE requested_entry_id = told.entry_id AND erasure.type = told.type)
+                    OR told.entry_id IN (SELECT entry_id FROM superseded)
                END
 )
 SELECT replace(said, '%%', id) FROM problem ORDER BY place, id LIMIT 100

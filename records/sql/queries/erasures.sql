@@ -3,6 +3,10 @@ SELECT records.request_erasure_v1(
     %(erasure_id)s, %(subject_key_id)s, %(request_key)s, %(basis)s, %(at)s, %(by)s, %(entry_id)s, %(effective_at)s,
     %(ground)s, %(retained_until)s, %(hold_ids)s::uuid[])
 
+-- name: bring_forward
+SELECT records.bring_forward_erasure_v1(
+    %(erasure_id)s, %(request_key)s, %(basis)s, %(entry_id)s, %(effective_at)s)
+
 -- name: read
 SELECT * FROM records.erasure WHERE erasure_id = %(erasure_id)s
 
@@ -14,7 +18,7 @@ SELECT * FROM records.erasure WHERE subject_key_id = %(subject_key_id)s AND refu
  ORDER BY requested_at DESC, erasure_id DESC LIMIT 1
 
 -- name: repeated
-SELECT * FROM records.erasure WHERE request_key = %(request_key)s AND NOT refused
+SELECT * FROM records.erasure WHERE request_key = ANY (%(request_keys)s) AND NOT refused
  ORDER BY requested_at DESC, erasure_id DESC LIMIT 1
 
 -- name: between

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,8 @@ from audit.integrate import Integrator
 from audit.keys import KeyStore
 from audit.log import AuditLog
 from audit.note import Signer
-from records.erasures import Asked, Erasure, read_erasure, request_erasure
+from records.erasure_requests import Asked, request_erasure
+from records.erasures import Erasure, read_erasure
 from records.holds import Hold, Placing, Scope, place_hold, release_hold
 from records.lookups import decision_key
 from records.subjects import subject_named
@@ -152,6 +154,19 @@ class House:
     def types(self) -> list[str]:
         """The types of all entries, in their order."""
         return [row["type"] for row in self.rows("select type from audit.entry order by time, entry_id")]
+
+
+def wait_for_the_turn(house: House) -> None:
+    """Until somebody waits for the turn that somebody else has."""
+    waiting = (
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+        " and datname = current_database()"
+    )
+    until = time.monotonic() + 10.0
+    with psycopg.connect(house.database.admin_url, autocommit=True) as conn:
+        while conn.execute(waiting).fetchone() != (1,):
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 @pytest.fixture

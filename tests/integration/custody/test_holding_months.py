@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from audit.custody import Partition
 from audit.errors import PayloadExpired
 from records import expiries
 from records.holds import Hold, HoldTooLate, Scope, place_hold
-from tests.integration.custody.conftest import House
+from tests.integration.custody.conftest import House, wait_for_the_turn
 
 MONTH = Partition(date(2026, 11, 1), "standard")
 OVER = datetime(2027, 6, 1, tzinfo=UTC)
@@ -55,7 +53,7 @@ def test_a_hold_that_waited_while_a_month_began_is_told_that_it_is_too_late(old:
         with house.custodian_pool.connection() as conn:
             assert expiries.begin(conn, house.keys, MONTH, house.clock.now()) is not None
             placing = threads.submit(house.hold, *over(kind, decision))
-            _wait_for_the_turn(house)
+            wait_for_the_turn(house)
         with pytest.raises(HoldTooLate):
             placing.result(10)
     assert house.rows("select hold_id from records.hold") == []
@@ -75,7 +73,7 @@ def test_a_month_that_waited_while_a_hold_was_placed_does_not_begin(old: Decided
             placing = house.placing(*over(kind, decision))
             place_hold(conn, house.log, house.keystore, placing, house.clock.now())
             beginning = threads.submit(begun)
-            _wait_for_the_turn(house)
+            wait_for_the_turn(house)
         assert beginning.result(10) is None
     house.turn(3601)
     assert "retention.expired" not in house.types()
@@ -155,16 +153,3 @@ def test_what_is_about_an_explanation_makes_a_hold_on_it_too_late(house: House) 
 def _standing(house: House) -> list[UUID]:
     rows = house.rows("select hold_id from records.hold where released_at is null order by hold_id")
     return [row["hold_id"] for row in rows]
-
-
-def _wait_for_the_turn(house: House) -> None:
-    """Until somebody waits for the turn that somebody else has."""
-    waiting = (
-        "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-        " and datname = current_database()"
-    )
-    until = time.monotonic() + 10.0
-    with psycopg.connect(house.database.admin_url, autocommit=True) as conn:
-        while conn.execute(waiting).fetchone() != (1,):
-            assert time.monotonic() < until
-            time.sleep(0.01)

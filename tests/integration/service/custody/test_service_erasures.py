@@ -73,8 +73,47 @@ def test_a_refusal_names_its_ground_and_is_on_record(office: Office) -> None:
     scheduled = office.erase(subject_ref="R-1", effective_at=until)
     assert scheduled["effective_at"] == until
     assert office.erase(subject_ref="R-1", effective_at=until) == scheduled
-    conflict = office.erase(409, subject_ref="R-1")
+    conflict = office.erase(409, subject_ref="R-1", effective_at=until, basis="objection")
     assert conflict["type"] == "/problems/erasure-conflict"
+    again = office.erase(409, subject_ref="R-1")
+    assert (again["type"], again["ground"]) == ("/problems/erasure-refused", "retention")
+    assert office.look(scheduled) == scheduled
+
+
+def test_a_second_request_brings_an_erasure_forward_and_never_puts_it_off(office: Office) -> None:
+    decided = office.decide("B-1", decision_id="B-1")
+    office.pass_time(HALF_A_YEAR)
+    before = office.running.entries("erasure.requested")
+    far, near = (format_moment(office.clock.now() + timedelta(days=days)) for days in (4000, 40))
+    first = office.erase(subject_ref="B-1", effective_at=far, basis="objection")
+    moved = office.erase(subject_ref="B-1", effective_at=near)
+    assert (moved["erasure_id"], moved["effective_at"]) == (first["erasure_id"], near)
+    assert (moved["state"], moved["basis"]) == ("scheduled", "objection")
+    assert moved["receipt"]["entry_id"] == moved["requested_entry_id"] != first["requested_entry_id"]
+    for later in (near, far):
+        assert office.erase(subject_ref="B-1", effective_at=later) == moved
+    assert office.running.entries("erasure.requested") == before + 2
+    office.erase(subject_ref="B-1")
+    office.turn()
+    done = office.look(first)
+    assert done["state"] == "completed"
+    assert office.http.get(f"/v1/explanations/{decided['explanation_id']}").status_code == 410
+    # Whoever lost an answer is told the same, whichever of the requests it was.
+    for at in ({}, {"effective_at": near}, {"effective_at": far, "basis": "objection"}):
+        assert office.erase(subject_ref="B-1", **at) == done
+
+
+def test_a_time_that_cannot_be_meant_is_pointed_at(office: Office) -> None:
+    office.decide("T-1")
+    now, before = office.clock.now(), office.running.entries()
+    for years in (-31, 31):
+        told = office.erase(422, subject_ref="T-1", effective_at=format_moment(add_months(now, 12 * years)))
+        assert [error["pointer"] for error in told["errors"]] == ["/effective_at"]
+        assert "30 years" in told["errors"][0]["detail"]
+    assert office.running.entries() == before
+    for years in (-30, 30):
+        moment = format_moment(add_months(now, 12 * years))
+        office.erase(202 if years > 0 else 409, subject_ref="T-1", effective_at=moment)
 
 
 def test_while_a_notice_is_owed_the_period_has_not_begun(office: Office) -> None:
