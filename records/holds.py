@@ -45,6 +45,12 @@ class HoldNotFound(HoldError):
 class HoldTooLate(HoldError):
     """What this hold would cover is being destroyed already, or is gone."""
 
+    def __init__(self, ground: Literal["erasure", "expiry"], past_saving: Sequence[Partition] = ()) -> None:
+        """Take by what it goes: a person's erasure, or the expiry of these months."""
+        months = ", ".join(f"{one.retention_class} {one.name}" for one in past_saving)
+        super().__init__(f"{self.__doc__}{f' Past saving: {months}.' if months else ''}")
+        self.members = {"ground": ground, "past_saving": named(past_saving)}
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -95,7 +101,8 @@ class Hold:
 class Placing:
     """A hold to be placed; `subject` names the key that the reason is encrypted under, if it has one.
 
-    `subject_key_id` is whose erasure would destroy what it covers, if it is one subject's.
+    `subject_key_id` is whose erasure would destroy what it covers, if it is one subject's. `since` is before
+    anything that it covers: when its model was registered; None: nobody knows.
     """
 
     scope: Scope
@@ -103,27 +110,27 @@ class Placing:
     placed_by: str
     subject: str | None
     subject_key_id: UUID | None
+    since: datetime | None = None
 
 
 def place_hold(conn: Connection, log: AuditLog, keystore: KeyStore, placing: Placing, now: datetime) -> Hold:
     """Append `hold.placed` and insert the row, in the caller's transaction.
 
-    From its commit on nothing that it covers is destroyed; raises HoldTooLate where that has begun already.
+    From its commit on nothing that it covers is destroyed, and the entry says which months were past saving
+    by then. Raises HoldTooLate where what it covers is gone, or while a month in which some of it lies goes.
     """
     take_turn(conn)
     scope, hold_id = placing.scope, uuid7(now)
-    covers = {
-        "subject_key_id": scope.subject_key_id or placing.subject_key_id,
-        "explanation_id": scope.explanation_id,
-    }
-    if conn.execute(queries("holds")["too_late"], covers).fetchone() == (True,):
-        raise HoldTooLate
-    if _covers_what_expires(conn, keystore, scope):
-        raise HoldTooLate
+    _refuse_too_late(conn, keystore, placing)
+    gone = _months(
+        conn,
+        "past_saving",
+        {"kind": scope.kind, "explanation_id": scope.explanation_id, "since": placing.since},
+    )
     draft = Draft(
         type=PLACED,
         actor=placing.placed_by,
-        body={"hold_id": str(hold_id), "scope": scope.clear()},
+        body={"hold_id": str(hold_id), "scope": scope.clear(), "past_saving": named(gone)},
         private=canonical({"reason": placing.reason}),
         subject=placing.subject,
     )
@@ -143,14 +150,30 @@ def place_hold(conn: Connection, log: AuditLog, keystore: KeyStore, placing: Pla
     return read_hold(conn, hold_id)
 
 
-def _covers_what_expires(conn: Connection, keystore: KeyStore, scope: Scope) -> bool:
-    """Whether a month has an entry in this scope while its keys are destroyed, which nothing stops.
+def named(months: Sequence[Partition]) -> list[JsonValue]:
+    """Months of classes as entries and answers say them."""
+    return [{"retention_class": one.retention_class, "month": one.name} for one in months]
+
+
+def _refuse_too_late(conn: Connection, keystore: KeyStore, placing: Placing) -> None:
+    scope = placing.scope
+    whose = {"subject_key_id": scope.subject_key_id or placing.subject_key_id}
+    if conn.execute(queries("holds")["erased"], whose).fetchone() == (True,):
+        raise HoldTooLate("erasure")
+    gone = _months(conn, "expired", {"explanation_id": scope.explanation_id})
+    gone = gone or _going(conn, keystore, scope)
+    if gone:
+        raise HoldTooLate("expiry", gone)
+
+
+def _going(conn: Connection, keystore: KeyStore, scope: Scope) -> list[Partition]:
+    """The months with an entry in this scope whose keys are being destroyed, which nothing stops.
 
     Once they are gone the hold can be placed, and protects what is left.
     """
-    months = conn.execute(queries("holds")["under_way"]).fetchall()
+    months = _months(conn, "under_way", {})
     if not months:
-        return False
+        return []
     values: dict[str, object] = {
         "kind": scope.kind,
         "key_ids": [] if scope.subject_key_id is None else keystore.keys_of_subject(scope.subject_key_id),
@@ -158,13 +181,17 @@ def _covers_what_expires(conn: Connection, keystore: KeyStore, scope: Scope) -> 
         "model": scope.model,
         "version": scope.version,
     }
-    return any(
-        conn.execute(
-            queries("holds")["covers_month"], {**values, "retention_class": name, "month": month}
-        ).fetchone()
-        == (True,)
-        for name, month in months
-    )
+    return [one for one in months if _is_covered(conn, one, values)]
+
+
+def _is_covered(conn: Connection, month: Partition, values: dict[str, object]) -> bool:
+    values = {**values, "retention_class": month.retention_class, "month": month.month}
+    return conn.execute(queries("holds")["covers_month"], values).fetchone() == (True,)
+
+
+def _months(conn: Connection, name: str, values: dict[str, object]) -> list[Partition]:
+    rows = conn.execute(queries("holds")[name], values).fetchall()
+    return [Partition(month, retention_class) for retention_class, month in rows]
 
 
 def release_hold(conn: Connection, log: AuditLog, hold_id: UUID, by: str, now: datetime) -> Hold:

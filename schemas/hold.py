@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from schemas.base import Identifier, Many, Moment, ResourceName, Wire
 from schemas.erasure import Subject
 from schemas.log import Receipt
-from schemas.problem import refusal
+from schemas.problem import Problem, refusal
 
 HoldKind = Literal["subject", "explanation", "model", "everything"]
 _MEMBERS = {
@@ -63,6 +63,15 @@ class HeldScope(Wire):
     version: ResourceName | None = Field(default=None, description="of the same, where it is one version")
 
 
+class ExpiredMonth(Wire):
+    """One month of one class, whose keys are destroyed: nothing that lay in it can be read again."""
+
+    retention_class: str = Field(description="the class that says how long entries are kept")
+    month: str = Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}$", description="the month in which they were made, in UTC"
+    )
+
+
 class Hold(Wire):
     """One hold."""
 
@@ -70,6 +79,11 @@ class Hold(Wire):
     scope: HeldScope = Field(description="what it covers")
     placed_at: Moment = Field(description="since when it stands")
     placed_by: str = Field(description="who placed it")
+    past_saving: Many[ExpiredMonth] | None = Field(
+        description="what it does not protect, as it was gone or going by then: of an explanation the months "
+        "with anything about it; of other kinds every month in which something it covers could have been, as "
+        "nothing tells any more whether it was; null: placed by a version that did not say"
+    )
     released_at: Moment | None = Field(description="since when it stands no longer")
     released_by: str | None = Field(description="who released it")
     reason: str | None = Field(
@@ -85,4 +99,15 @@ class HoldList(Wire):
     holds: Many[Hold] = Field(description="in the order in which they were placed")
     next_cursor: str | None = Field(
         default=None, description="ask with it for the next page; null on the last"
+    )
+
+
+class HoldRefusal(Problem):
+    """Why a hold comes too late; nothing is on record of it."""
+
+    ground: Literal["erasure", "expiry"] = Field(
+        description="`erasure`: the person's key is destroyed; `expiry`: the months are, or are being"
+    )
+    past_saving: Many[ExpiredMonth] = Field(
+        description="of the ground `expiry`: the months with anything in this scope that nothing saves now"
     )

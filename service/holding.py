@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -32,7 +33,8 @@ _BEFORE_ALL = UUID(int=0)
 def place(services: Services, asked: HoldRequest, actor: str) -> JsonObject:
     """Places a hold; raises `SubjectUnknown`, `NotFound`, `PayloadErased`, `ModelUnknown`, `HoldTooLate`."""
     scope, subject, subject_key_id = _scope(services, asked.scope)
-    placing = Placing(scope, asked.reason, actor, subject, subject_key_id)
+    since = None if scope.model is None else _registered_at(services, scope.model, scope.version)
+    placing = Placing(scope, asked.reason, actor, subject, subject_key_id, since)
     with transaction(services.pool) as conn:
         hold = holds.place_hold(conn, services.log, services.keystore, placing, services.clock.now())
     return _told(services, hold)
@@ -95,22 +97,27 @@ def _scope(services: Services, asked: HoldScope) -> tuple[Scope, str | None, UUI
         subject_key_id = services.keystore.subject_of(found.entry.private.key_id)
         return Scope("explanation", explanation_id=explanation_id), found.subject, subject_key_id
     if asked.kind == "model":
-        _require_model(services, str(asked.model), asked.version)
         return Scope("model", model=asked.model, version=asked.version), None, None
     return Scope("everything"), None, None
 
 
-def _require_model(services: Services, model: str, version: str | None) -> None:
-    """Raises `ModelUnknown` or `VersionUnknown`: a hold on nothing would protect nothing."""
+def _registered_at(services: Services, model: str, version: str | None) -> datetime:
+    """When the model, or one version of it, was registered: it decided nothing before.
+
+    Raises `ModelUnknown` or `VersionUnknown`: a hold on nothing would protect nothing.
+    """
     with transaction(services.pool) as conn:
         if version is not None:
-            store.get_version(conn, model, version)
-        elif not store.versions_of(conn, [model]):
-            raise ModelUnknown(model)
+            return store.get_version(conn, model, version).created_at
+        versions = store.versions_of(conn, [model])
+    if not versions:
+        raise ModelUnknown(model)
+    return min(one.created_at for one in versions)
 
 
 def _told(services: Services, hold: Hold) -> JsonObject:
     released = None if hold.released_entry_id is None else services.log.read(hold.released_entry_id)
+    placed = services.log.read(hold.placed_entry_id)
     return {
         "hold_id": str(hold.hold_id),
         "scope": hold.scope.clear(),
@@ -118,6 +125,7 @@ def _told(services: Services, hold: Hold) -> JsonObject:
         "placed_by": hold.placed_by,
         "released_at": None if hold.released_at is None else format_moment(hold.released_at),
         "released_by": hold.released_by,
-        "receipt": receipt_of(services, services.log.read(hold.placed_entry_id)).to_json(),
+        "past_saving": placed.entry.body.get("past_saving"),
+        "receipt": receipt_of(services, placed).to_json(),
         "released_receipt": None if released is None else receipt_of(services, released).to_json(),
     }

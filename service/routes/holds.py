@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from records.tokens import Principal
-from schemas.hold import Hold, HoldList, HoldRequest
+from schemas.hold import Hold, HoldList, HoldRefusal, HoldRequest
 from service.bodies import answered, read_document
 from service.context import services_of
 from service.holding import listed, place, read, release
@@ -26,10 +26,17 @@ RECEIPT_HEADER = "Ofrecord-Receipt"
 
 
 @router.post(
-    "/v1/holds", status_code=201, responses={201: {"model": Hold}}, openapi_extra=body_of(HoldRequest)
+    "/v1/holds",
+    status_code=201,
+    responses={201: {"model": Hold}, 409: {"model": HoldRefusal}},
+    openapi_extra=body_of(HoldRequest),
 )
 async def post_hold(http: Request, principal: Administrator) -> Response:
-    """Place a hold: from this answer on nothing that it covers is erased or expires."""
+    """Place a hold: from this answer on nothing that it covers is erased or expires.
+
+    What had expired by then is not held, and `past_saving` says in which months that was. 409: it comes too
+    late for what it covers, or for a month that is being destroyed; once that is over it can be placed.
+    """
     asked = await read_document(http, HoldRequest)
     services = services_of(http)
     told = await services.desk.run(place, services, asked, principal.name)

@@ -43,11 +43,31 @@ SELECT EXISTS (
        AND time >= %(month)s::date::timestamp AT TIME ZONE 'UTC'
        AND time < (%(month)s::date + interval '1 month') AT TIME ZONE 'UTC')
 
--- name: too_late
+-- name: erased
 SELECT EXISTS (SELECT FROM records.erasure WHERE subject_key_id = %(subject_key_id)s AND destroyed_at IS NOT NULL)
-    OR EXISTS (SELECT FROM audit.entry entry JOIN records.expiry USING (retention_class)
-                WHERE entry.entry_id = %(explanation_id)s
-                  AND expiry.month = date_trunc('month', entry.time AT TIME ZONE 'UTC')::date)
+
+-- name: expired
+SELECT retention_class, month FROM audit.entry entry JOIN records.expiry USING (retention_class)
+ WHERE entry.entry_id = %(explanation_id)s AND expiry.month = date_trunc('month', entry.time AT TIME ZONE 'UTC')::date
+
+-- The months whose keys are destroyed, or are being, and in which something in this scope could have lain: nothing tells
+-- any more whose entries were in them.
+-- name: past_saving
+SELECT retention_class, month FROM records.expiry
+ WHERE (%(since)s::date IS NULL OR month >= date_trunc('month', %(since)s::date))
+   AND (entries > 0
+        OR (expired_at IS NULL
+            AND EXISTS (SELECT FROM audit.entry
+                         WHERE entry.retention_class = expiry.retention_class AND key_id IS NOT NULL
+                           AND time >= month::timestamp AT TIME ZONE 'UTC'
+                           AND time < (month + interval '1 month') AT TIME ZONE 'UTC')))
+   AND (%(kind)s <> 'explanation'
+        OR EXISTS (SELECT FROM audit.entry
+                    WHERE (entry_id = %(explanation_id)s::uuid OR about = %(explanation_id)s::uuid)
+                      AND entry.retention_class = expiry.retention_class AND key_id IS NOT NULL
+                      AND time >= month::timestamp AT TIME ZONE 'UTC'
+                      AND time < (month + interval '1 month') AT TIME ZONE 'UTC'))
+ ORDER BY month, retention_class
 
 -- name: under_way
 SELECT retention_class, month FROM records.expiry WHERE expired_at IS NULL ORDER BY month, retention_class

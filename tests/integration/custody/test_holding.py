@@ -88,6 +88,7 @@ def test_an_entry_of_a_hold_names_no_person_and_its_reason_is_encrypted(old) -> 
     assert dict(entry.body) == {
         "hold_id": str(hold.hold_id),
         "scope": {"kind": "subject", "subject_key_id": str(house.keystore.find_subject("subject/S-1"))},
+        "past_saving": [],
     }
     assert b"litigation" not in house.log.read(hold.placed_entry_id).canonical
     assert house.log.open(house.log.read(hold.placed_entry_id)) == b'{"reason":"litigation"}'
@@ -133,8 +134,9 @@ def test_a_hold_stops_an_erasure_that_settles_and_comes_too_late_for_a_destroyed
     with house.custodian_pool.connection() as conn:
         executions.destroy(conn, house.keys, house.look(erasure), house.clock.now())
     assert house.look(erasure).destroyed_at is not None
-    with pytest.raises(HoldTooLate):
+    with pytest.raises(HoldTooLate) as refused:
         house.hold(Scope("subject", key_id))
+    assert refused.value.members == {"ground": "erasure", "past_saving": []}
     standing = house.hold()  # on everything: of what is gone there is nothing to hold
     house.turn()
     assert house.look(erasure).state == "completed"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from schemas.hold import Hold, HoldList
+from records import expiries
+from schemas.hold import Hold, HoldList, HoldRefusal
 from tests.integration.service.custody.conftest import HALF_A_YEAR, Office
 
 
@@ -85,3 +86,49 @@ def test_holds_of_every_kind_are_listed_page_by_page(office: Office) -> None:
     assert malformed.json()["errors"][0]["pointer"] == "/cursor"
     for hold_id in placed:
         assert office.http.delete(f"/v1/holds/{hold_id}").status_code == 204
+
+
+def test_a_hold_that_comes_after_the_keys_of_a_month_says_what_it_cannot_save(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The custodian dies between the destruction of a month's keys and its declaration."""
+
+    def dies(*_: object) -> None:
+        raise RuntimeError("the custodian is gone")
+
+    office.pass_time(40 * 86_400)  # a month of its own
+    first = office.decide("G-1", decision_id="G-1")
+    gone = {"retention_class": "standard", "month": f"{office.clock.now():%Y-%m}"}
+    office.pass_time(HALF_A_YEAR + 40 * 86_400)
+    second = office.decide("G-1", decision_id="G-2")
+    with monkeypatch.context() as dying:
+        dying.setattr(expiries, "declare", dies)
+        office.turn()
+    assert office.http.get(f"/v1/explanations/{first['explanation_id']}").status_code == 410
+    for scope in ({"kind": "model", "model": "plain"}, {"kind": "everything"}):
+        refused = office.hold(409, **scope)
+        HoldRefusal.model_validate(refused)
+        assert (refused["type"], refused["ground"]) == ("/problems/hold-too-late", "expiry")
+        assert gone in refused["past_saving"]
+        assert gone["month"] in refused["detail"]
+    about_first = {"kind": "explanation", "explanation_id": first["explanation_id"]}
+    assert office.hold(410, **about_first)["type"] == "/problems/erased"
+
+    placed = [office.hold(kind="subject", subject_ref="G-1")]
+    office.pass_time(3601)
+    office.turn()
+    placed.append(office.hold(kind="model", model="plain"))
+    placed.append(office.hold(kind="everything"))
+    listed = office.http.get("/v1/holds", params={"active": True, "limit": 500}).json()["holds"]
+    HoldList.model_validate({"holds": listed, "next_cursor": None})
+    for told in placed:
+        assert gone in told["past_saving"]
+        found = office.http.get(f"/v1/holds/{told['hold_id']}").json()
+        assert found["past_saving"] == told["past_saving"]
+        assert told["past_saving"] in [
+            one["past_saving"] for one in listed if one["hold_id"] == told["hold_id"]
+        ]
+    kept = office.hold(kind="explanation", explanation_id=second["explanation_id"])
+    assert kept["past_saving"] == []
+    for told in (*placed, kept):
+        assert office.http.delete(f"/v1/holds/{told['hold_id']}").status_code == 204
