@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -102,20 +103,23 @@ def fsck(
     """Check the whole log with the checkpoint keys the caller trusts. Reads only.
 
     It sees one snapshot; in a transaction that is already open, that one as it is. A large log is divided
-    among `processes` (by default one for each core), which needs a transaction of its own: an open one is
-    checked by this process alone.
+    among `processes` (by default one for each core), which look at the same snapshot: an open transaction
+    that is none, or has written something, is checked by this process alone.
     """
     started_at = None if clock is None else clock.now()
     idle = conn.info.transaction_status == TransactionStatus.IDLE
     trust = Trust(checkpoint_keys(vkeys), origin)
-    with named_failures(), conn.transaction():
+    # An open transaction gets no savepoint: a snapshot cannot be lent from inside one.
+    with named_failures(), conn.transaction() if idle else nullcontext():
         if idle:
             conn.execute(LOG["one_snapshot"])
+        elif conn.execute(FSCK["can_lend_snapshot"]).fetchone() != (True,):
+            processes = 1
         prepare_session(conn)
         counts = read_counts(conn)
         task = Task(counts.leaves, trust, _inside(since, counts))
         check = _Check(conn, counts)
-        check.stretches(_divided(conn, task, processes if idle else 1))
+        check.stretches(_divided(conn, task, processes))
         check.ends(trust, since)
         guard = ddl_guard(conn)
         newest = conn.execute(FSCK["newest"], {"tree_size": counts.signed_size}).fetchone()

@@ -1,6 +1,10 @@
 -- name: export_snapshot
 select pg_export_snapshot();
 
+-- Whether others that are lent this transaction's snapshot see what it sees.
+-- name: can_lend_snapshot
+select current_setting('transaction_isolation') in ('repeatable read', 'serializable') and pg_current_xact_id_if_assigned() is null;
+
 -- name: utc
 select set_config('TimeZone', 'UTC', true);
 

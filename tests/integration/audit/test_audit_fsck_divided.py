@@ -90,7 +90,8 @@ TAMPERING = {
 def test_processes_find_what_one_finds(long):
     for name, (statements, problems) in TAMPERING.items():
         with long.tampering(statements) as connection:
-            open_one = fsck(connection, [long.signer.verifier.vkey], long.origin)
+            # What is not committed is seen by this process alone.
+            open_one = fsck(connection, [long.signer.verifier.vkey], long.origin, processes=2)
             connection.rollback()
         for problem in problems:
             assert any(re.search(problem, found) for found in open_one.problems), (name, open_one.problems)
@@ -100,6 +101,24 @@ def test_processes_find_what_one_finds(long):
     assert one == two
     assert one.faults == {"payload": 1, "tile": 1}
     assert (one.entries, one.checkpoints, one.tiles, one.payloads) == (9000, 18, 35, 9000)
+
+
+def test_processes_see_the_snapshot_of_an_open_transaction(long, monkeypatch):
+    with psycopg.connect(long.database.url("service")) as connection:
+        connection.execute("set transaction isolation level repeatable read read only")
+        connection.execute("select from audit.entry limit 1")
+        long.log.append([Draft("a.b", "x", {})] * 5, NOW)
+        assert Integrator(long.integrator_pool, [long.signer], long.origin).step(NOW) == 5
+        one, two = (
+            fsck(connection, [long.signer.verifier.vkey], long.origin, processes=processes)
+            for processes in (1, 2)
+        )
+        assert one == two
+        assert (one.entries, one.tree_size, one.pending, one.passed) == (9000, 9000, 0, True)
+        monkeypatch.setitem(__import__("audit.queries").queries.FSCK, "export_snapshot", "select 'none'")
+        with pytest.raises(AuditUnavailable):  # as they are asked for, they are needed
+            fsck(connection, [long.signer.verifier.vkey], long.origin, processes=2)
+    assert checked(long, processes=1).entries == 9005
 
 
 def test_a_process_that_cannot_begin_is_no_pass(long, monkeypatch):
