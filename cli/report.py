@@ -167,6 +167,7 @@ def _reached(data_dir: Path) -> Iterator[Desk]:
             ),
             folder=settings.cache_dir / "reports",
             witness_vkeys=tuple(vkey for vkey, _ in settings.witnesses),
+            processes=None,
         )
 
 

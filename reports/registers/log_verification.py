@@ -2,6 +2,11 @@
 
 One row per check. `fail` in any of them is FAIL for all. What this report cannot see is a log that was
 rewritten together with its signatures: for that, compare its root with a certificate that was kept elsewhere.
+
+`ofrecord report` divides the work among processes, as `ofrecord fsck` does, in the report's own snapshot. The
+API checks in the one thread that makes the report: processes would take every core from the decisions that
+are being made beside it, and a log of more than a million entries is refused there. No queue worker makes
+reports; one could not divide them, as a pool process of Celery may have no children.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from audit.cosignature import parse_keys
 from audit.fsck import FsckReport, Known, fsck
 from audit.guarding import guard_problems
 from audit.witnessed import latest_cosignatures
+from records.custody_check import custody_problems
 from records.tree_entries import TreeEntry, newest_pull
 from reports.registers.report import Asked, Cell, Column, Reading, Report, Row, Source
 from runtime.postgres import durability
@@ -24,6 +30,13 @@ _WITNESSED: Final = (
     "which witnesses have cosigned a tree of which size, checked with their keys where those are named; a "
     "log that was rewritten with its own keys passes every other check, unless it is held against a "
     "checkpoint kept outside"
+)
+_CUSTODY: Final = (
+    "which rows of holds, erasures and expiries say what no entry of the log says, and the reverse; at most "
+    "a hundred are listed"
+)
+_PROBLEMS: Final = (
+    "what does not agree, in the order of `ofrecord fsck`: at most a hundred about the log, then custody's"
 )
 Result = Literal["pass", "fail", "told", "unchecked"]
 
@@ -58,7 +71,15 @@ def _checks(source: Source) -> Iterator[_Check]:
     vkeys = source.vkeys or tuple(key.vkey for key in source.log.verifier_keys() if key.role == "checkpoint")
     last = newest_pull(source.conn, NAME, source.before)
     since = None if last is None else _known(last)
-    found = fsck(source.conn, vkeys, source.log.origin, since=since, clock=source.clock)
+    found = fsck(
+        source.conn,
+        vkeys,
+        source.log.origin,
+        since=since,
+        clock=source.clock,
+        processes=source.processes,
+    )
+    custody = custody_problems(source.conn)
     yield _Check("log", "told", source.log.origin, "the log's name, as its checkpoints have it")
     yield _Check(
         "keys",
@@ -72,8 +93,10 @@ def _checks(source: Source) -> Iterator[_Check]:
     yield _witnessed(source, found)
     yield from _payloads(found)
     yield from _surroundings(source, found)
-    yield _Check("faults", "told", dict(found.faults), "how many faults of which kind were found")
-    yield _verdict("problems", list(found.problems), "what does not agree; at most a hundred are listed")
+    yield _verdict("custody", custody, _CUSTODY)
+    faults = {**found.faults, "custody": len(custody)} if custody else dict(found.faults)
+    yield _Check("faults", "told", faults, "how many faults of which kind were found")
+    yield _verdict("problems", [*found.problems, *custody], _PROBLEMS)
 
 
 def _tree(found: FsckReport) -> Iterator[_Check]:

@@ -40,7 +40,10 @@ NOT_STATED: Final = "not stated"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What pulls need of a process. `folder` is where nameless files may grow; `vkeys` are trusted keys."""
+    """What pulls need of a process. `folder` is where nameless files may grow; `vkeys` are trusted keys.
+
+    So many `processes` may read the whole log at once: one where decisions are made too; None: one a core.
+    """
 
     pool: Pool
     log: AuditLog
@@ -50,6 +53,7 @@ class Desk:
     receipt: Callable[[Appended, int | None], Receipt]
     folder: Path
     witness_vkeys: tuple[str, ...] = ()
+    processes: int | None = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,7 @@ def _source(
         receipt=desk.receipt,
         form=form,
         witness_vkeys=desk.witness_vkeys,
+        processes=desk.processes,
     )
 
 

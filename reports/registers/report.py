@@ -62,7 +62,8 @@ class Source:
 
     `checkpoint` is the newest in that snapshot; only entries of its tree are in a report. `vkeys` are the
     checkpoint keys that the caller trusts, none where nobody named any. `form` is what will be written;
-    `witness_vkeys` are keys of witnesses, which may also be among `vkeys`.
+    `witness_vkeys` are keys of witnesses, which may also be among `vkeys`. So many `processes` may read
+    the whole log at once; None: one for each core.
     """
 
     conn: Connection
@@ -74,6 +75,7 @@ class Source:
     receipt: Callable[[Appended, int | None], Receipt]
     form: Form = "json"
     witness_vkeys: tuple[str, ...] = ()
+    processes: int | None = 1
 
     @property
     def before(self) -> int:

@@ -17,9 +17,11 @@ import pytest
 from audit.canonical import canonical
 from audit.cosignature import Cosigner
 from audit.entry import parse_entry
-from audit.errors import EntryNotFound
+from audit.errors import AuditUnavailable, EntryNotFound
+from audit.fsck import fsck
 from audit.proof import Evidence
 from audit.verify import verify_evidence
+from records.custody_check import custody_problems
 from reports.registers.errors import ParameterRefused, ReportTimedOut, ReportTooLarge
 from reports.registers.offered import find_report
 from reports.registers.pulling import Bounds, make
@@ -84,6 +86,52 @@ def test_a_root_that_is_not_the_last_certificates_fails(office: Any) -> None:
     office.settle()
     document = json.loads(office.pull("log-verification"))
     assert document["header"]["summary"] == {"result": "FAIL"}
+
+
+def test_what_custody_does_differently_from_the_log_fails_in_the_order_of_fsck(
+    office: Any, admin: Any, database: Any
+) -> None:
+    _some(office)
+    hold = office.append("hold.placed", {"hold_id": str(UUID(int=9)), "scope": {"kind": "everything"}})
+    erasure = office.append("erasure.completed", {"erasure_id": str(UUID(int=8))})
+    office.settle()
+    admin.execute("set session_replication_role = replica")
+    admin.execute("set event_triggers = off")
+    admin.execute("drop trigger append_only on audit.tile")
+    admin.commit()
+    document = json.loads(office.pull("log-verification"))
+    checks = {row["check"]: row for row in document["rows"]}
+    with psycopg.connect(database.url("auditor")) as conn:
+        log = list(fsck(conn, [CHECKPOINT_KEY.verifier.vkey], office.log.origin).problems)
+        custody = custody_problems(conn)
+    assert log
+    assert custody == [
+        f"entry {entry_id} ({kind}) is of nothing that is known"
+        for entry_id, kind in sorted([(hold, "hold.placed"), (erasure, "erasure.completed")])
+    ]
+    assert document["header"]["summary"] == {"result": "FAIL"}
+    assert (checks["custody"]["result"], checks["custody"]["value"]) == ("fail", custody)
+    assert checks["problems"]["value"] == [*log, *custody]
+    assert checks["faults"]["value"]["custody"] == 2
+
+
+def test_a_certificate_made_by_several_processes_is_the_same(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _some(office)
+    office.desk = replace(office.desk, processes=2)
+    rows = {row["check"]: row for row in office.rows("log-verification")}
+    office.desk = replace(office.desk, processes=1)
+    alone = {row["check"]: row for row in office.rows("log-verification")}
+    assert rows["problems"]["result"] == rows["custody"]["result"] == "pass"
+    assert rows["pending"]["value"] == 0
+    same = rows.keys() - {"pending"}  # the first pull itself waits for the integrator
+    assert {name: rows[name] for name in same} == {name: alone[name] for name in same}
+    monkeypatch.setitem(__import__("audit.queries").queries.FSCK, "export_snapshot", "select 'none'")
+    office.rows("log-verification")
+    office.desk = replace(office.desk, processes=2)
+    with pytest.raises(AuditUnavailable):
+        office.rows("log-verification")
 
 
 def _witnessed(office: Any) -> dict[str, Any]:
