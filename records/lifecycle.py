@@ -14,12 +14,14 @@ from uuid import UUID
 
 from audit.entry import Entry
 from records.clocks import Clock, ClockName, counteroffer_clock, reasons_clock
+from records.reviews import REVIEW, Replaced, replaced
 
 CREATED = "explanation.created"
 RENDERED = "notice.rendered"
 SENT = "notice.sent"
 RESPONSE = "notice.response"
-STEPS = (RENDERED, SENT, RESPONSE)
+STEPS = (RENDERED, SENT, RESPONSE, REVIEW)
+"""What follows a decision and bears on its notice."""
 NOTICE = "adverse_action"
 """The template of the notice that is owed."""
 
@@ -50,7 +52,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoticeState:
-    """What has happened to one notice; `clock` is that of the decision's own notice."""
+    """What has happened to one notice; `clock` is that of the decision's own notice.
+
+    `overridden` is what holds today where the decision no longer does.
+    """
 
     explanation_id: UUID
     model: str
@@ -62,6 +67,7 @@ class NoticeState:
     first_rendered_at: datetime | None
     sendings: tuple[Sending, ...]
     answers: tuple[Answer, ...]
+    overridden: Replaced | None = None
 
     def sending(self, answers: Answers) -> Sending | None:
         """The notice that was sent for this."""
@@ -85,13 +91,29 @@ class NoticeState:
         return (self.clock, *(clock for clock in later if clock is not None))
 
     @property
-    def running(self) -> tuple[Clock, ...]:
-        """The clocks that nothing has stopped, the one that runs out first in front."""
+    def unanswered(self) -> tuple[Clock, ...]:
+        """The clocks that no notice and no answer has stopped, the one that runs out first in front."""
         own, *later = self.started
         open_ones = [clock for clock in later if not self._stopped(clock)]
         if self.sending("decision") is None:
             open_ones.append(own)
         return tuple(sorted(open_ones, key=lambda clock: (clock.due_at is None, clock.due_at)))
+
+    @property
+    def running(self) -> tuple[Clock, ...]:
+        """The clocks that nothing has stopped, the one that runs out first in front."""
+        return tuple(clock for clock in self.unanswered if not self._ended(clock))
+
+    def _ended(self, clock: Clock) -> bool:
+        """Whether the decision held no longer when this clock ran out, and has not held since.
+
+        Too late it ends none: a notice that was owed then was missed. Nor does it where no day is known, nor
+        for reasons that an applicant asked for.
+        """
+        holds = self.overridden
+        if holds is None or clock.due_at is None or clock.name == "reasons_requested":
+            return False
+        return holds.since <= clock.due_at
 
     def _stopped(self, clock: Clock) -> bool:
         if self.sending(cast("Answers", clock.name)) is not None:
@@ -107,6 +129,8 @@ class NoticeState:
             return None
         accepted = self.answered("counteroffer_accepted")
         ended = [one.sent_at for one in self.sendings]
+        if self.overridden is not None and self.unanswered:
+            ended.append(self.overridden.since)
         stopped = accepted is not None and any(one.name == "counteroffer_lapsed" for one in self.started)
         return max([*ended, accepted.at] if accepted is not None and stopped else ended)
 
@@ -129,7 +153,7 @@ def read_history(entries: Iterable[Entry]) -> NoticeState | None:
     created = next((entry for entry in in_order if entry.type == CREATED), None)
     if created is None or not created.body.get("notice_clock"):
         return None
-    body = created.body
+    body, outcome = created.body, created.body.get("outcome")
     rendered = [entry.time for entry in in_order if _is_notice(entry)]
     return NoticeState(
         explanation_id=created.entry_id,
@@ -142,6 +166,7 @@ def read_history(entries: Iterable[Entry]) -> NoticeState | None:
         first_rendered_at=rendered[0] if rendered else None,
         sendings=tuple(_sending(entry.body) for entry in in_order if entry.type == SENT),
         answers=tuple(_answer(entry.body) for entry in in_order if entry.type == RESPONSE),
+        overridden=replaced(outcome, in_order) if isinstance(outcome, str) else None,
     )
 
 

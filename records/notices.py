@@ -20,7 +20,7 @@ from records.lifecycle import STEPS, NoticeState, read_history
 from records.queries import queries
 from runtime.postgres import Connection
 
-ListState = Literal["overdue", "due", "sent", "undated", "blocked"]
+ListState = Literal["overdue", "due", "sent", "undated", "blocked", "overridden"]
 _BEFORE_ALL = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -37,7 +37,10 @@ class CursorMalformed(NoticeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRow:
-    """One notice as the projection has it."""
+    """One notice as the projection has it.
+
+    The last six say what holds where the decision no longer does, and since when without a break.
+    """
 
     explanation_id: UUID
     model: str
@@ -57,6 +60,12 @@ class NoticeRow:
     next_due_at: datetime | None
     closed_at: datetime | None
     last_index: int
+    overridden_to: str | None
+    overridden_by: UUID | None
+    overridden_kind: str | None
+    overridden_at: datetime | None
+    overridden_since: datetime | None
+    superseded_by: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,7 @@ def state_of(conn: Connection, explanation_id: UUID) -> NoticeState | None:
 def _place(row: NoticeRow, state: ListState | None) -> datetime:
     """What the list of this state is ordered by."""
     placed = {"overdue": row.next_due_at, "due": row.next_due_at, "sent": row.sent_at}
+    placed["overridden"] = row.overridden_at
     found = placed.get(state or "all", row.recorded_at)
     assert found is not None  # noqa: S101  the list's own condition
     return found

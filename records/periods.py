@@ -55,7 +55,10 @@ def period_end(entry: Entry, about: Iterable[Entry] = ()) -> datetime | None:
         return rule.ends_at(entry.time + LONGEST_NOTICE)
     if notice.running:
         return None
-    return rule.ends_at(max(entry.time, *(sending.sent_at for sending in notice.sendings)))
+    begins = [entry.time, *(sending.sent_at for sending in notice.sendings)]
+    if notice.overridden is not None and notice.unanswered:  # of what holds now nobody says when it was told
+        begins.append(notice.overridden.since + LONGEST_NOTICE)
+    return rule.ends_at(max(begins))
 
 
 def retained_beyond(conn: Connection, key_ids: Sequence[UUID], at: datetime) -> Retained | None:

@@ -76,6 +76,7 @@ def row_of(state: NoticeState, last_index: int) -> NoticeRow:
     sent = state.sending("decision")
     answer = max(state.answers, key=lambda one: one.at, default=None)
     running = state.running[0] if state.running else None
+    holds = state.overridden
     return NoticeRow(
         explanation_id=state.explanation_id,
         model=state.model,
@@ -95,6 +96,12 @@ def row_of(state: NoticeState, last_index: int) -> NoticeRow:
         next_due_at=running.due_at if running else None,
         closed_at=state.closed_at,
         last_index=last_index,
+        overridden_to=holds.outcome if holds else None,
+        overridden_by=holds.entry_id if holds else None,
+        overridden_kind=holds.kind if holds else None,
+        overridden_at=holds.at if holds else None,
+        overridden_since=holds.since if holds else None,
+        superseded_by=holds.superseded_by if holds else None,
     )
 
 

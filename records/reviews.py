@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, cast
+from typing import Final, Literal, cast, get_args
 from uuid import UUID
 
 from audit.entry import Entry
@@ -16,6 +16,7 @@ from audit.entry import Entry
 REVIEW = "explanation.reviewed"
 
 ReviewKind = Literal["reviewed", "overridden", "corrected"]
+_KINDS: Final = get_args(ReviewKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,27 @@ class Standing:
     superseded_by: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A decision that holds no longer, with the review that says so.
+
+    `superseded_by` is the explanation in which it was made again, where that review names one; `since` is
+    from when on it has not held, without a break.
+    """
+
+    outcome: str
+    entry_id: UUID
+    kind: ReviewKind
+    at: datetime
+    superseded_by: UUID | None
+    since: datetime
+
+
 def counted(entries: Iterable[Entry]) -> tuple[CountedReview, ...]:
     """Those of the reviews of one decision that count, oldest first; other entries are passed over."""
-    found = [entry for entry in entries if entry.type == REVIEW and entry.body["kind"] != "requested"]
-    gone = {entry.body["supersedes"] for entry in found}
-    in_order = sorted(found, key=lambda entry: (entry.time, entry.entry_id))
-    return tuple(_read(entry) for entry in in_order if str(entry.entry_id) not in gone)
+    found = _in_order(entries)
+    gone = {entry.body.get("supersedes") for entry in found}
+    return tuple(_read(entry) for entry in found if str(entry.entry_id) not in gone)
 
 
 def standing(reviews: Sequence[CountedReview]) -> Standing | None:
@@ -56,19 +72,56 @@ def standing(reviews: Sequence[CountedReview]) -> Standing | None:
 
     `superseded_by` is the last that any of them names.
     """
-    last = next((one for one in reversed(reviews) if one.outcome is not None), None)
+    last = _deciding(reviews)
     if last is None or last.outcome is None:
         return None
     later = next((one.superseded_by for one in reversed(reviews) if one.superseded_by is not None), None)
     return Standing(last.outcome, last.entry_id, last.kind, last.at, later)
 
 
+def replaced(outcome: str, entries: Iterable[Entry]) -> Replaced | None:
+    """What took the place of a decision with this outcome, by its reviews; None while the decision holds.
+
+    The same outcome takes its place too where the review names the explanation in which it was reached again:
+    its reasons are then those of the later one.
+    """
+    in_order = _in_order(entries)
+    found: Replaced | None = None
+    for at, newest in enumerate(in_order, 1):
+        last = _deciding(counted(in_order[:at]))
+        if last is None or last.outcome is None or (last.outcome, last.superseded_by) == (outcome, None):
+            found = None
+            continue
+        since = newest.time if found is None else found.since
+        found = Replaced(last.outcome, last.entry_id, last.kind, last.at, last.superseded_by, since)
+    return found
+
+
+def _in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """The reviews among these entries, without requests for one, oldest first."""
+    found = [entry for entry in entries if entry.type == REVIEW and entry.body.get("kind") in _KINDS]
+    return sorted(found, key=lambda entry: (entry.time, entry.entry_id))
+
+
+def _deciding(reviews: Sequence[CountedReview]) -> CountedReview | None:
+    """The last of these that names an outcome."""
+    return next((one for one in reversed(reviews) if one.outcome is not None), None)
+
+
 def _read(entry: Entry) -> CountedReview:
-    outcome, later = entry.body["outcome"], entry.body["superseded_by"]
+    outcome = entry.body.get("outcome")
     return CountedReview(
         entry_id=entry.entry_id,
         kind=cast("ReviewKind", entry.body["kind"]),
-        outcome=None if outcome is None else str(outcome),
+        outcome=outcome if isinstance(outcome, str) else None,
         at=entry.time,
-        superseded_by=None if later is None else UUID(str(later)),
+        superseded_by=_named(entry.body.get("superseded_by")),
     )
+
+
+def _named(pointer: object) -> UUID | None:
+    """The explanation that is pointed at; a pointer that is no id names none, and stops nobody who reads."""
+    try:
+        return UUID(pointer) if isinstance(pointer, str) else None
+    except ValueError:
+        return None

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from schemas.base import Identifier, Many, Moment, ResourceName, Wire
 from schemas.log import Receipt
+from schemas.review import Standing
 
 NoticeAnswers = Literal["decision", "counteroffer_lapsed", "reasons_requested"]
 NoticeChannel = Literal["mail", "email", "portal", "in_person"]
-NoticeListState = Literal["overdue", "due", "sent", "undated", "blocked"]
+NoticeListState = Literal["overdue", "due", "sent", "undated", "blocked", "overridden"]
 
 
 class NoticeSent(Wire):
@@ -59,6 +60,12 @@ class NoticeStep(Wire):
     receipt: Receipt = Field(description="the log's promise about the entry; the first one for a repetition")
 
 
+class Overridden(Standing):
+    """What holds of a decision, where it is no longer what the notice is about."""
+
+    since: Moment = Field(description="from when on the decision has not held, without a break")
+
+
 class NoticeListItem(Wire):
     """One notice that was owed at some time."""
 
@@ -81,6 +88,10 @@ class NoticeListItem(Wire):
     next_due_at: Moment | None = Field(description="when it runs out")
     overdue: bool = Field(description="whether it has run out")
     closed_at: Moment | None = Field(description="when the last clock stopped; null while one runs")
+    overridden: Overridden | None = Field(
+        description="what holds where a person decided otherwise or the decision was made again; a clock "
+        "that had not run out by then runs no longer. Null while the decision holds"
+    )
 
 
 class NoticesAsOf(Wire):

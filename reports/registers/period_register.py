@@ -62,14 +62,16 @@ _LAST: Final = (
     Column("key_id", "id", _KEY),
     Column("notice_sent_at", "time", "when the notice of the decision was sent, as the sender said"),
     Column(
-        "last_review_kind", "text", "of the last review: `reviewed`, `overridden`, `corrected`; null: none"
+        "last_review_kind",
+        "text",
+        "of the last review that counts: `reviewed`, `overridden`, `corrected`; null: none",
     ),
     Column(
         "standing_outcome",
         "text",
-        "the outcome that the last override or correction set; null: `outcome` stands as it was decided",
+        "the outcome that the last review names which names one; null: `outcome` stands as it was decided",
     ),
-    Column("review_entry_id", "id", "the entry of the last review"),
+    Column("review_entry_id", "id", "the entry of that review"),
     Column("superseded_by", "id", "the later explanation that a review says has taken its place"),
 )
 

@@ -114,7 +114,7 @@ def _sent(services: Services, explanation_id: UUID, sent: NoticeSent, actor: str
     _check_time(services, "/sent_at", sent.sent_at, earlier)
     known = state.sending(sent.answers)
     answered = {"decision": state.clock.name}.get(sent.answers, sent.answers)
-    if known is None and answered not in [clock.name for clock in state.running]:
+    if known is None and answered not in [clock.name for clock in state.unanswered]:
         raise NoticeStepRefused(f"No clock {sent.answers} runs for this notice.")
     sending = Sending(sent.answers, sent.sent_at, sent.channel, sent.template)
     content: dict[str, JsonValue] = {
@@ -210,6 +210,20 @@ def _item(row: NoticeRow, now: datetime) -> JsonObject:
         "next_due_at": _moment(row.next_due_at),
         "overdue": row.next_due_at is not None and row.next_due_at < now,
         "closed_at": _moment(row.closed_at),
+        "overridden": _overridden(row),
+    }
+
+
+def _overridden(row: NoticeRow) -> JsonObject | None:
+    if row.overridden_by is None:
+        return None
+    return {
+        "outcome": row.overridden_to,
+        "entry_id": str(row.overridden_by),
+        "kind": row.overridden_kind,
+        "at": _moment(row.overridden_at),
+        "superseded_by": None if row.superseded_by is None else str(row.superseded_by),
+        "since": _moment(row.overridden_since),
     }
 
 

@@ -40,10 +40,11 @@ async def list_all(
     cursor: Annotated[str | None, Query(min_length=1, max_length=256)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
-    """Notices that are or were owed, those that wait longest first: overdue, due, sent, undated, blocked.
+    """Notices that are or were owed, those that wait longest first.
 
-    The list holds ids, dates and words from closed lists, nothing about a person; looking at it is not put on
-    record. `as_of` says how far it has read the log.
+    A state picks those that are overdue, due, sent, undated, blocked or overridden. The list holds ids, dates
+    and words from closed lists, nothing about a person; looking at it is not put on record. `as_of` says how
+    far it has read the log.
     """
     services = services_of(request)
     return answered(await services.desk.run(listed, services, state, model, cursor, limit))

@@ -36,7 +36,8 @@ WITH counted AS MATERIALIZED (
            count(*) FILTER (WHERE waiting.yes) AS waiting,
            max(decision.recorded_at) AS newest,
            max(CASE WHEN setting.notice_clock IS NULL THEN decision.recorded_at + %(longest)s
-                    WHEN NOT waiting.yes THEN greatest(notice.sent_at, notice.closed_at) END) AS newest_notified
+                    WHEN NOT waiting.yes THEN greatest(notice.sent_at, notice.closed_at,
+                                                        notice.overridden_since + %(longest)s) END) AS newest_notified
       FROM records.decision JOIN records.decision_setting setting USING (setting_id)
       LEFT JOIN records.notice USING (explanation_id),
            LATERAL (SELECT setting.notice_clock IS NOT NULL

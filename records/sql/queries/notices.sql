@@ -22,7 +22,7 @@ SELECT touched.id, leaf.index, entry.canonical
  ORDER BY touched.id, leaf.index
 
 -- name: project
-SELECT records.project_notices_v1(%(from)s, %(next)s, %(read_to)s, %(rows)s)
+SELECT records.project_notices_v2(%(from)s, %(next)s, %(read_to)s, %(rows)s)
 
 -- name: history
 SELECT canonical FROM audit.entry WHERE entry_id = %(explanation_id)s
@@ -70,10 +70,17 @@ SELECT * FROM records.notice
 
 -- name: list_blocked
 SELECT * FROM records.notice
- WHERE blocked AND sent_at IS NULL
+ WHERE blocked AND sent_at IS NULL AND next_clock IS NOT NULL
    AND (recorded_at, explanation_id) > (%(after_at)s, %(after_id)s)
    AND (%(model)s::text IS NULL OR model = %(model)s)
  ORDER BY recorded_at, explanation_id LIMIT %(limit)s
+
+-- name: list_overridden
+SELECT * FROM records.notice
+ WHERE overridden_at IS NOT NULL
+   AND (overridden_at, explanation_id) > (%(after_at)s, %(after_id)s)
+   AND (%(model)s::text IS NULL OR model = %(model)s)
+ ORDER BY overridden_at, explanation_id LIMIT %(limit)s
 
 -- name: behind
 SELECT greatest(coalesce((SELECT max(index) + 1 FROM audit.leaf), 0) - projection.next_index, 0),

@@ -43,6 +43,7 @@ class Office:
             "model": model,
             "version": "1",
             "action": "denial",
+            "outcome": "decline",
             "notice_clock": clock,
             "notice_due_at": due,
             "notice_blocked": False,
@@ -50,7 +51,7 @@ class Office:
         }
         return self._append(Draft("explanation.created", "token:t", told, private=b"{}", subject="S"))
 
-    def step(self, explanation_id: UUID, kind: str, **body: Any) -> UUID:
+    def step(self, explanation_id: UUID, kind: str, /, **body: Any) -> UUID:
         """Put a step of a notice on record."""
         return self._append(Draft(kind, "token:t", body, about=explanation_id))
 
@@ -59,6 +60,14 @@ class Office:
         sent_at = format_time(self.now + timedelta(seconds=1))
         told = {"answers": answers, "sent_at": sent_at, "channel": "mail", "template": template}
         return self.step(explanation_id, "notice.sent", **told)
+
+    def review(
+        self, explanation_id: UUID, kind: str, outcome: str | None = None, **pointers: UUID | str
+    ) -> UUID:
+        """Put a review on record; `pointers` are supersedes and superseded_by."""
+        told = {"kind": kind, "outcome": outcome, "supersedes": None, "superseded_by": None}
+        told |= {name: str(value) for name, value in pointers.items()}
+        return self.step(explanation_id, "explanation.reviewed", **told)
 
     def integrate(self) -> None:
         """Give what waits its place in the tree."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+import records
 from records.notices import AsOf, read_as_of
 from records.projecting import project_notices
 
@@ -29,6 +32,11 @@ def _many(office: Any) -> None:
     office.step(offered, "notice.response", response="counteroffer_accepted", at=at)
     office.step(decided[0], "notice.response", response="reasons_requested", at=at)
     office.send(decided[0], "reasons_requested")
+    wrong = office.review(decided[3], "overridden", "approve")
+    office.integrate()
+    office.review(decided[3], "corrected", supersedes=wrong)
+    office.review(decided[4], "requested")
+    office.review(decided[4], "overridden", "approve")
     office.integrate()
 
 
@@ -65,6 +73,57 @@ def test_a_notice_appears_with_its_clock_and_follows_its_entries(office: Any) ->
     assert (row["next_clock"], row["next_due_at"], row["closed_at"]) == (None, None, office.now)
 
 
+def test_an_override_ends_the_clock_and_is_told_and_the_clock_runs_again_once_it_is_taken_back(
+    office: Any,
+) -> None:
+    decided = office.decide(due_days=30)
+    override = office.review(decided, "overridden", "approve")
+    at = office.now
+    office.integrate()
+    office.project()
+    (row,) = office.table()
+    told = ("overridden_to", "overridden_by", "overridden_kind", "overridden_at", "overridden_since")
+    assert [row[name] for name in told] == ["approve", override, "overridden", at, at]
+    assert (row["next_clock"], row["next_due_at"], row["closed_at"]) == (None, None, at)
+    office.review(decided, "corrected", supersedes=override)
+    office.integrate()
+    office.project()
+    (row,) = office.table()
+    assert [row[name] for name in told] == [None] * 5
+    assert (row["next_clock"], row["next_due_at"]) == ("completed_application", row["due_at"])
+
+
+def test_a_review_that_makes_no_sense_stops_nobody(office: Any) -> None:
+    decided = office.decide()
+    office.step(decided, "explanation.reviewed", kind="blessed", outcome="approve")
+    office.step(decided, "explanation.reviewed", kind="overridden", outcome=7, superseded_by="me")
+    office.step(decided, "explanation.reviewed")
+    office.integrate()
+    office.project()
+    (row,) = office.table()
+    assert (row["overridden_to"], row["next_clock"]) == (None, "completed_application")
+
+
+def test_a_table_from_before_reviews_were_read_is_made_again_from_the_first_of_them(office: Any) -> None:
+    decided, other = office.decide(), office.decide()
+    office.review(decided, "overridden", "approve")
+    office.send(other)
+    office.integrate()
+    office.project()
+    whole = office.table()
+    migration = (Path(records.__file__).parent / "sql" / "0011_overridden_notices.sql").read_text("utf-8")
+    (again,) = re.findall(r"^WITH first AS .*?;$", migration, re.DOTALL | re.MULTILINE)
+    with psycopg.connect(office.admin_url) as owner:
+        owner.execute("set role ofrecord_owner")
+        blank = ("to", "by", "kind", "at", "since")
+        owner.execute(f"update records.notice set {', '.join(f'overridden_{n} = null' for n in blank)}")
+        owner.execute(again)
+    assert office.table() != whole
+    assert _as_of(office).entries == 2
+    office.project()
+    assert office.table() == whole
+
+
 @pytest.mark.parametrize("limit", [1, 3, 500])
 def test_the_table_is_the_same_however_the_log_is_cut(office: Any, limit: int) -> None:
     _many(office)
@@ -72,13 +131,14 @@ def test_the_table_is_the_same_however_the_log_is_cut(office: Any, limit: int) -
     whole = office.table()
     assert len(whole) == 7
     assert sum(row["sent_at"] is not None for row in whole) == 2
+    assert sum(row["overridden_to"] is not None for row in whole) == 1
     with psycopg.connect(office.admin_url) as owner:
         owner.execute("set role ofrecord_owner")
         owner.execute("select records.forget_notices_v1()")
     assert office.table() == []
     steps = office.project(limit)
     assert office.table() == whole
-    assert steps == {1: 16, 3: 6, 500: 1}[limit]
+    assert steps == {1: 20, 3: 7, 500: 1}[limit]
 
 
 def test_a_reader_that_crashes_loses_nothing_and_repeats_nothing(office: Any) -> None:
@@ -116,7 +176,7 @@ def test_what_was_read_already_cannot_be_written_again(office: Any) -> None:
     office.decide()
     office.integrate()
     office.project()
-    again = "select records.project_notices_v1(0, 1, null, '[]')"
+    again = "select records.project_notices_v2(0, 1, null, '[]')"
     with office.worker.connection() as conn, pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         conn.execute(again)
 
@@ -147,7 +207,7 @@ def test_only_the_worker_writes_and_only_through_the_functions(office: Any, data
             "update records.projection set next_index = 0",
             "select records.forget_notices_v1()",
         ],
-        "auditor": ["select records.project_notices_v1(0, 1, null, '[]')"],
+        "auditor": ["select records.project_notices_v2(0, 1, null, '[]')"],
         "integrator": ["select * from records.notice"],
     }
     for role, statements in refused.items():
@@ -167,6 +227,8 @@ def test_nothing_personal_is_in_the_table(office: Any) -> None:
         *("explanation_id", "model", "version", "action", "recorded_at", "clock", "due_at", "blocked"),
         *("first_rendered_at", "sent_at", "channel", "template", "response", "response_at"),
         *("next_clock", "next_due_at", "closed_at", "last_index"),
+        *("overridden_to", "overridden_by", "overridden_kind", "overridden_at", "overridden_since"),
+        "superseded_by",
     }
 
 

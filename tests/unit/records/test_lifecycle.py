@@ -20,6 +20,7 @@ def created(**changes: Any) -> Entry:
         "model": "loans",
         "version": "1",
         "action": "denial",
+        "outcome": "decline",
         "notice_clock": "completed_application",
         "notice_due_at": "2026-03-31T08:00:00.000000Z",
         "notice_blocked": False,
@@ -28,7 +29,7 @@ def created(**changes: Any) -> Entry:
     return Entry(EXPLANATION, "explanation.created", DECIDED, "token:t", body)
 
 
-def about(kind: str, days: float, **body: Any) -> Entry:
+def about(kind: str, days: float, /, **body: Any) -> Entry:
     moment = DECIDED + timedelta(days=days)
     return Entry(new_id(moment), kind, moment, "token:t", body, about=EXPLANATION)
 
@@ -107,3 +108,59 @@ def test_reasons_asked_for_within_sixty_days_are_owed_within_thirty() -> None:
 def test_of_two_running_clocks_the_nearer_one_is_in_front() -> None:
     both = state(created(action="counteroffer"), sent(5, template="other"), answered(6, "reasons_requested"))
     assert [clock.name for clock in both.running] == ["reasons_requested", "counteroffer_lapsed"]
+
+
+def reviewed(days: float, kind: str, outcome: str | None = None, **pointers: str) -> Entry:
+    body = {"kind": kind, "outcome": outcome, "supersedes": None, "superseded_by": None, **pointers}
+    return about("explanation.reviewed", days, **body)
+
+
+def test_an_override_before_the_day_ends_the_clock_and_one_after_it_does_not() -> None:
+    """Due on March 31, 29 days after the decision, at 8 o'clock."""
+    in_time = state(created(), reviewed(28.95, "overridden", "approve"))
+    assert (in_time.running, in_time.closed_at) == ((), DECIDED + timedelta(days=28.95))
+    late = state(created(), reviewed(28.96, "overridden", "approve"))
+    assert [clock.name for clock in late.running] == ["completed_application"]
+    assert (late.overridden and late.overridden.outcome, late.closed_at) == ("approve", None)
+    assert state(created(), reviewed(1, "reviewed", "decline")).overridden is None
+
+
+def test_a_second_override_keeps_what_the_first_one_ended() -> None:
+    first = reviewed(5, "overridden", "approve")
+    second = reviewed(40, "overridden", "approve", supersedes=str(first.entry_id))
+    both = state(created(), first, second)
+    assert both.running == ()
+    assert both.overridden is not None
+    assert (both.overridden.entry_id, both.overridden.at) == (second.entry_id, second.time)
+    assert both.overridden.since == first.time
+
+
+def test_an_override_that_was_taken_back_ends_nothing_until_there_is_another() -> None:
+    first = reviewed(5, "overridden", "approve")
+    back = reviewed(20, "corrected", supersedes=str(first.entry_id))
+    assert len(state(created(), first, back).running) == 1
+    assert state(created(), first, back, reviewed(25, "overridden", "approve")).running == ()
+    assert len(state(created(), first, back, reviewed(35, "overridden", "approve")).running) == 1
+
+
+def test_a_decision_made_again_takes_the_place_of_one_with_the_same_outcome() -> None:
+    approved = reviewed(5, "overridden", "approve")
+    again = reviewed(6, "overridden", "decline", superseded_by="01950000-0000-7000-8000-000000000002")
+    made = state(created(), approved, again)
+    assert made.running == ()
+    assert made.overridden is not None
+    assert (made.overridden.outcome, made.overridden.since) == ("decline", approved.time)
+    assert state(created(), approved, reviewed(6, "overridden", "decline")).overridden is None
+
+
+def test_an_override_ends_no_clock_without_a_day_and_no_reasons_asked_for() -> None:
+    override = reviewed(1, "overridden", "approve")
+    undated = state(created(notice_clock="unknown", notice_due_at=None), override)
+    assert [clock.name for clock in undated.running] == ["unknown"]
+    asked = state(
+        created(), sent(2), answered(10, "reasons_requested"), reviewed(11, "overridden", "approve")
+    )
+    assert [clock.name for clock in asked.running] == ["reasons_requested"]
+    offered = created(action="counteroffer")
+    lapsed = state(offered, sent(2, template="other"), reviewed(11, "overridden", "approve"))
+    assert (lapsed.running, lapsed.closed_at) == ((), DECIDED + timedelta(days=11))

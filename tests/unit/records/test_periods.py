@@ -74,6 +74,16 @@ def test_a_later_notice_begins_it_anew_and_a_clock_that_runs_suspends_it() -> No
     assert period_end(owed, [first, asked, answered]) == day("2029-02-10")
 
 
+def test_a_decision_that_was_overridden_in_time_is_kept_as_if_told_at_the_last_moment() -> None:
+    """Nobody says when the applicant learned of it: 25 months after March 1, 2027, 90 days later."""
+    body = {"kind": "overridden", "outcome": "approve"}
+    override = Entry(uuid4(), "explanation.reviewed", day("2026-12-01"), "svc", body, about=ID)
+    owed = decision("consumer_credit", outcome="decline", **OWED)
+    assert period_end(owed, [override]) == day("2029-04-01")
+    late = replace(override, time=day("2026-12-21"))
+    assert period_end(owed, [late]) is None
+
+
 def test_an_accepted_counteroffer_ends_what_it_began() -> None:
     offered = decision("consumer_credit", **{**OWED, "action": "counteroffer"})
     first = sent(day("2026-12-05"), template="other")
