@@ -48,8 +48,9 @@ class ReviewRequest(Wire):
     )
     superseded_by: Identifier | None = Field(
         default=None,
-        description="for `corrected`: the later explanation of the same model in which this decision was "
-        "made again",
+        description="for `corrected` and `overridden`: the later explanation of the same model in which this "
+        "decision was made again, about the same person. Needed where an adverse outcome is to hold that did "
+        "not (profile `lending`): it must carry the reasons of the decision really taken",
     )
 
     @model_validator(mode="after")
@@ -64,8 +65,8 @@ class ReviewRequest(Wire):
             yield ("outcome",), "must be left out of a request: nobody has looked yet"
         if self.kind == "overridden" and self.outcome is None:
             yield ("outcome",), "is needed to override one"
-        if self.kind != "corrected" and self.superseded_by is not None:
-            yield ("superseded_by",), "belongs to a correction"
+        if self.kind not in ("corrected", "overridden") and self.superseded_by is not None:
+            yield ("superseded_by",), "belongs to an override or a correction"
         if self.kind == "corrected" and (self.note, self.outcome, self.superseded_by) == (None, None, None):
             yield ("note",), "is needed where neither an outcome nor another explanation corrects anything"
 
@@ -96,5 +97,5 @@ class Standing(Wire):
     kind: Literal["reviewed", "overridden", "corrected"] = Field(description="what that review was")
     at: Moment = Field(description="when it was put on record")
     superseded_by: Identifier | None = Field(
-        description="the explanation of the decision made again, where a correction names it"
+        description="the explanation of the decision made again, where a review names it"
     )

@@ -2,6 +2,7 @@
 
 ServiceError
  ├─ InvalidInput                  the document does not say what the contract asks
+ │   └─ OverrideWithoutReasons
  ├─ UnsupportedMediaType
  ├─ BodyTooLarge
  ├─ BatchTooLarge
@@ -46,6 +47,13 @@ class InvalidInput(ServiceError):
     def __init__(self, flaws: tuple[Flaw, ...], detail: str | None = None) -> None:
         super().__init__(detail)
         self.flaws = flaws
+
+
+class OverrideWithoutReasons(InvalidInput):
+    """An adverse outcome is to hold for which no reasons are on record."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__((Flaw("/superseded_by", said),))
 
 
 class UnsupportedMediaType(ServiceError):
@@ -102,7 +110,7 @@ class NoticeStepRefused(ServiceError):
 
 
 class NoticeOverridden(ServiceError):
-    """A person decided otherwise: the outcome that holds is not the one this notice would tell."""
+    """A person decided otherwise: what holds is not the decision that this notice would tell."""
 
     def __init__(self, holds: Mapping[str, object]) -> None:
         super().__init__()

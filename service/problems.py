@@ -67,6 +67,9 @@ TABLE: Mapping[type[Exception], Kind] = {
     InvalidJson: INVALID_INPUT,
     service.InvalidInput: INVALID_INPUT,
     ClientDisconnect: Kind("body-incomplete", 400, "The body did not arrive", detail="The connection ended."),
+    service.OverrideWithoutReasons: Kind(
+        "override-without-reasons", 422, "The reasons of the decision are not on record"
+    ),
     service.UnsupportedMediaType: Kind("unsupported-media-type", 415, "The content type is not taken here"),
     service.BodyTooLarge: Kind("body-too-large", 413, "The body is too large"),
     service.BatchTooLarge: Kind("batch-too-large", 413, "The batch is too large"),

@@ -2,43 +2,64 @@
 
 Nothing on record is changed by it (21 CFR 11.10(e)); what holds now is read from the entries in their order.
 A review outlives the person's data: of an erased explanation the kind and the outcome may still be told.
+
+Reviews of one decision are numbered by their idempotency keys: of two at once the second is looked at again,
+beside what the first one says. So nothing is superseded twice, and no override meets an outcome that changed
+under it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from audit.canonical import JsonValue, canonical
 from audit.entry import Draft, Entry, Idempotency
-from audit.errors import EntryNotFound, PayloadErased
+from audit.errors import Conflict, PayloadErased
+from audit.log import StoredEntry
 from records.reaching import transaction
 from records.reviews import REVIEW, counted, standing
 from records.subjects import key_beside
 from records.tokens import Principal
 from registry import store
 from registry.manifests import read_stored_manifest
+from schemas.manifest import Manifest
 from schemas.review import ReviewRequest
 from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
-from service.errors import InvalidInput, NotFound
+from service.errors import InvalidInput, NotFound, OverrideWithoutReasons, TooBusy
 from service.explanations.recalling import EXPLANATION
 from service.explanations.record import JsonObject
 from service.explanations.reviews import review_told
+from service.explanations.superseding import (
+    reasons_flaw,
+    reviews_about,
+    superseded_by_flaw,
+    supersedes_flaw,
+)
 from service.strict_json import Flaw
 
-_FORM = "review/v1"
+_FORM = "review/v2"
+_TURNS = 12  # so many reviews of one decision at once each get their turn
 
 
 async def review(
     services: Services, explanation_id: UUID, asked: ReviewRequest, principal: Principal
 ) -> JsonObject:
-    """Appends `explanation.reviewed`; the same again returns the first. Raises `NotFound`, `InvalidInput`."""
-    prepared = await services.desk.run(_prepare, services, explanation_id, asked, principal.name)
-    if isinstance(prepared, Draft):
-        appended = await commit(services.committer, prepared, PATIENCE_SECONDS)
+    """Appends `explanation.reviewed`; the same again returns the first.
+
+    Raises `NotFound`, `InvalidInput`, `OverrideWithoutReasons`, or `TooBusy` where others are always faster.
+    """
+    for _ in range(_TURNS):
+        prepared = await services.desk.run(_prepare, services, explanation_id, asked, principal.name)
+        if not isinstance(prepared, Draft):
+            return await services.desk.run(_told, services, prepared)
+        try:
+            appended = await commit(services.committer, prepared, PATIENCE_SECONDS)
+        except Conflict:  # another review was faster, and what it says counts
+            continue
         return await services.desk.run(_told, services, appended.entry_id)
-    return await services.desk.run(_told, services, prepared)
+    raise TooBusy("Other reviews of this decision are being put on record.", retry_after_seconds=1)
 
 
 def _told(services: Services, entry_id: UUID) -> JsonObject:
@@ -50,17 +71,23 @@ def _prepare(services: Services, explanation_id: UUID, asked: ReviewRequest, act
     stored = services.log.read(explanation_id)
     if stored.entry.type != EXPLANATION:
         raise NotFound("There is no explanation with this id.")
-    identity = _identity(explanation_id, asked)
-    first = services.log.find_duplicate(identity)
+    told = reviews_about(services, explanation_id)
+    reviews = [one.entry for one in told if one.entry.body.get("kind") != "requested"]
+    draft = _draft(stored.entry, asked, actor, len(reviews))
+    first = next((one.entry.entry_id for one in told if _says(services, one, draft)), None)
     if first is not None:
-        return first.entry_id
-    flaws = (*_flaws(services, stored.entry, asked), *_unkept(services, stored.entry, asked))
+        return first
+    manifest = _manifest(services, stored.entry)
+    flaws = (*_flaws(services, stored, asked, reviews, manifest), *_unkept(services, stored.entry, asked))
     if flaws:
         raise InvalidInput(flaws)
-    return _draft(stored.entry, asked, actor, identity)
+    if manifest.profile == "lending" and asked.outcome == manifest.outcome.adverse:
+        _require_reasons(services, stored, asked, reviews, manifest)
+    return draft
 
 
-def _draft(entry: Entry, asked: ReviewRequest, actor: str, identity: Idempotency) -> Draft:
+def _draft(entry: Entry, asked: ReviewRequest, actor: str, number: int) -> Draft:
+    """The entry; `number` is how many reviews come before it, requests for one left out."""
     body: dict[str, JsonValue] = {
         "explanation_id": str(entry.entry_id),
         "model": entry.body["model"],
@@ -71,6 +98,10 @@ def _draft(entry: Entry, asked: ReviewRequest, actor: str, identity: Idempotency
         "superseded_by": asked.superseded_by,
     }
     said = asked.note is not None or asked.reviewer is not None
+    content = canonical(
+        [asked.kind, asked.outcome, asked.note, asked.reviewer, asked.supersedes, asked.superseded_by]
+    )
+    place: JsonValue = content.decode() if asked.kind == "requested" else number
     return Draft(
         type=REVIEW,
         actor=actor,
@@ -79,15 +110,18 @@ def _draft(entry: Entry, asked: ReviewRequest, actor: str, identity: Idempotency
         beside=key_beside(entry) if said else None,
         retention_class=entry.retention_class,
         about=entry.entry_id,
-        idempotency=identity,
+        idempotency=Idempotency(canonical([_FORM, str(entry.entry_id), place]), content),
     )
 
 
-def _identity(explanation_id: UUID, asked: ReviewRequest) -> Idempotency:
-    """One entry for each thing that is said about an explanation, whoever says it again."""
-    said: list[JsonValue] = [asked.kind, asked.outcome, asked.note, asked.reviewer]
-    named = [_FORM, str(explanation_id), *said, asked.supersedes, asked.superseded_by]
-    return Idempotency(canonical(named), b"")
+def _says(services: Services, stored: StoredEntry, draft: Draft) -> bool:
+    """Whether a review on record says just this, whoever said it."""
+    if dict(stored.entry.body) != dict(draft.body):
+        return False
+    try:
+        return services.log.open(stored) == (draft.private or b"")
+    except PayloadErased:
+        return False
 
 
 def _unkept(services: Services, entry: Entry, asked: ReviewRequest) -> Iterator[Flaw]:
@@ -105,55 +139,62 @@ def _unkept(services: Services, entry: Entry, asked: ReviewRequest) -> Iterator[
             yield Flaw(f"/{name}", "cannot be kept: the key it would be encrypted under was destroyed")
 
 
-def _flaws(services: Services, entry: Entry, asked: ReviewRequest) -> Iterator[Flaw]:
+def _flaws(
+    services: Services,
+    stored: StoredEntry,
+    asked: ReviewRequest,
+    reviews: Sequence[Entry],
+    manifest: Manifest,
+) -> Iterator[Flaw]:
     """What is wrong with the outcome and with what is pointed at."""
-    if asked.outcome is not None:
-        known = _outcomes(services, entry)
-        if asked.outcome not in known:
-            yield Flaw("/outcome", f"is none of this model version's: {', '.join(known)}")
-        elif asked.kind == "overridden" and asked.outcome == _standing(services, entry):
-            yield Flaw("/outcome", "holds already: nothing is overridden")
-    if asked.supersedes is not None and not _superseded(services, entry, UUID(asked.supersedes)):
-        says = "must be a review of this explanation, or an earlier explanation of the same model"
-        yield Flaw("/supersedes", says)
+    known = (manifest.outcome.adverse, manifest.outcome.favourable)
+    favourable = None if asked.outcome is None else asked.outcome == manifest.outcome.favourable
+    if asked.outcome is not None and asked.outcome not in known:
+        yield Flaw("/outcome", f"is none of this model version's: {', '.join(known)}")
+    elif asked.kind == "overridden" and asked.outcome == _before(stored.entry, asked, reviews):
+        yield Flaw("/outcome", "holds already: nothing is overridden")
+    if asked.supersedes is not None:
+        said = supersedes_flaw(services, stored, reviews, UUID(asked.supersedes))
+        if said is not None:
+            yield Flaw("/supersedes", said)
     if asked.superseded_by is not None:
-        later = _of_the_model(services, entry, UUID(asked.superseded_by))
-        if later is None or (later.time, later.entry_id) <= (entry.time, entry.entry_id):
-            yield Flaw("/superseded_by", "must be a later explanation of the same model")
+        left = [one for one in counted(reviews) if str(one.entry_id) != asked.supersedes]
+        said = superseded_by_flaw(services, stored, left, UUID(asked.superseded_by), favourable)
+        if said is not None:
+            yield Flaw("/superseded_by", said)
 
 
-def _outcomes(services: Services, entry: Entry) -> tuple[str, str]:
-    """The outcomes that the version which decided can have."""
-    with transaction(services.pool) as conn:
-        blob = store.read_blob(conn, str(entry.body["manifest_digest"]))
-    outcome = read_stored_manifest(blob).manifest.outcome
-    return outcome.adverse, outcome.favourable
+def _require_reasons(
+    services: Services,
+    stored: StoredEntry,
+    asked: ReviewRequest,
+    reviews: Sequence[Entry],
+    manifest: Manifest,
+) -> None:
+    """Raise where an adverse outcome would come to hold without reasons on record (12 CFR 1002.9(a)(2)).
+
+    Where the adverse outcome holds already, or holds again because what overrode it is superseded, they are.
+    """
+    if _before(stored.entry, asked, reviews) == manifest.outcome.adverse and asked.superseded_by is None:
+        return
+    if asked.superseded_by is None:
+        raise OverrideWithoutReasons(
+            "must name the explanation of the decision that was taken, with its reasons"
+        )
+    said = reasons_flaw(services, stored, UUID(asked.superseded_by))
+    if said is not None:
+        raise OverrideWithoutReasons(said)
 
 
-def _standing(services: Services, entry: Entry) -> str:
-    """The outcome that holds: by the last review that counts and names one, or else that of the decision."""
-    found = services.log.about(entry.entry_id, REVIEW)
-    holds = standing(counted(stored.entry for stored in found))
+def _before(entry: Entry, asked: ReviewRequest, reviews: Sequence[Entry]) -> str:
+    """The outcome that holds without what is asked, once what it supersedes counts no more."""
+    left = [one for one in counted(reviews) if str(one.entry_id) != asked.supersedes]
+    holds = standing(left)
     return str(entry.body["outcome"]) if holds is None else holds.outcome
 
 
-def _superseded(services: Services, entry: Entry, named: UUID) -> bool:
-    """Whether this may be superseded from here."""
-    try:
-        found = services.log.read(named).entry
-    except EntryNotFound:
-        return False
-    if found.type == REVIEW:
-        return found.about == entry.entry_id
-    earlier = _of_the_model(services, entry, named)
-    return earlier is not None and (earlier.time, earlier.entry_id) < (entry.time, entry.entry_id)
-
-
-def _of_the_model(services: Services, entry: Entry, named: UUID) -> Entry | None:
-    """The explanation of this id, if there is one of the same model."""
-    try:
-        found = services.log.read(named).entry
-    except EntryNotFound:
-        return None
-    same = found.type == EXPLANATION and found.body["model"] == entry.body["model"]
-    return found if same else None
+def _manifest(services: Services, entry: Entry) -> Manifest:
+    """The manifest of the version which decided."""
+    with transaction(services.pool) as conn:
+        blob = store.read_blob(conn, str(entry.body["manifest_digest"]))
+    return read_stored_manifest(blob).manifest

@@ -97,6 +97,9 @@ def _reviewed(draft: Draft) -> Iterable[Section]:
 
 def _review(draft: Draft, review: CountedReview) -> str:
     day, later = draft.day(review.at), review.superseded_by
+    if later is not None and review.kind == "overridden" and review.outcome is not None:
+        told = one_line(review.outcome)
+        return draft.say("review_overridden_remade", day=day, outcome=told, record=str(later))
     if later is not None:
         return draft.say("review_remade", day=day, record=str(later))
     if review.outcome is None:

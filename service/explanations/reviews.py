@@ -9,7 +9,7 @@ import orjson
 
 from audit.errors import PayloadErased
 from audit.log import StoredEntry
-from records.reviews import REVIEW, Standing, counted, standing
+from records.reviews import REVIEW, Replaced, Standing, counted, standing
 from schemas.base import format_moment
 from service.context import Services
 from service.explanations.recalling import receipt_of
@@ -25,7 +25,7 @@ def reviews_of(services: Services, explanation_id: UUID) -> tuple[list[JsonObjec
     )
 
 
-def standing_told(holds: Standing) -> JsonObject:
+def standing_told(holds: Standing | Replaced) -> JsonObject:
     """The outcome that holds, and by which review."""
     later = holds.superseded_by
     return {

@@ -30,7 +30,7 @@ from runtime.metrics import INCIDENTS
 from service.committing import PATIENCE_SECONDS, commit
 from service.context import Services
 from service.explanations.record import CODE_VERSION
-from service.letters.reviewed import counted_now, overriding, require_adverse, told_in
+from service.letters.reviewed import counted_now, replaced_now, require_standing, told_in, was_sent
 from service.letters.sources import Decrypted, decrypt, source_of
 
 logger = logging.getLogger("service.letters.rendering_once")
@@ -53,7 +53,7 @@ class Wanted:
 class Document:
     """A letter as it is served; `entry_id` is the entry that holds its bytes.
 
-    `overridden`: by now another outcome holds than the one that the letter is about.
+    `overridden`: by now the decision that the letter is about holds no longer.
     """
 
     content: bytes
@@ -69,6 +69,7 @@ class _Fresh:
     """A letter that is not on record yet."""
 
     draft: Draft
+    source: LetterSource
     content: bytes
     language: str
     overridden: bool
@@ -85,8 +86,8 @@ class _Kept:
 async def notice_document(services: Services, wanted: Wanted, reader: Principal) -> Document:
     """The letter, on record before it is answered; so is this reading of it.
 
-    Raises what `write_letter` and `render` raise where there is no letter yet, `NoticeOverridden` where none
-    is to be made any more, `NotFound`, `PayloadErased`.
+    Raises what `write_letter` and `render` raise where there is no letter yet, `NoticeOverridden` where a
+    notice is not to be sent any more, `NotFound`, `PayloadErased`.
     """
     made = await services.press.run(_make, services, wanted, reader.name)
     if isinstance(made, _Fresh):
@@ -94,6 +95,8 @@ async def notice_document(services: Services, wanted: Wanted, reader: Principal)
         if appended.duplicate:  # another first request was faster; its bytes are the ones
             made = await services.press.run(_make, services, wanted, reader.name)
     if isinstance(made, _Fresh):
+        if wanted.template == NOTICE:  # it may have been overridden while it was being made
+            await services.desk.run(require_standing, services.log, made.source)
         document = Document(
             made.content, wanted.media_type, made.language, "first", appended.entry_id, made.overridden
         )
@@ -122,9 +125,8 @@ def _make(services: Services, wanted: Wanted, actor: str) -> _Fresh | _Kept:
 def _fresh(services: Services, wanted: Wanted, found: Decrypted, source: LetterSource, actor: str) -> _Fresh:
     language = wanted.language or source.words.default_language
     reviews = counted_now(services.log, wanted.explanation_id)
-    holds = overriding(source, reviews)
     if wanted.template == NOTICE:
-        require_adverse(source, holds)
+        require_standing(services.log, source)
         reviews = ()  # the notice states the decision and its reasons, in the words of the form
     letter = write_letter(replace(source, reviews=reviews), wanted.template, language)
     rendered = services.renderer.render(letter, wanted.media_type)
@@ -149,18 +151,21 @@ def _fresh(services: Services, wanted: Wanted, found: Decrypted, source: LetterS
         about=wanted.explanation_id,
         idempotency=_identity(wanted, language),
     )
-    return _Fresh(draft, rendered.content, language, holds is not None)
+    overridden = replaced_now(services.log, source) is not None
+    return _Fresh(draft, source, rendered.content, language, overridden)
 
 
 def _kept(
     services: Services, wanted: Wanted, found: Decrypted, source: LetterSource, stored: StoredEntry
 ) -> _Kept:
     """Compares the bytes on record with those of today; the former are served whatever comes out."""
+    if wanted.template == NOTICE and not was_sent(services.log, source):
+        require_standing(services.log, source)
     language = str(stored.entry.body["language"])
     content = base64.b64decode(orjson.loads(services.log.open(stored))["content"])
     how: How = "stored"
     incident = None
-    overridden = overriding(source, counted_now(services.log, wanted.explanation_id)) is not None
+    overridden = replaced_now(services.log, source) is not None
     source = replace(source, reviews=told_in(services.log, stored.entry))
     if stored.entry.body["environment"] == dict(services.renderer.environment_of(wanted.media_type)):
         again = _rendered_again(services, wanted, source, language)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from audit.entry import Entry
 from audit.log import AuditLog
-from records.reviews import REVIEW, CountedReview, Standing, counted, standing
+from records.lifecycle import NOTICE, SENT
+from records.reviews import REVIEW, CountedReview, Replaced, counted, replaced
 from reports.letters.source import LetterSource
 from service.errors import NoticeOverridden
 from service.explanations.reviews import standing_told
@@ -27,13 +28,23 @@ def told_in(log: AuditLog, rendered: Entry) -> tuple[CountedReview, ...]:
     return counted(log.read(UUID(one)).entry for one in named)
 
 
-def overriding(source: LetterSource, reviews: tuple[CountedReview, ...]) -> Standing | None:
-    """What holds, if that is another outcome than the one that the letter is about."""
-    holds = standing(reviews)
-    return None if holds is None or holds.outcome == source.body["outcome"] else holds
+def replaced_now(log: AuditLog, source: LetterSource) -> Replaced | None:
+    """What holds today, if that is no longer the decision that the letter is about."""
+    reviews = (stored.entry for stored in log.about(UUID(source.explanation_id), REVIEW))
+    return replaced(str(source.body["outcome"]), reviews)
 
 
-def require_adverse(source: LetterSource, holds: Standing | None) -> None:
-    """Raise `NoticeOverridden` where the outcome that holds is the favourable one."""
-    if holds is not None and holds.outcome == source.manifest.outcome.favourable:
+def require_standing(log: AuditLog, source: LetterSource) -> None:
+    """Raise `NoticeOverridden` where a notice would tell a decision that holds no longer.
+
+    By now it has another outcome, or other reasons.
+    """
+    holds = replaced_now(log, source)
+    if holds is not None:
         raise NoticeOverridden(standing_told(holds))
+
+
+def was_sent(log: AuditLog, source: LetterSource) -> bool:
+    """Whether our notice is on record as sent: the applicant holds it, whatever was decided since."""
+    sendings = log.about(UUID(source.explanation_id), SENT)
+    return any(stored.entry.body.get("template") == NOTICE for stored in sendings)

@@ -67,8 +67,8 @@ async def get_notice(
 
     The first request renders it and puts its bytes on record; later ones get those bytes. The header
     `Ofrecord-Rendering` says how they compare with a rendering of today: `first`, `identical`, or `stored`
-    where the renderer has changed since. `Ofrecord-Standing: overridden` says that another outcome holds by
-    now than the one that the letter is about; a notice that was not made before is not made then.
+    where the renderer has changed since. `Ofrecord-Standing: overridden` says that the decision which the
+    letter is about holds no longer; a notice that is not on record as sent is refused then.
     """
     media_type = choose(request.headers.get("accept"), MEDIA_TYPES)
     wanted = Wanted(entry_id(explanation_id), template, language, media_type)

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from runtime.clock import SystemClock
+from schemas.base import format_moment
 from tests.integration.service.replays import identical
 
 BANK = {
@@ -25,9 +27,9 @@ def overriding(running: Any, upload: Any) -> Any:
     return running
 
 
-def _declined(overriding: Any) -> str:
+def _declined(overriding: Any, **changes: object) -> str:
     application = {"action": "denial", "completed_at": "2026-01-05T08:00:00Z"}
-    request = overriding.request(application=application, counterfactuals={"count": 0})
+    request = overriding.request(application=application, counterfactuals={"count": 0}, **changes)
     made = overriding.explain(request, "overriding")
     assert made.status_code == 201, made.text
     return str(made.json()["explanation_id"])
@@ -48,33 +50,72 @@ def _letter(
     return found
 
 
+def _refused(overriding: Any, explanation_id: str, review: dict[str, Any], **asked: str) -> None:
+    """The notice is not handed out, and nothing is put on record for it."""
+    before = overriding.entries("notice.%")
+    refused = _letter(overriding, explanation_id, **asked)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/notice-overridden")
+    named = ("outcome", "entry_id", "kind", "at", "superseded_by")
+    assert refused.json()["standing"] == {name: review[name] for name in named}
+    assert overriding.entries("notice.%") == before
+
+
 def test_no_denial_is_made_of_a_decision_that_was_overridden(overriding: Any) -> None:
     explanation_id = _declined(overriding)
     _reviewed(overriding, explanation_id, kind="reviewed", outcome="decline")
     override = _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
-    rendered = overriding.entries("notice.rendered")
-    refused = _letter(overriding, explanation_id)
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/notice-overridden")
-    named = ("outcome", "entry_id", "kind", "at", "superseded_by")
-    assert refused.json()["standing"] == {name: override[name] for name in named}
-    assert overriding.entries("notice.rendered") == rendered
-    _reviewed(overriding, explanation_id, kind="overridden", outcome="decline")
+    _refused(overriding, explanation_id, override)
+    _reviewed(overriding, explanation_id, kind="corrected", supersedes=override["entry_id"], note="Not so.")
     made = _letter(overriding, explanation_id)
     assert (made.status_code, made.headers["ofrecord-rendering"]) == (200, "first")
     assert "ofrecord-standing" not in made.headers
 
 
-def test_a_denial_that_was_made_stays_what_it_was_and_says_it_was_overridden(overriding: Any) -> None:
+def test_a_denial_that_was_sent_stays_what_it_was_and_says_it_was_overridden(overriding: Any) -> None:
     explanation_id = _declined(overriding)
     first = _letter(overriding, explanation_id)
     assert "ofrecord-standing" not in first.headers
-    _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
+    sent = {"sent_at": format_moment(SystemClock().now()), "channel": "mail"}
+    where = f"/v1/explanations/{explanation_id}/notice/sent"
+    assert overriding.http.post(where, json=sent).status_code == 201
+    override = _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
     incidents = overriding.entries("incident.raised")
     later = _letter(overriding, explanation_id)
     assert (later.status_code, later.content) == (200, first.content)
     assert later.headers["ofrecord-standing"] == "overridden"
     assert later.headers["ofrecord-rendering"] == "identical"
     assert overriding.entries("incident.raised") == incidents
+    _refused(overriding, explanation_id, override, accept="application/json")  # nobody was sent that one
+
+
+def test_a_denial_that_was_made_and_not_sent_is_not_handed_out_once_it_was_overridden(
+    overriding: Any,
+) -> None:
+    explanation_id = _declined(overriding)
+    first = _letter(overriding, explanation_id)
+    override = _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
+    _refused(overriding, explanation_id, override)
+    own = {"sent_at": format_moment(SystemClock().now()), "channel": "mail", "template": "other"}
+    where = f"/v1/explanations/{explanation_id}/notice/sent"
+    assert overriding.http.post(where, json=own).status_code == 201
+    override = _reviewed(
+        overriding, explanation_id, kind="overridden", outcome="approve", supersedes=override["entry_id"]
+    )
+    _refused(overriding, explanation_id, override)
+    _reviewed(overriding, explanation_id, kind="corrected", supersedes=override["entry_id"], note="Not so.")
+    again = _letter(overriding, explanation_id)
+    assert (again.content, again.headers["ofrecord-rendering"]) == (first.content, "identical")
+
+
+def test_a_denial_decided_again_is_told_by_the_letter_of_the_later_decision(overriding: Any) -> None:
+    explanation_id = _declined(overriding, subject_ref="S-again")
+    _reviewed(overriding, explanation_id, kind="overridden", outcome="approve")
+    later = _declined(overriding, subject_ref="S-again")
+    back = _reviewed(overriding, explanation_id, kind="overridden", outcome="decline", superseded_by=later)
+    _refused(overriding, explanation_id, back)
+    assert _letter(overriding, later).status_code == 200
+    told = _letter(overriding, explanation_id, "explanation").text
+    assert f"with its reasons it is in the record {later}" in told
 
 
 def test_the_explanation_tells_the_override_from_its_first_rendering_on(overriding: Any) -> None:
@@ -90,7 +131,8 @@ def test_the_explanation_tells_the_override_from_its_first_rendering_on(overridi
     stored = overriding.services.log.read(overriding.uuid(page.headers["etag"].strip('"')))
     assert stored.entry.body["reviews"] == [override["entry_id"]]
     # What is told later does not reach a letter that exists: it is still rendered from what it told.
-    _reviewed(overriding, explanation_id, kind="overridden", outcome="decline", note="fraud")
+    taken_back = {"kind": "corrected", "supersedes": override["entry_id"], "note": "fraud"}
+    _reviewed(overriding, explanation_id, **taken_back)
     again = _letter(overriding, explanation_id, "explanation")
     assert (again.content, again.headers["ofrecord-rendering"]) == (page.content, "identical")
     assert "ofrecord-standing" not in again.headers

@@ -40,6 +40,7 @@ def test_a_letter_without_reviews_is_what_it_was() -> None:
         (_review("reviewed"), "a person reviewed this decision. No other result", "still “decline”"),
         (_review("reviewed", "decline"), "The result of the review was “decline”", "still “decline”"),
         (_review("overridden", "approve"), "a person overrode this decision", "today is “approve”"),
+        (_review("overridden", "approve", AGAIN), f"its reasons it is in the record {AGAIN}", "“approve”"),
         (_review("corrected"), "something about this decision was corrected", "still “decline”"),
         (_review("corrected", "approve"), "The corrected result was “approve”", "today is “approve”"),
         (_review("corrected", None, AGAIN), f"in the record {AGAIN}", "still “decline”"),

@@ -1,0 +1,104 @@
+"""What a review points at: a review that it takes the place of, or the same decision made again.
+
+A pointer is followed before anything is put on record. What cannot be compared any more (a person who was
+never named, or whose key is destroyed) is nobody's in particular; where the law asks for reasons that is not
+enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from audit.entry import Entry
+from audit.errors import EntryNotFound, PayloadErased
+from audit.log import StoredEntry
+from records.private import parse_private
+from records.reviews import REVIEW, CountedReview, counted, replaced
+from service.context import Services
+from service.explanations.recalling import EXPLANATION
+
+_EARLIER = "must be a review of this explanation, or an earlier explanation of the same model"
+_LATER = "must be a later explanation of the same model"
+_OTHERS = "must be about the same person"
+
+
+def reviews_about(services: Services, explanation_id: UUID) -> list[StoredEntry]:
+    """Every review of one explanation, oldest first."""
+    return services.log.about(explanation_id, REVIEW)
+
+
+def supersedes_flaw(
+    services: Services, stored: StoredEntry, reviews: Sequence[Entry], named: UUID
+) -> str | None:
+    """What is wrong with superseding this from a review of an explanation that has these reviews."""
+    if str(named) in {one.body.get("supersedes") for one in reviews}:
+        return "is superseded already"
+    found = _read(services, named)
+    if found is not None and found.entry.type == REVIEW:
+        return None if found.entry.about == stored.entry.entry_id else _EARLIER
+    if found is None or not _in_order(found.entry, stored.entry):
+        return _EARLIER
+    told = counted(one.entry for one in reviews_about(services, named))
+    if any(one.superseded_by not in (None, stored.entry.entry_id) for one in told):
+        return "has its place taken by another explanation already"
+    return _OTHERS if same_person(services, found, stored) is False else None
+
+
+def superseded_by_flaw(
+    services: Services,
+    stored: StoredEntry,
+    left: Sequence[CountedReview],
+    named: UUID,
+    favourable: bool | None,
+) -> str | None:
+    """What is wrong with the explanation in which this decision was made again.
+
+    `left` are the reviews that go on counting, `favourable` which outcome is told to hold, None for none.
+    """
+    found = _read(services, named)
+    if found is None or not _in_order(stored.entry, found.entry):
+        return _LATER
+    if any(one.superseded_by not in (None, named) for one in left):
+        return "another one has taken its place already: supersede the review that says so"
+    if favourable is not None and _holds(services, found.entry) is not favourable:
+        return "must have come to the outcome that is told"
+    return _OTHERS if same_person(services, stored, found) is False else None
+
+
+def reasons_flaw(services: Services, stored: StoredEntry, named: UUID) -> str | None:
+    """Why the reasons of an adverse decision are not on record with the explanation that is named."""
+    later = services.log.read(named)
+    if same_person(services, stored, later) is not True:
+        return "must name the same `subject_ref`, which must still be readable"
+    return None if later.entry.body.get("reason_codes") else "must carry reasons"
+
+
+def same_person(services: Services, one: StoredEntry, other: StoredEntry) -> bool | None:
+    """Whether two decisions are about one person; None where a person was not named or is erased."""
+    try:
+        named = [parse_private(services.log.open(each))["subject_ref"] for each in (one, other)]
+    except PayloadErased:
+        return None
+    return None if None in named else named[0] == named[1]
+
+
+def _holds(services: Services, entry: Entry) -> bool | None:
+    """Whether the outcome of a decision is favourable, and still holds; None where another one does."""
+    reviews = (one.entry for one in reviews_about(services, entry.entry_id))
+    if replaced(str(entry.body["outcome"]), reviews) is not None:
+        return None
+    return bool(entry.body["favourable"])
+
+
+def _in_order(earlier: Entry, later: Entry) -> bool:
+    """Whether both are explanations of one model, in this order."""
+    both = {earlier.type, later.type} == {EXPLANATION} and earlier.body["model"] == later.body["model"]
+    return both and (earlier.time, earlier.entry_id) < (later.time, later.entry_id)
+
+
+def _read(services: Services, named: UUID) -> StoredEntry | None:
+    try:
+        return services.log.read(named)
+    except EntryNotFound:
+        return None
