@@ -1,4 +1,4 @@
-"""Chains of reviews over HTTP: each pointer is followed, nothing is superseded twice, no reasons are missing."""
+"""Chains of reviews over HTTP: each pointer is followed, nothing superseded twice, no reasons missing."""
 
 from __future__ import annotations
 
