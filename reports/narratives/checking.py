@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from reports.narratives.errors import SentenceRefused
 from reports.narratives.facts import FactorFact, GivenFact, NarrativeFacts
 from reports.narratives.judging import judge
-from reports.narratives.narrator import Sentence, Stated
+from reports.narratives.narrator import SINCE, Sentence, Stated
 from reports.narratives.numerals import Numerals
 from reports.narratives.reading import Names, blot, markers_in, whole_words
 from reports.narratives.words import NarrativeWords
@@ -84,10 +84,11 @@ class Checker:
             raise SentenceRefused("unknown-sign")
 
     def _complete(self, sentences: Sequence[Sentence]) -> None:
-        """The outcome is said, and every principal reason, in the order of their ranks."""
+        """The outcome is said, what people did since, and every principal reason in the order of ranks."""
         stated = [fact for sentence in sentences for fact in sentence.facts]
         if not any(fact.kind == "outcome" and fact.name == self.facts.outcome for fact in stated):
             raise SentenceRefused("outcome-missing")
+        self._reviewed(stated)
         said = [
             (fact.kind, fact.name)
             for fact in stated
@@ -97,6 +98,15 @@ class Checker:
         if set(due) - set(said):
             raise SentenceRefused("reason-missing")
         if list(dict.fromkeys(said)) != due:
+            raise SentenceRefused("order")
+
+    def _reviewed(self, stated: Sequence[Stated]) -> None:
+        """What people did about the decision is told whole, in its order, and what holds after it."""
+        due = [fact for sentence in self._known.values() for fact in sentence.facts if fact.kind in SINCE]
+        said = [fact for fact in stated if fact.kind in SINCE]
+        if set(due) - set(said):
+            raise SentenceRefused("review-missing")
+        if list(dict.fromkeys(said)) != list(dict.fromkeys(due)):
             raise SentenceRefused("order")
 
     def _introduced(self, sentences: Sequence[Sentence]) -> None:

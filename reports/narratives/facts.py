@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
+
+from records.reviews import ReviewKind
 
 Direction = Literal["against", "favour"]
 Weight = Literal["strong", "moderate", "slight"]
@@ -84,12 +87,23 @@ class ComponentFact:
     result: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewFact:
+    """What a person did about the decision since; `remade` where it names the decision made again."""
+
+    kind: ReviewKind
+    day: date  # of UTC
+    outcome: str | None
+    remade: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NarrativeFacts:
     """Everything that a narrative may state; nothing else of the record is known to a narrator.
 
-    `elsewhere` holds labels and names of the manifest that are no facts here: they are never told to a
-    narrator, and a sentence that uses one is refused.
+    `reviews` are those that count, oldest first; `standing` is the outcome that holds after them, None where
+    there were none. `elsewhere` holds labels and names of the manifest that are no facts here: they are never
+    told to a narrator, and a sentence that uses one is refused.
     """
 
     outcome: str
@@ -105,6 +119,8 @@ class NarrativeFacts:
     changed_outcome: str | None
     counterfactuals: str  # status on record, as it may be told
     components: tuple[ComponentFact, ...]
+    reviews: tuple[ReviewFact, ...]
+    standing: str | None
     elsewhere: tuple[str, ...]
     decimal_mark: str
     group_mark: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 
 from explain.catalogue import Language
 from explain.errors import ReasonUnmapped
@@ -11,6 +12,7 @@ from explain.reasons import NEAR_TIE, NEGLIGIBLE
 from explain.wording import component_text, format_number, format_value, text_of
 from records.counterfactual_parts import CounterfactualItem, Value
 from records.private_parts import ReasonPart
+from records.reviews import CountedReview, standing
 from registry.conversions import rule_of
 from reports.letters.recourse import status_told, tellable
 from reports.letters.source import LetterSource
@@ -23,6 +25,7 @@ from reports.narratives.facts import (
     GivenFact,
     GroupFact,
     NarrativeFacts,
+    ReviewFact,
     Shown,
     Weight,
 )
@@ -100,6 +103,8 @@ class _Gathering:
                 ComponentFact(one["kind"], one["result"])
                 for one in (combined["components"] if combined else ())
             ),
+            reviews=tuple(_review(one) for one in self.source.reviews),
+            standing=_standing(self.source, outcome),
             elsewhere=self._elsewhere({one.lower() for one in named}),
             decimal_mark=self.language.decimal_mark,
             group_mark=self.language.group_mark,
@@ -242,6 +247,18 @@ class _Gathering:
         names += [text for one in manifest.features for text in (one.name, self._feature_label(one.name))]
         names += list(manifest.protected)
         return tuple(dict.fromkeys(name for name in names if name.lower() not in known))
+
+
+def _review(one: CountedReview) -> ReviewFact:
+    return ReviewFact(one.kind, one.at.astimezone(UTC).date(), one.outcome, one.superseded_by is not None)
+
+
+def _standing(source: LetterSource, outcome: str) -> str | None:
+    """The outcome that holds today, where somebody looked at the decision since."""
+    if not source.reviews:
+        return None
+    holds = standing(source.reviews)
+    return outcome if holds is None else holds.outcome
 
 
 def _close(one: ReasonPart, other: ReasonPart) -> bool:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from registry.documents import DocumentError, Plain, read_json
 from reports.narratives.errors import NarratorFailed
 from reports.narratives.facts import ChangeFact, FactorFact, FeatureFact, GivenFact, NarrativeFacts, Shown
+from reports.narratives.narrator import SINCE
 from reports.narratives.template import TemplateNarrator
 from runtime.addresses import is_private_channel
 from schemas.base import Many, Wire
@@ -25,7 +26,7 @@ INSTRUCTIONS = (
     "You retell the facts of one automated decision in plain sentences, in the language that is named. "
     "Use only the facts given, with labels, texts and values exactly as they are written there. Name every "
     "reason in its order with its direction. Give no advice, promise nothing, add nothing, compute nothing. "
-    "Sentences under `may_be_used` may be taken as they are. "
+    "Take all sentences under `must_be_used` as they are, in their order; those under `may_be_used` may be. "
     'Answer with one JSON object and nothing else: {"sentences": ["...", "..."]}.'
 )
 
@@ -115,6 +116,7 @@ def _message(answer: Plain) -> str:
 
 def _facts(facts: NarrativeFacts, language: str) -> dict[str, object]:
     """What leaves for the language model: labels, texts of the catalogue, and shown values."""
+    told = TemplateNarrator().narrate(facts, language)
     return {
         "language": language,
         "outcome": facts.outcome,
@@ -126,7 +128,8 @@ def _facts(facts: NarrativeFacts, language: str) -> dict[str, object]:
             "outcome": facts.changed_outcome,
             "changes": [_change(one) for one in facts.changes],
         },
-        "may_be_used": [one.text for one in TemplateNarrator().narrate(facts, language)],
+        "must_be_used": [one.text for one in told if any(fact.kind in SINCE for fact in one.facts)],
+        "may_be_used": [one.text for one in told],
     }
 
 

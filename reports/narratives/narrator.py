@@ -7,6 +7,9 @@ from typing import Protocol
 
 from reports.narratives.facts import NarrativeFacts
 
+SINCE = ("review", "review_outcome", "standing")
+"""Kinds of facts about what people did since; they are told in the template's own words alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reports.narratives.facts import ChangeFact, FactorFact, FeatureFact, GivenFact, NarrativeFacts
 from reports.narratives.narrator import Sentence, Stated
 from reports.narratives.words import NarrativeWords, words_of
+from reports.requirements.citing import status_words
 
 _NOTHING_FOUND = ("unresolved", "partial")
 _PROVED = ("no_recourse", "no_recourse_narrowed")
@@ -28,6 +29,7 @@ class _Telling:
 
     def sentences(self) -> Iterator[Sentence]:
         yield from self._decision()
+        yield from self._reviewed()
         if self.facts.reasons:
             yield self._say("against_intro", ())
         for reason in self.facts.reasons:
@@ -57,6 +59,23 @@ class _Telling:
             Stated("score", "threshold", number=facts.threshold.text),
         )
         yield self._say("score", shown, score=facts.score.text, threshold=facts.threshold.text)
+
+    def _reviewed(self) -> Iterator[Sentence]:
+        """What people did about the decision since, and what holds; nothing where nobody did anything."""
+        facts, write = self.facts, status_words(self.words.language).day
+        for one in facts.reviews:
+            day = write(one.day)
+            stated: tuple[Stated, ...] = (Stated("review", one.kind, number=day),)
+            if one.outcome is None:
+                yield self._say(f"review_{one.kind}", stated, day=day)
+            else:
+                stated = (*stated, Stated("review_outcome", one.outcome))
+                yield self._say(f"review_{one.kind}_outcome", stated, day=day, outcome=one.outcome)
+            if one.remade:
+                yield self._say("review_remade", (Stated("review", "remade"),))
+        if facts.standing is not None:
+            name = "standing_same" if facts.standing == facts.outcome else "standing_other"
+            yield self._say(name, (Stated("standing", facts.standing),), outcome=facts.standing)
 
     def _given(self, reason: GivenFact) -> Iterator[Sentence]:
         stated = (Stated("reason", reason.code, direction="against"),)

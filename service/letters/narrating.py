@@ -1,7 +1,7 @@
 """A narrative of one explanation: the template's is made again each time, a language model's is on record.
 
 What a language model said is put on record before anybody reads it, and served from there afterwards: asked
-twice, it would not say the same.
+twice, it would not say the same. Once a person did something about the decision it is another narrative.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from service.context import Services
 from service.errors import StillCommitting
 from service.explanations.reading import log_read
 from service.explanations.record import CODE_VERSION, JsonObject
+from service.letters.reviewed import counted_now
 from service.letters.sources import Decrypted, decrypt, source_of
 
 CREATED = "narrative.created"
@@ -75,6 +76,7 @@ class _Asked:
     found: Decrypted
     facts: NarrativeFacts
     language: str
+    reviews: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,11 @@ async def narrative(
 
 def _ask(services: Services, explanation_id: UUID, language: str | None) -> _Asked:
     found = decrypt(services, explanation_id)
-    source = source_of(services, found)
+    reviews = counted_now(services.log, explanation_id)
+    source = replace(source_of(services, found), reviews=reviews)
     chosen = language or source.words.default_language
-    return _Asked(found, facts_of(source, chosen), chosen)
+    told = tuple(str(one.entry_id) for one in reviews)
+    return _Asked(found, facts_of(source, chosen), chosen, told)
 
 
 async def _from_record(
@@ -130,8 +134,9 @@ async def _from_record(
 
 
 def _identity(asked: _Asked, narrators: Narrators) -> Idempotency:
-    """One narrative for each explanation, language and model, whatever its text."""
+    """One narrative for each explanation, language, model and what people did about it; whatever its text."""
     named = [f"{CREATED}/v1", str(asked.found.entry.entry_id), asked.language, narrators.model_digest]
+    named += asked.reviews
     key = canonical(list(named))
     return Idempotency(key, key)
 
@@ -158,6 +163,7 @@ def _draft(asked: _Asked, narrators: Narrators, told: Narrative, actor: str) -> 
         "source": told.source,
         "model_digest": narrators.model_digest,
         "code_version": CODE_VERSION,
+        **({"reviews": list(asked.reviews)} if asked.reviews else {}),
     }
     return Draft(
         type=CREATED,

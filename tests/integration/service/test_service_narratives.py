@@ -25,6 +25,7 @@ class _Model:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.lie: str | None = None
+        self.truthful = False
         model = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,6 +53,8 @@ class _Model:
         sentences += [
             f"{one['label']} counted against a favourable outcome." for one in facts["reasons_in_order"]
         ]
+        if self.truthful:
+            sentences += facts["must_be_used"]
         return json.dumps({"sentences": sentences + ([] if self.lie is None else [self.lie])})
 
 
@@ -192,3 +195,31 @@ def test_rules_are_listed_with_their_status_on_a_day(running: Any) -> None:
     assert printed["sr-11-7"] == "SR 11-7 (am 17. April 2026 ersetzt durch SR 26-2)"
     for wrong in ({"on": "2026-02-30"}, {"on": "today"}, {"language": "xx"}):
         assert running.http.get("/v1/requirements", params=wrong).status_code == 422
+
+
+def test_a_narrative_tells_what_a_person_decided_since(
+    running: Any, modelled: httpx.Client, model: _Model, explained: str
+) -> None:
+    model.lie = None
+    first = narrative(modelled, explained).json()
+    assert first["source"] == "language_model"
+    asked = {"kind": "overridden", "outcome": "approve", "note": "Secret of the file."}
+    made = running.http.post(f"/v1/explanations/{explained}/review", json=asked)
+    assert made.status_code == 201, made.text
+    later = narrative(modelled, explained).json()
+    assert (later["source"], later["fallback"]) == ("template", {"reason": "review-missing"})
+    told = [sentence["text"] for sentence in later["sentences"]]
+    assert any("a person overrode this decision; the new outcome was “approve”" in text for text in told)
+    assert any(text.startswith("The outcome that holds today is “approve”") for text in told)
+    assert "Secret" not in repr(told)
+    assert "Secret" not in repr(model.asked)
+    plain = narrative(running.http, explained, language="en").json()
+    assert plain["sentences"] == later["sentences"]
+    model.truthful = True
+    again = narrative(modelled, explained).json()
+    model.truthful = False
+    assert again["source"] == "language_model"
+    assert again["entry_id"] != first["entry_id"]
+    assert narrative(modelled, explained).json() == again
+    stored = running.services.log.read(running.uuid(again["entry_id"]))
+    assert stored.entry.body["reviews"] == [made.json()["entry_id"]]
