@@ -15,7 +15,7 @@ from runtime.forking.connections import Connection
 from runtime.forking.frames import Answer, BrokenFrame, Question
 
 MOST_CONNECTIONS = 256
-_BACKLOG = 128
+_BACKLOG = 1024  # nobody waits longer than a turn, but whoever finds the queue full is refused at once
 _ONLY_OURS = 0o600
 _GREETING_SECONDS = 1.0
 

@@ -21,7 +21,15 @@ from runtime.errors import SocketTaken
 from runtime.forking.asking import GRACE_SECONDS, STOPPED, UNAVAILABLE, ask, ask_now, tell
 from runtime.forking.frames import LARGEST_ANSWER, Answer, FrameReader, Question
 from runtime.forking.reception import listen
-from tests.oracles.forked_server import Served, answers, cpu_seconds, descendants, serving, wait_until
+from tests.oracles.forked_server import (
+    PATIENCE_SECONDS,
+    Served,
+    answers,
+    cpu_seconds,
+    descendants,
+    serving,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +98,18 @@ def test_at_the_deadline_the_child_is_killed_and_its_count_is_known(served: Serv
 
 
 def test_whoever_asks_is_answered_at_the_deadline(served: Served) -> None:
-    took = []
+    took, alone = [], []
     for _ in range(7):
         begun = time.monotonic()
         assert ask_now(served.path, _job(b"spin", 0.1)).state == "stopped"
         took.append(time.monotonic() - begun)
+        begun = time.monotonic()
+        time.sleep(0.1)
+        alone.append(time.monotonic() - begun)
+    # On a busy machine whoever only sleeps wakes late as well; here two processes wake, one after the other.
+    late = 2 * (statistics.median(alone) - 0.1)
     assert min(took) > 0.09
-    assert statistics.median(took) < 0.1 + GRACE_SECONDS + 0.01
+    assert statistics.median(took) < 0.1 + GRACE_SECONDS + 0.01 + late
 
 
 def test_hanging_up_ends_the_job(served: Served) -> None:
@@ -177,16 +190,45 @@ def test_what_a_job_prints_goes_nowhere(served: Served) -> None:
     assert "loud" not in served.log.read_text()
 
 
+GARBAGE = (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 9, b"\0\0\0\x03abc")
+
+
 def test_garbage_closes_its_own_connection_only(served: Served) -> None:
     ask_now(served.path, _job(b"echo:x"))
     with contextlib.ExitStack() as held:
+        broken, begun = [], []
         for number in range(200):
             connection = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             connection.connect(str(served.path))
-            connection.sendall([b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 9, b"\0\0\0\x03abc", b"\0"][number % 4])
-        begun = time.monotonic()
+            connection.sendall([*GARBAGE, b"\0"][number % 4])
+            (begun if number % 4 == 3 else broken).append(connection)
         assert ask_now(served.path, _job(b"echo:x")).state == "finished"
-        assert time.monotonic() - begun < 1.0
+        assert all(map(_open, begun))  # nobody was made to wait for the rest of what these began to say
+        wait_until(lambda: not any(map(_open, broken)))
+        assert all(map(_open, begun))
+
+
+def test_a_crowd_that_comes_at_once_is_let_in(served: Served) -> None:
+    with contextlib.ExitStack() as held:
+        os.kill(served.process.pid, signal.SIGSTOP)  # as on a machine that has no time for it
+        try:
+            for _ in range(200):
+                connection = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                connection.settimeout(PATIENCE_SECONDS)  # as whoever asks: nobody waits for ever
+                connection.connect(str(served.path))
+        finally:
+            os.kill(served.process.pid, signal.SIGCONT)
+        assert ask_now(served.path, _job(b"echo:x")).state == "finished"
+
+
+def _open(connection: socket.socket) -> bool:
+    """Whether the other side has not hung up."""
+    try:
+        return bool(connection.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK))
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
 
 
 def test_only_its_own_user_may_connect(served: Served) -> None:
