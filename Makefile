@@ -6,17 +6,22 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes
 UV     ?= uv
 
+# Tests wait for servers about as much as they compute. The tests of one file share what they started and stay
+# together; files go out in the order of their names, so that the long ones of acceptance come first.
+WORKERS ?= 2
+SHARED  := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .PHONY: run test check lint types imports prove bench lock openapi capabilities clean
 
 run: $(VENV)/.run
 	@$(BIN)/ofrecord run
 
 test: lint types imports
-	@$(BIN)/python -m pytest -m "not prove"
+	@$(BIN)/python -m pytest -m "not prove" $(SHARED)
 
 # The same set for a developer in a hurry: everything but the tests that start servers.
 check: lint types imports
-	@$(BIN)/python -m pytest -q tests/unit tests/property tests/conformance -m "not prove"
+	@$(BIN)/python -m pytest -q tests/unit tests/property tests/conformance -m "not prove" $(SHARED)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -40,6 +40,7 @@ ORIGIN = "log.test/service"
 CHECKPOINT_KEY = Signer.generate(ORIGIN)
 RECEIPT_KEY = Signer.generate(receipt_key_name(ORIGIN))
 MANIFEST = Path(__file__).with_name("manifest.yaml")
+PATIENCE_SECONDS = 180.0  # the first registration of a session compiles what examines a model
 DECLINED: dict[str, object] = {
     "income": 21.0,
     "debt_ratio": 64.5,
@@ -169,7 +170,7 @@ class Running:
         return self.http.post(f"/v1/models/{model}/versions/{version}/approval", json=body)
 
     def until_ready(self) -> None:
-        give_up = time.monotonic() + 120
+        give_up = time.monotonic() + PATIENCE_SECONDS
         while self.http.get("/readyz").status_code != 200:
             assert time.monotonic() < give_up, self.http.get("/readyz").text
             time.sleep(0.05)
@@ -188,7 +189,7 @@ def _listening(app: FastAPI) -> Iterator[httpx.Client]:
     while not server.started:
         time.sleep(0.005)
     host, port = listener.getsockname()
-    with httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=60) as http:
+    with httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=PATIENCE_SECONDS) as http:
         yield http
     server.should_exit = True
     thread.join()
