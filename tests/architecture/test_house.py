@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,11 +76,17 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
+@cache
+def _imported() -> dict[str, frozenset[str]]:
+    """What each file imports."""
+    return {_name(path): frozenset(name for name, _ in _imports(_tree(path))) for path in _under(*ROOMS)}
+
+
 def _importers(library: str) -> list[str]:
     return [
-        _name(path)
-        for path in _under(*ROOMS)
-        if any(name == library or name.startswith(library + ".") for name, _ in _imports(_tree(path)))
+        path
+        for path, names in _imported().items()
+        if any(name == library or name.startswith(library + ".") for name in names)
     ]
 
 
