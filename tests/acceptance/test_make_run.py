@@ -29,9 +29,9 @@ README_XGBOOST = "3.2.0"  # the release whose numbers README.md shows
 
 
 class Running:
-    """`ofrecord run` with its example."""
+    """`ofrecord run` with its example; a fresh machine compiles its own kernels."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, fresh: bool = True) -> None:
         self.data_dir = base / "made-run"
         self.output = base / "made-run.out"
         env = {
@@ -39,7 +39,8 @@ class Running:
             "OFRECORD_STATE_DIR": str(base / "system"),
             "OFRECORD_CACHE_DIR": str(base / "cache"),
         }
-        env.pop("NUMBA_CACHE_DIR", None)  # a fresh machine compiles its own kernels
+        if fresh:
+            env.pop("NUMBA_CACHE_DIR", None)
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*OFRECORD, "run", "--port", "0", "--data-dir", str(self.data_dir)],

@@ -39,7 +39,7 @@ uvicorn.run(create_app(load("api", needs=SERVICE_NEEDS), clock), port=int(sys.ar
 
 @pytest.fixture(scope="module")
 def running(servers_folder: Path) -> Iterator[Running]:
-    made = Running(servers_folder)
+    made = Running(servers_folder, fresh=False)
     yield made
     made.stop()
 
