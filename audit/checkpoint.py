@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from audit.cosignature import parse_keys
 from audit.errors import MalformedNote
 from audit.merkle import HASH_SIZE
-from audit.note import Note, Signer, Verifier, check_name, decode_base64, parse_note, sign_note, verify_note
+from audit.note import (
+    RECEIPT_SUFFIX,
+    Note,
+    Signer,
+    Verifier,
+    check_name,
+    decode_base64,
+    parse_note,
+    sign_note,
+    verify_note,
+    within,
+)
 
-RECEIPT_SUFFIX = "/receipt"
 _SIZE_LIMIT = 2**63
 
 
@@ -66,7 +76,8 @@ def read_checkpoint(note: Note | str) -> Checkpoint:
 def verify_checkpoint(note: str, verifiers: Sequence[Verifier]) -> tuple[Checkpoint, tuple[Verifier, ...]]:
     """Return the checkpoint and the log's keys that signed it.
 
-    Only a key whose name is the origin speaks for the log: a receipt key or a witness does not.
+    Only a key whose name is the origin speaks for the log: a receipt key or a witness does not. A past key
+    that has a limit speaks for no larger tree.
     """
     parsed = parse_note(note)
     checkpoint = read_checkpoint(parsed)
@@ -74,4 +85,17 @@ def verify_checkpoint(note: str, verifiers: Sequence[Verifier]) -> tuple[Checkpo
     of_log = [verifier for verifier in verifiers if verifier.name == checkpoint.origin]
     if not of_log:
         raise MalformedNote("the origin is not that of a known key")
-    return checkpoint, verify_note(parsed, of_log)
+    return checkpoint, verify_signers(parsed, of_log, checkpoint.tree_size)
+
+
+def verify_signers(note: Note, keys: Sequence[Verifier], tree_size: int) -> tuple[Verifier, ...]:
+    """Return the keys that signed a tree of this size; name the past key where only such a one has."""
+    able = within(keys, tree_size)
+    lines = {(line.name, line.key_hash) for line in note.signatures}
+    signed = [key for key in keys if (key.name, key.key_hash) in lines]
+    if signed and not within(signed, tree_size):
+        past = min((key for key in signed if key.limit is not None), key=lambda key: key.limit or 0)
+        raise MalformedNote(
+            f"signed by a past key alone: {past.key_id} was given for trees of up to {past.limit} only"
+        )
+    return verify_note(note, able)

@@ -24,6 +24,7 @@ from audit.note import (
     key_parts,
     parse_note,
     signature_line,
+    split_limit,
     verify_note,
 )
 
@@ -35,16 +36,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CosignerKey:
-    """A witness's public key with its name, written `<name>+<key hash>+<base64>` (a vkey of type 0x04)."""
+    """A witness's public key with its name, written `<name>+<key hash>+<base64>` (a vkey of type 0x04).
+
+    `limit` is that of a past key, as a log's may have one.
+    """
 
     name: str
     public_key: bytes
+    limit: int | None = None
 
     @classmethod
     def parse(cls, vkey: str) -> CosignerKey:
         """Read a vkey and check that its key hash is right."""
-        name, key_hash, material = key_parts(vkey.strip(), _COSIGNATURE)
-        key = cls(name, check_point(name, material))
+        plain, limit = split_limit(vkey.strip())
+        name, key_hash, material = key_parts(plain, _COSIGNATURE)
+        key = cls(name, check_point(name, material), limit)
         if key.key_hash.hex() != key_hash:
             raise MalformedNote(f"the key hash of {name} is not that of its key")
         return key
@@ -61,7 +67,7 @@ class CosignerKey:
 
     @property
     def vkey(self) -> str:
-        """Return the verifier key as text."""
+        """Return the verifier key as text, without its limit."""
         return f"{self.key_id}+{base64.b64encode(_COSIGNATURE + self.public_key).decode()}"
 
     def verify(self, text: bytes, signature: bytes) -> bool:

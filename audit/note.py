@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,9 +18,11 @@ from audit.errors import MalformedNote
 NOTE_LIMIT_BYTES = 128 << 10
 SIGNATURES_LIMIT = 64
 PRIVATE_PREFIX = "PRIVATE+KEY+"
+RECEIPT_SUFFIX = "/receipt"
 _ED25519 = b"\x01"
 _ALGORITHMS = (_ED25519, b"\x04")  # Ed25519, and Ed25519 cosignatures with their time
 _KEY_SIZE = 32
+_LIMIT = re.compile(r"(.*)@(0|[1-9][0-9]{0,17})", re.DOTALL)
 # Ed25519 (RFC 8032, section 5.1): the field, the curve's d, the five y of its eight points of small order.
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
@@ -62,6 +65,11 @@ class Key(Protocol):
         """Return `<name>+<key hash>`."""
         ...
 
+    @property
+    def limit(self) -> int | None:
+        """Return the size of the largest tree it may sign; None: of any."""
+        ...
+
     def verify(self, text: bytes, signature: bytes) -> bool:
         """Tell whether this key signed the text."""
         ...
@@ -72,16 +80,21 @@ KeyKind = TypeVar("KeyKind", bound=Key)
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A public key with its name, written `<name>+<key hash>+<base64>` (a vkey)."""
+    """A public key with its name, written `<name>+<key hash>+<base64>` (a vkey), a past one `<vkey>@<limit>`.
+
+    `limit` is the size of the largest tree that it may sign; None: of any.
+    """
 
     name: str
     public_key: bytes
+    limit: int | None = None
 
     @classmethod
     def parse(cls, vkey: str) -> Verifier:
         """Read a vkey and check that its key hash is right."""
-        name, key_hash, material = key_parts(vkey.strip(), _ED25519)
-        verifier = cls(name, check_point(name, material))
+        plain, limit = split_limit(vkey.strip())
+        name, key_hash, material = key_parts(plain, _ED25519)
+        verifier = cls(name, check_point(name, material), limit)
         if verifier.key_hash.hex() != key_hash:
             raise MalformedNote(f"the key hash of {name} is not that of its key")
         return verifier
@@ -98,7 +111,7 @@ class Verifier:
 
     @property
     def vkey(self) -> str:
-        """Return the verifier key as text."""
+        """Return the verifier key as text, without its limit."""
         return f"{self.key_id}+{base64.b64encode(_ED25519 + self.public_key).decode()}"
 
     def verify(self, text: bytes, signature: bytes) -> bool:
@@ -195,6 +208,12 @@ def verify_note(note: Note, verifiers: Sequence[KeyKind]) -> tuple[KeyKind, ...]
     return tuple(signed)
 
 
+def within(keys: Sequence[KeyKind], tree_size: int) -> list[KeyKind]:
+    """Return those that may sign a tree of this size; of one key given twice the smaller limit counts."""
+    beyond = {key.key_id for key in keys if key.limit is not None and key.limit < tree_size}
+    return [key for key in keys if key.key_id not in beyond]
+
+
 def check_name(name: str) -> str:
     """Return a key name that a note can carry."""
     if not name or "+" in name or any(character.isspace() or character < " " for character in name):
@@ -244,6 +263,16 @@ def key_parts(text: str, *algorithms: bytes) -> tuple[str, str, bytes]:
     if len(material) != 1 + _KEY_SIZE or material[:1] not in algorithms:
         raise MalformedNote(f"{parts[0]}: not an Ed25519 key for this purpose")
     return check_name(parts[0]), parts[1], material[1:]
+
+
+def split_limit(vkey: str) -> tuple[str, int | None]:
+    """Take `@<limit>` off a vkey: base64 has no such sign. What only a receipt's key signs has no size."""
+    found = _LIMIT.fullmatch(vkey)
+    if found is None:
+        return vkey, None
+    if found[1].partition("+")[0].endswith(RECEIPT_SUFFIX):
+        raise MalformedNote("a receipt key signs no tree: it has no limit")
+    return found[1], int(found[2])
 
 
 def hash_of_key(name: str, algorithm: bytes, public_key: bytes) -> bytes:

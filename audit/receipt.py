@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from audit.canonical import JsonValue
-from audit.checkpoint import RECEIPT_SUFFIX
 from audit.entry import Appended, format_time, parse_time
 from audit.errors import MalformedEntry, MalformedNote, MalformedProof
-from audit.note import Signer, Verifier, decode_base64
+from audit.note import RECEIPT_SUFFIX, Signer, Verifier, decode_base64
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(r"[0-9a-f]{64}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from audit.checkpoint import Checkpoint, verify_checkpoint
 from audit.cosignature import Cosignature, CosignerKey, read_cosignatures
 from audit.errors import AuditError, MalformedNote, VerificationFailed
-from audit.note import Verifier
+from audit.note import Verifier, within
 
 
 class CannotCheck(VerificationFailed):
@@ -35,7 +35,7 @@ class Trust:
 
     @classmethod
     def parse(cls, vkeys: Sequence[str], *, require_witness: bool = False) -> Trust:
-        """Read verifier keys of both kinds; raise `CannotCheck` for what is none."""
+        """Read verifier keys of both kinds, past ones `VKEY@SIZE`; raise `CannotCheck` for what is none."""
         verifiers, witnesses = [], []
         for vkey in vkeys:
             try:
@@ -50,7 +50,7 @@ class Trust:
     def checkpoint(self, note: str) -> SignedCheckpoint:
         """Check a signed checkpoint; raise `MalformedNote` if it is none, or not signed by whom it must."""
         checkpoint, signed_by = verify_checkpoint(note, self.verifiers)
-        cosignatures = read_cosignatures(note, self.witnesses)
+        cosignatures = read_cosignatures(note, within(self.witnesses, checkpoint.tree_size))
         if self.require_witness and not cosignatures:
             raise MalformedNote("no witness whose key was given has cosigned")
         return SignedCheckpoint(checkpoint, tuple(one.key_id for one in signed_by), cosignatures)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from audit.checkpoint import Checkpoint, checkpoint_keys, read_checkpoint
+from audit.checkpoint import Checkpoint, checkpoint_keys, read_checkpoint, verify_signers
 from audit.cosignature import Cosigner
 from audit.errors import MalformedNote, MalformedProof
 from audit.merkle import EMPTY_ROOT, verify_consistency
-from audit.note import Note, Verifier, parse_note, signature_line, verify_note
+from audit.note import Note, Verifier, parse_note, signature_line
 from audit.refusals import (
     CheckpointConflict,
     InconsistentCheckpoint,
@@ -125,10 +125,10 @@ class Witness:
         if verifiers is None:
             raise UnknownLog
         try:
-            verify_note(parsed, verifiers)
+            signed_by = verify_signers(parsed, verifiers, checkpoint.tree_size)
         except MalformedNote as error:
             raise UnsignedCheckpoint(str(error)) from error
-        return _Signed(checkpoint, parsed.text, f"{parsed.text}\n{_lines_of(parsed, verifiers)}")
+        return _Signed(checkpoint, parsed.text, f"{parsed.text}\n{_lines_of(parsed, signed_by)}")
 
 
 def _refusal(
@@ -178,7 +178,7 @@ def _grown(latest: Cosigned | None, submission: Submission, checkpoint: Checkpoi
 
 
 def _lines_of(parsed: Note, verifiers: Sequence[Verifier]) -> str:
-    """Return the lines of known keys: what strangers add to a note is not kept."""
+    """Return the lines of keys that signed: what strangers add to a note is not kept."""
     lines: dict[Verifier, str] = {}
     known = {(verifier.name, verifier.key_hash): verifier for verifier in verifiers}
     for signature in parsed.signatures:

@@ -204,6 +204,7 @@ class Key(NamedTuple):
     id: str
     kind: int  # 1: of the log or its receipts; 4: of a witness
     public: bytes
+    limit: int  # the largest tree it may sign: a past key is given as VKEY@SIZE
 
 
 class Given(NamedTuple):
@@ -229,14 +230,16 @@ Copy = tuple[Checkpoint, list[bytes], str]  # of a log: all leaf hashes, the lat
 
 
 def parse_key(vkey: str) -> Key:
-    name, key_hash, material = text(vkey, r"[^\s+]+\+[0-9a-f]{8}\+.+").split("+", 2)
+    form = r"([^\s+]+)\+([0-9a-f]{8})\+([^@]+)(?:@(0|[1-9][0-9]{0,17}))?"
+    name, key_hash, material, limit = re.findall(form, text(vkey, form))[0]
+    require(not limit or not name.endswith("/receipt"), "a receipt key signs no tree: it has no limit")
     data = b64(material)
     require(len(data) == 33 and data[0] in (1, 4), "only Ed25519 keys are known")
     expected = sha256(name.encode() + b"\n" + data).hexdigest()[:8]
     require(key_hash == expected, f"the key hash of {name} is not that of its key")
     point = decode_point(data[1:])  # under a point of small order one signature holds for many texts
     require(point and times(8, point)[0] % P, f"the key of {name} binds nothing: no point, or of small order")
-    return Key(name, f"{name}+{key_hash}", data[0], data[1:])
+    return Key(name, f"{name}+{key_hash}", data[0], data[1:], int(limit or 2**63))
 
 
 def parse_checkpoint(note: str, given: Given) -> Checkpoint:
@@ -253,10 +256,13 @@ def parse_checkpoint(note: str, given: Given) -> Checkpoint:
     for name, data in [(line[1], b64(line[2])) for line in lines if line]:
         require(len(data) > 4, fault)
         found.setdefault(f"{name}+{data[:4].hex()}", data[4:])
-    signers, witnesses, cosigned = [], [], ""
-    for key in given.keys:
-        message, signature = body.encode() + b"\n", found.get(key.id)
+    signers, witnesses, cosigned, past = [], [], "", ""
+    for key in sorted(given.keys, key=lambda key: key.limit):  # of one key given twice, the smaller limit
+        message, signature = body.encode() + b"\n", found.pop(key.id, None)
         if signature is None or (key.kind == 1 and key.name != origin):
+            continue
+        if int(size) > key.limit:
+            past += f"; {key.id}, a past key, was given for trees of up to {key.limit} only"
             continue
         if key.kind == 4:  # a time in seconds stands before the signature
             seconds, signature = int.from_bytes(signature[:8], "big"), signature[8:]
@@ -268,8 +274,8 @@ def parse_checkpoint(note: str, given: Given) -> Checkpoint:
         else:
             signers.append(key.id)
         require(signed(key.public, message, signature), f"the signature of {key.id} is wrong")
-    require(signers, "no key that was given has signed for this log")
-    require(witnesses or not given.witnessed, "no witness whose key was given has cosigned")
+    require(signers, f"no key that was given has signed for this log{past}")
+    require(witnesses or not given.witnessed, f"no witness whose key was given has cosigned{past}")
     return Checkpoint(origin, int(size), b64(top), signers, witnesses, cosigned)
 
 
@@ -314,8 +320,7 @@ def published(given: Given, origin: str) -> Copy:
 
 # ---- The kinds of file. Each returns what it proves, by name; under OPEN stands what it leaves open.
 OPEN = "not checked"
-MEMBERS = ["about", "actor", "body", "ciphertext_digest", "commitment", "entry_id", "key_id"]
-MEMBERS += ["retention_class", "time", "type", "v"]
+MEMBERS = "about actor body ciphertext_digest commitment entry_id key_id retention_class time type v"
 
 
 def check_path(proof: object, leaf: bytes, given: Given, log: Optional[str] = None) -> tuple[int, Checkpoint]:
@@ -380,7 +385,7 @@ def evidence(value: dict[str, Any], given: Given) -> dict[str, Any]:
     with step("entry"):
         entry, leaf = parse_json(data), leaf_hash(data)
         again = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-        first = sorted(entry) == MEMBERS and repr(entry["v"]) == "1"
+        first = sorted(entry) == MEMBERS.split() and repr(entry["v"]) == "1"
         require(again == data and first, "not an entry of version 1")
         require(isinstance(entry["body"], dict), "the body of an entry is an object")
     index, checkpoint = check_path(value.get("tlog_proof"), leaf, given)
@@ -420,7 +425,7 @@ def check_receipt(value: Any, given: Given) -> bool:
     require(index is None or (type(index) is int and index >= 0), "an index is a number")
     lines = "ofrecord-receipt/v1", origin, leaf, time(value.get("time")), time(value.get("integrate_by")), ""
     message = "\n".join(lines).encode()
-    known = [key for key in given.keys if key[::2] == (origin + "/receipt", 1)]
+    known = [key for key in given.keys if key[:3:2] == (origin + "/receipt", 1)]
     valid = any(key.id == key_id and signed(key.public, message, signature) for key in known)
     require(valid or not known, "none of the receipt keys that were given has signed it")
     return valid
@@ -509,10 +514,8 @@ def decision(entry: dict[str, Any], private: Optional[bytes]) -> dict[str, Any]:
     told = {name: entry["body"][name] for name in named if entry["body"].get(name) is not None}
     if private is None:
         told["reasons"] = entry["body"].get("reason_codes", [])
-        told[OPEN] = (
-            "the encrypted part of the entry: this file does not disclose it" if entry["commitment"] else []
-        )
-        return told
+        hidden = "the encrypted part of the entry: this file does not disclose it"
+        return {**told, OPEN: hidden if entry["commitment"] else []}
     try:
         part = parse_json(private)
         if entry["type"] == "explanation.reviewed":
@@ -532,19 +535,16 @@ def decision(entry: dict[str, Any], private: Optional[bytes]) -> dict[str, Any]:
     return told
 
 
-def pair(row: dict[str, Any]) -> str:
-    return str(row["value"]) if "value" in row else f"{row['from']} -> {row['to']}"
-
-
 def pairs(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(" ".join([str(row["feature"]), pair(row)]) for row in rows)
+    forms = {True: "{feature} {value}", False: "{feature} {from} -> {to}"}
+    return ", ".join(forms["value" in row].format_map(row) for row in rows)
 
 
 def main(arguments: Optional[list[str]] = None) -> int:
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("file")
-    parser.add_argument("--key", action="append", required=True, help="a verifier key, or a file of them")
+    parser.add_argument("--key", action="append", required=True, help="a verifier key, VKEY@SIZE, or a file")
     parser.add_argument("--log", metavar="DIRECTORY", help="a published log: checkpoint and tile/")
     parser.add_argument("--with", action="append", default=[], dest="others", help="a checkpoint or proof")
     parser.add_argument("--require-witness", action="store_true", help="a witness must have cosigned")

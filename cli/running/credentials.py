@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit.checkpoint import RECEIPT_SUFFIX
 from audit.cosignature import Cosigner
-from audit.note import Signer
+from audit.note import RECEIPT_SUFFIX, Signer
 from cli.running.folder import DataFolder, write_private
 from runtime.errors import OperationError
 from runtime.migrations import CUSTODIAN, LOGIN_ROLES
