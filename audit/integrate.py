@@ -10,7 +10,8 @@ import psycopg
 from audit.checkpoint import Checkpoint, check_origin, sign_checkpoint, verify_checkpoint
 from audit.database import Connection, Pool, session
 from audit.errors import AuditUnavailable, EntryRefused, IntegrityHalt, MalformedNote
-from audit.log import Backlog, publish_verifier_key, read_backlog
+from audit.known_keys import publish_limit, publish_verifier_key
+from audit.log import Backlog, read_backlog
 from audit.note import Signer, Verifier
 from audit.queries import LOG
 from audit.tiles import Edge, Tile
@@ -60,12 +61,14 @@ class Integrator:
         return edge.size
 
     def publish_keys(self, now: datetime, witnesses: Sequence[str] = ()) -> None:
-        """Make the checkpoint keys known, and those of the witnesses that are asked."""
+        """Make the checkpoint keys known, those of the witnesses that are asked, and past keys' limits."""
         with session(self._pool) as connection:
             for signer in self._signers:
                 publish_verifier_key(connection, "checkpoint", signer.verifier.vkey, now)
             for vkey in witnesses:
                 publish_verifier_key(connection, "witness", vkey, now)
+            for key in self._verifiers:
+                publish_limit(connection, key, now)
 
     def step(self, now: datetime) -> int:
         """Integrate up to a batch of entries in one transaction; return how many.

@@ -13,6 +13,7 @@ from audit.database import Connection, Pool, named_failures, session
 from audit.entry import Appended, Draft, Entry, Idempotency, entry_bytes, new_id, parse_entry
 from audit.errors import AuditUnavailable, Conflict, EntryNotFound, IntegrityHalt
 from audit.keys import KeyStore, NewKey
+from audit.known_keys import VerifierKey, publish_verifier_key, verifier_keys
 from audit.merkle import leaf_hash
 from audit.proof import Evidence, TlogProof
 from audit.queries import LOG
@@ -50,15 +51,6 @@ class Backlog:
 
     entries: int
     oldest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """A public key that signs or signed for this log."""
-
-    role: str
-    vkey: str
-    since: datetime
 
 
 class AuditLog:
@@ -266,18 +258,13 @@ class AuditLog:
     def verifier_keys(self) -> list[VerifierKey]:
         """Return present and past verifier keys, the newest of each role first."""
         with session(self._pool) as connection:
-            return [VerifierKey(*row) for row in connection.execute(LOG["verifier_keys"]).fetchall()]
+            return verifier_keys(connection)
 
 
 def read_backlog(connection: Connection) -> Backlog:
     """Count what is committed and not integrated."""
     row = connection.execute(LOG["backlog"]).fetchone()
     return Backlog(0, None) if row is None else Backlog(*row)
-
-
-def publish_verifier_key(connection: Connection, role: str, vkey: str, now: datetime) -> None:
-    """Make a public key known, through a connection of whoever may."""
-    connection.execute(LOG["publish_verifier_key"], {"role": role, "vkey": vkey, "since": now})
 
 
 def _outcome(outcome: str, entry_id: UUID, leaf: bytes, time: datetime) -> Appended | Conflict:

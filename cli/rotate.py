@@ -34,17 +34,28 @@ def begin(secrets: Secrets = Path("secrets")) -> None:
 
 
 @rotate.command()
-def finish(secrets: Secrets = Path("secrets")) -> None:
+def finish(
+    checkpoint: Annotated[
+        Path,
+        typer.Option(help="One that both keys signed: of larger trees the old key is not believed any more."),
+    ],
+    secrets: Secrets = Path("secrets"),
+) -> None:
     """Let the next checkpoint key take the place of the present one, which signs no more."""
     with told_in_one_line():
         from cli.running.credentials import NEXT, publish_verifier_keys, retire  # noqa: PLC0415 - as above
 
         if not (secrets / NEXT).exists():
             raise OperationError(f"there is no {secrets / NEXT}: no rotation has begun")
-        old = retire(secrets, "checkpoint-key")
+        old = retire(secrets, "checkpoint-key", _signed_by_both(secrets, checkpoint))
         (secrets / NEXT).replace(secrets / "checkpoint-key")
         publish_verifier_keys(secrets)
-        typer.echo(f"{old} signs no more, but still verifies. Restart the integrator.", err=True)
+        typer.echo(old)
+        typer.echo(
+            "Give it to all who verify, in the place of the key without a limit, witnesses first; "
+            "then restart the integrator.",
+            err=True,
+        )
 
 
 @rotate.command()
@@ -60,3 +71,22 @@ def receipt(secrets: Secrets = Path("secrets")) -> None:
         publish_verifier_keys(secrets)
         typer.echo(made.verifier.vkey)
         typer.echo("Give it to everybody who verifies receipts, and restart the API.", err=True)
+
+
+def _signed_by_both(secrets: Path, checkpoint: Path) -> int:
+    """Return the size of a tree that both keys signed: what is larger has the next key's signature, too."""
+    from audit.checkpoint import verify_checkpoint  # noqa: PLC0415 - as above
+    from audit.errors import MalformedNote  # noqa: PLC0415
+    from audit.note import Signer  # noqa: PLC0415
+    from cli.running.credentials import NEXT  # noqa: PLC0415
+
+    try:
+        both = [Signer.parse((secrets / name).read_text()).verifier for name in ("checkpoint-key", NEXT)]
+        signed, signed_by = verify_checkpoint(checkpoint.read_text(encoding="utf-8"), both)
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperationError(f"--checkpoint: {checkpoint} cannot be read") from error
+    except MalformedNote as error:
+        raise OperationError(f"--checkpoint: {error}") from error
+    if len(signed_by) < len(both):
+        raise OperationError("--checkpoint: one key alone has signed it; take one from after `begin`")
+    return signed.tree_size

@@ -29,7 +29,14 @@ class VerifierKey(Wire):
     key_id: str = Field(description="the key's id within its purpose")
     vkey: str = Field(description="C2SP signed-note verifier key: name+hash+base64")
     valid_from: Moment | None = Field(default=None, description="first use; null when not known")
-    valid_until: Moment | None = Field(default=None, description="last use; null while in use")
+    valid_until: Moment | None = Field(
+        default=None, description="when its limit was made known; null while in use, or retired without one"
+    )
+    tree_limit: int | None = Field(
+        default=None,
+        ge=0,
+        description="a past checkpoint key: the largest tree it may sign; verifiers take `vkey@tree_limit`",
+    )
 
 
 class VerifierKeys(Wire):

@@ -41,7 +41,8 @@ def keys(services: Services) -> JsonObject:
                 "key_id": key_id_of(key.vkey),
                 "vkey": key.vkey,
                 "valid_from": format_moment(key.since),
-                "valid_until": None,
+                "valid_until": None if key.limited_at is None else format_moment(key.limited_at),
+                "tree_limit": key.limit,
             }
             for key in found
         ],

@@ -41,7 +41,11 @@ def log_keys(settings: Settings) -> list[Verifier]:
     except MalformedNote as error:
         raise SettingsError("OFRECORD_LOG_VERIFIER_KEYS", str(error)) from error
     present = [signer.verifier for signer in log_signers(settings)]
+    signing = {key.key_id for key in present}
     past = [key for key in given if key.name == settings.log_origin and key not in present]
+    for key in past:
+        if key.key_id in signing:
+            raise SettingsError("OFRECORD_LOG_VERIFIER_KEYS", f"{key.key_id} has a limit, and still signs")
     return [*present, *past]
 
 

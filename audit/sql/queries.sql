@@ -84,7 +84,15 @@ where to_regclass(format('audit.payload_%%s_%%s', class.name, to_char(%(month)s:
 select audit.publish_verifier_key_v1(%(role)s, %(vkey)s, %(since)s);
 
 -- name: verifier_keys
-select role, vkey, since from audit.verifier_key order by role, since desc, vkey;
+select key.role, key.vkey, key.since, past.tree_size, past.since
+from audit.verifier_key key
+left join lateral (
+    select tree_size, since from audit.verifier_key_limit where vkey = key.vkey order by tree_size limit 1
+) past on true
+order by key.role, key.since desc, key.vkey;
+
+-- name: publish_key_limit
+select audit.publish_key_limit_v1(%(vkey)s, %(tree_size)s, %(since)s);
 
 -- name: full_tile
 select hashes, root from audit.tile where level = %(level)s and index = %(index)s;

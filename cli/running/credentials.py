@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.cosignature import Cosigner
-from audit.note import RECEIPT_SUFFIX, Signer
+from audit.note import RECEIPT_SUFFIX, Signer, split_limit
 from cli.running.folder import DataFolder, write_private
 from runtime.errors import OperationError
 from runtime.migrations import CUSTODIAN, LOGIN_ROLES
@@ -105,6 +105,7 @@ def verifier_keys(folder: Path) -> tuple[str, ...]:
     present = [name for name in ("checkpoint-key", NEXT, "receipt-key") if (folder / name).exists()]
     keys = [Signer.parse(_read(folder, name)).verifier.vkey for name in present]
     past = _read(folder, PAST).split() if (folder / PAST).exists() else []
+    past = [key for key in past if split_limit(key)[0] not in keys]  # of a rotation that broke off
     return tuple(dict.fromkeys([*keys, *past, witness_key(folder)]))
 
 
@@ -120,9 +121,13 @@ def publish_verifier_keys(folder: Path) -> None:
         keep_beside(folder, PUBLIC, {PUBLIC: "\n".join(verifier_keys(folder))})
 
 
-def retire(folder: Path, name: str) -> str:
-    """Put the public key of one that signs among the past ones; return it. What it signed stays provable."""
+def retire(folder: Path, name: str, limit: int | None = None) -> str:
+    """Put the public key of one that signs among the past ones; return it. What it signed stays provable.
+
+    With `limit`, the size of a tree, it is believed about no larger one.
+    """
     vkey = Signer.parse(_read(folder, name)).verifier.vkey
+    vkey += "" if limit is None else f"@{limit}"
     past = _read(folder, PAST).split() if (folder / PAST).exists() else []
     keep_beside(folder, name, {PAST: "\n".join(dict.fromkeys([*past, vkey]))})
     return vkey

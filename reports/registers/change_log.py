@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from audit.log import VerifierKey
+from audit.known_keys import VerifierKey
 from reports.registers.listing import ENTRY_COLUMNS, EXPLANATION, MODEL_COLUMNS, SAID, listed, text_of
 from reports.registers.period import period_of
 from reports.registers.report import PERIOD, Asked, Column, Reading, Report, Row, Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,9 @@ from audit.errors import VerificationFailed
 from audit.offline import Beside, check_file, load
 from audit.trust import CannotCheck, Trust
 from audit.verifier import ofrecord_verify as single
-from tests.oracles.verifier_files import BESIDE, LATER, SIZE, TIME, VKEYS, Files, make_files
+from tests.oracles.verifier_files import BESIDE, LATER, OLD, SIZE, TIME, VKEYS, Files, make_files
+
+LIMITS = [0, 1, OLD - 1, OLD, OLD + 1, SIZE - 1, SIZE, SIZE + 1, 10**17, 10**18, "", "05", "-1", "5@300"]
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,15 @@ def _each_signature_once() -> Iterator[None]:
     single.signed = own
 
 
-def ours(data: bytes, others: list[bytes], folder: Path | None = None, witness: bool = False) -> tuple:
+def ours(
+    data: bytes,
+    others: list[bytes],
+    folder: Path | None = None,
+    witness: bool = False,
+    vkeys: Sequence[str] = VKEYS,
+) -> tuple:
     try:
-        trust = Trust.parse(VKEYS, require_witness=witness)
+        trust = Trust.parse(vkeys, require_witness=witness)
         later = TIME + timedelta(days=30)
         proved = check_file(data, Beside(trust, later, folder, tuple(load(one) for one in others)))
     except CannotCheck:
@@ -45,7 +53,7 @@ def ours(data: bytes, others: list[bytes], folder: Path | None = None, witness: 
     return (
         0,
         signed and (signed.checkpoint.tree_size, signed.checkpoint.root.hex()),
-        signed and (list(signed.signed_by), len(signed.cosignatures)),
+        signed and (sorted(signed.signed_by), len(signed.cosignatures)),
         proved.index,
         evidence and str(evidence.entry.entry_id),
         evidence and (evidence.receipt is not None, evidence.receipt_checked),
@@ -53,9 +61,18 @@ def ours(data: bytes, others: list[bytes], folder: Path | None = None, witness: 
     )
 
 
-def theirs(data: bytes, others: list[bytes], folder: Path | None = None, witness: bool = False) -> tuple:
+def theirs(
+    data: bytes,
+    others: list[bytes],
+    folder: Path | None = None,
+    witness: bool = False,
+    vkeys: Sequence[str] = VKEYS,
+) -> tuple:
     try:
-        keys = [single.parse_key(vkey) for vkey in VKEYS]
+        keys = [single.parse_key(vkey) for vkey in vkeys]
+    except ValueError:
+        return (2,)
+    try:
         beside = [single.load(one) for one in others]
         told = single.check(data, single.Given(keys, witness, folder and str(folder), beside, LATER))
     except single.CannotCheck:
@@ -69,7 +86,7 @@ def theirs(data: bytes, others: list[bytes], folder: Path | None = None, witness
     return (
         0,
         (told["tree size"], told["root"]) if "root" in told else None,
-        (told["signed by"], len(told["cosigned by"])) if "root" in told else None,
+        (sorted(told["signed by"]), len(told["cosigned by"])) if "root" in told else None,
         index,
         told["entry_id"] if evidence else None,
         ("receipt" in told, told.get("receipt") == "valid") if evidence else None,
@@ -77,9 +94,16 @@ def theirs(data: bytes, others: list[bytes], folder: Path | None = None, witness
     )
 
 
-def agreed(data: bytes, others: list[bytes], folder: Path | None = None, witness: bool = False) -> tuple:
-    first, second = ours(data, others, folder, witness), theirs(data, others, folder, witness)
-    assert first == second, data[:3000]
+def agreed(
+    data: bytes,
+    others: list[bytes],
+    folder: Path | None = None,
+    witness: bool = False,
+    vkeys: Sequence[str] = VKEYS,
+) -> tuple:
+    given = data, others, folder, witness, vkeys
+    first, second = ours(*given), theirs(*given)
+    assert first == second, (data[:3000], vkeys)
     return first
 
 
@@ -139,9 +163,23 @@ def _changed_value(value: object, chance: random.Random) -> object:
     return chance.choice([None, True, 0, -1, 1.5, "", "x", [], {}, [value], {"a": value}])
 
 
+def _changed_keys(chance: random.Random) -> list[str]:
+    """Limit keys around the sizes that occur, give one twice, and now and then change the text of one."""
+    keys = [key for key in VKEYS if chance.random() < 0.9] or VKEYS[:1]
+    for _ in range(chance.randrange(3)):
+        key, size = chance.choice(VKEYS[::2] if chance.random() < 0.95 else VKEYS), chance.choice(LIMITS)
+        place = keys.index(key) if key in keys and chance.random() < 0.7 else len(keys)
+        keys[place : place + 1] = [f"{key}@{size}"]
+    if chance.random() < 0.15:
+        place = chance.randrange(len(keys))
+        changed = _changed_text(keys[place].encode(), chance).decode(errors="replace")
+        keys[place : place + 1] = changed.split()
+    return keys
+
+
 def _mutations(files: Files, rounds: int, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    refused = 0
+    refused = limited = 0
     for _ in range(rounds):
         name = chance.choice(list(BESIDE))
         data, others = files.by_name[name], [files.by_name[one] for one in BESIDE[name]]
@@ -153,7 +191,9 @@ def _mutations(files: Files, rounds: int, seed: int) -> None:
             place = chance.randrange(len(others))
             others[place], changed = _changed_text(others[place], chance), data
         refused += agreed(changed, others)[0] != 0
+        limited += agreed(data, others, vkeys=_changed_keys(chance))[0] != 0
     assert refused > 0.75 * rounds  # what is left changed a space or a member that proves nothing
+    assert 0.2 * rounds < limited < 0.8 * rounds
 
 
 def test_both_agree_on_thousands_of_changed_files(files):

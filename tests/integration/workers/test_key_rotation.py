@@ -21,6 +21,7 @@ from audit.note import Signer, parse_note
 from audit.receipt import Receipt, issue_receipt, receipt_key_name, verify_receipt
 from audit.verify import verify_evidence
 from runtime.clock import SystemClock
+from runtime.errors import SettingsError
 from runtime.postgres import Pool
 from runtime.settings import Settings
 from tests.oracles.followers import Follower, published
@@ -29,6 +30,7 @@ from workers import integrating
 
 ORIGIN = "test.example/log"
 OLD, NEW = (Signer(ORIGIN, bytes([n]) * 32) for n in (1, 2))
+LIMITED = f"{OLD.verifier.vkey}@2"
 OLD_RECEIPTS, NEW_RECEIPTS = (Signer(receipt_key_name(ORIGIN), bytes([n]) * 32) for n in (3, 4))
 
 
@@ -78,14 +80,14 @@ def test_a_whole_rotation(
             OLD_RECEIPTS,
         ),
         (
-            replace(plain, checkpoint_key=NEW.private_text(), log_verifier_keys=(OLD.verifier.vkey,)),
+            replace(plain, checkpoint_key=NEW.private_text(), log_verifier_keys=(LIMITED,)),
             {"new"},
             NEW_RECEIPTS,
         ),
     ]
     for settings, signers, receipt_key in steps:
         if "new" in signers:
-            known.append(NEW.verifier.vkey)
+            known = [OLD.verifier.vkey if "old" in signers else LIMITED, NEW.verifier.vkey]
         with started(tmp_path / "witness.sqlite", known) as witness:
             watched = replace(settings, witnesses=((witness.key.vkey, witness.url),))
             with _running(watched):
@@ -105,9 +107,13 @@ def test_a_whole_rotation(
     assert verify_receipt(receipts[0], [NEW_RECEIPTS.verifier]) is None
     listed = {key.vkey for key in log.verifier_keys() if key.role == "checkpoint"}
     assert listed == {OLD.verifier.vkey, NEW.verifier.vkey}
+    told = {key.vkey: (key.limit, key.trusted) for key in log.verifier_keys() if key.role == "checkpoint"}
+    assert told == {OLD.verifier.vkey: (2, LIMITED), NEW.verifier.vkey: (None, NEW.verifier.vkey)}
     assert Follower(public, NEW.verifier.vkey).read()[0] == 3
     with psycopg.connect(database.url("auditor")) as connection:
-        assert fsck(connection, sorted(listed), ORIGIN).problems == ()
+        for trusted in (sorted(listed), [LIMITED, NEW.verifier.vkey]):
+            assert fsck(connection, trusted, ORIGIN).problems == ()
+        assert any("past key" in one for one in fsck(connection, [f"{OLD.verifier.vkey}@1"], ORIGIN).problems)
 
 
 def test_a_past_key_is_trusted_because_the_operator_names_it_and_not_the_database(
@@ -127,3 +133,35 @@ def test_a_past_key_is_trusted_because_the_operator_names_it_and_not_the_databas
     with _running(replace(at_once, log_verifier_keys=(OLD.verifier.vkey,))):
         _append(log)
         until(lambda: _signers(log) == {"new"})
+
+
+def test_a_retired_key_that_was_stolen_signs_no_larger_tree(
+    database: Any, service: tuple[Pool, AuditLog], until: Callable[..., Any]
+) -> None:
+    """The thief has the database too: he signs what follows with the key that was replaced."""
+    log = service[1]
+    stolen = Settings(
+        database_url=database.url("integrator"), log_origin=ORIGIN, checkpoint_key=OLD.private_text()
+    )
+    with _running(stolen):
+        for _ in range(3):
+            _append(log)
+            until(lambda: log.backlog().entries == 0)
+    new = replace(stolen, checkpoint_key=NEW.private_text(), log_verifier_keys=(LIMITED,))
+    with pytest.raises(IntegrityHalt, match=r"signed by a past key alone: .* for trees of up to 2 only"):
+        integrating.run(new, threading.Event())
+    with psycopg.connect(database.url("auditor")) as connection:
+        told = fsck(connection, [LIMITED, NEW.verifier.vkey], ORIGIN).problems
+    assert len(told) == 1
+    assert "checkpoint 3: signed by a past key alone" in told[0]
+
+
+def test_a_key_that_signs_has_no_limit(database: Any) -> None:
+    settings = Settings(
+        database_url=database.url("integrator"),
+        log_origin=ORIGIN,
+        checkpoint_key=OLD.private_text(),
+        log_verifier_keys=(LIMITED,),
+    )
+    with pytest.raises(SettingsError, match="has a limit, and still signs"):
+        integrating.run(settings, threading.Event())
