@@ -149,14 +149,19 @@ def read_cosignatures(note: Note | str, keys: Sequence[CosignerKey]) -> tuple[Co
     found: dict[CosignerKey, Cosignature] = {}
     for line in parsed.signatures:
         key = known.get((line.name, line.key_hash))
-        seconds = _seconds(line.signature)
+        time = cosigned_at(line.signature)
         if key is None or key in found:
             continue
         verify_note(Note(parsed.text, (line,)), [key])
-        if seconds is not None:
-            time = _EPOCH + timedelta(seconds=seconds)
+        if time is not None:
             found[key] = Cosignature(key, time, signature_line(key, line.signature))
     return tuple(found.values())
+
+
+def cosigned_at(signature: bytes) -> datetime | None:
+    """Return the time in a timestamped signature, which need not be a right one; None if there is none."""
+    seconds = _seconds(signature)
+    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
 
 
 def parse_keys(vkeys: Sequence[str]) -> tuple[tuple[Verifier, ...], tuple[CosignerKey, ...]]:

@@ -11,19 +11,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from psycopg.pq import TransactionStatus
 
 from audit.checkpoint import checkpoint_keys
+from audit.cosignature import parse_keys
 from audit.database import Connection, named_failures
 from audit.fsck_expiry import Expired, check_expiry
 from audit.fsck_found import Findings, Missing
 from audit.fsck_growth import Growth
 from audit.fsck_processes import Task, check_at_once, check_in_turn, prepare_session
-from audit.fsck_span import Checked, Trust
+from audit.fsck_span import Checked
+from audit.fsck_trust import Trust
+from audit.fsck_vouched import Vouched
 from audit.fsck_whole import Counts, check_ends, check_loose, check_pending, read_counts
 from audit.guarding import GuardState, ddl_guard, guard_problems
 from audit.merkle import EMPTY_ROOT
@@ -58,8 +62,9 @@ class FsckReport:
     `entries` were hashed again and have their place in the tree, `payloads` (with those of entries that wait)
     are what was made with their entries, `expired` says which are gone on record, and `missing` how many are
     gone without. `problems` stops at a hundred; `faults` counts all of them by kind: leaf, entry, bytes,
-    columns, payload, tile, checkpoint, consistency, manifest, trigger, guard. `consistent` tells whether the
-    tree known `since` before is still the beginning of this one; None if none was. The times are None
+    columns, payload, tile, checkpoint, cosignature, stamp, consistency, manifest, trigger, guard. `vouched`
+    says how many cosignatures and stamps were checked, and what of them was not. `consistent` tells whether
+    the tree known `since` before is still the beginning of this one; None if none was. The times are None
     without a clock.
     """
 
@@ -79,6 +84,7 @@ class FsckReport:
     finished_at: datetime | None
     faults: Mapping[str, int]
     problems: tuple[str, ...]
+    vouched: Vouched = field(default_factory=Vouched)
 
     @property
     def passed(self) -> bool:
@@ -99,8 +105,11 @@ def fsck(
     since: Known | None = None,
     clock: Clock | None = None,
     processes: int | None = None,
+    certificates: Path | None = None,
 ) -> FsckReport:
-    """Check the whole log with the checkpoint keys the caller trusts. Reads only.
+    """Check the whole log with the checkpoint and witness keys the caller trusts. Reads only.
+
+    `certificates` (PEM) are those of time-stamp authorities.
 
     It sees one snapshot; in a transaction that is already open, that one as it is. A large log is divided
     among `processes` (by default one for each core), which look at the same snapshot: an open transaction
@@ -108,7 +117,7 @@ def fsck(
     """
     started_at = None if clock is None else clock.now()
     idle = conn.info.transaction_status == TransactionStatus.IDLE
-    trust = Trust(checkpoint_keys(vkeys), origin)
+    trust = Trust(checkpoint_keys(vkeys), origin, parse_keys(vkeys)[1], certificates, started_at)
     # An open transaction gets no savepoint: a snapshot cannot be lent from inside one.
     with named_failures(), conn.transaction() if idle else nullcontext():
         if idle:
@@ -141,6 +150,7 @@ def fsck(
         finished_at=None if clock is None else clock.now(),
         faults=dict(check.findings.counted),
         problems=tuple(problem for _, problem in check.findings.told),
+        vouched=check.vouched,
     )
 
 
@@ -152,6 +162,7 @@ class _Check:
         self._counts = counts
         self.findings = Findings()
         self.missing = Missing()
+        self.vouched = Vouched()
         self.growth = Growth(conn, self.findings)
         self.expired: tuple[Expired, ...] = ()
         self.hashed = self.payloads = self.checkpoints = 0
@@ -161,6 +172,7 @@ class _Check:
         for one in checked:
             self.findings.join(one.findings)
             self.missing.join(one.missing)
+            self.vouched.join(one.vouched)
             self.growth.add(one)
             self.hashed += one.entries
             self.payloads += one.payloads

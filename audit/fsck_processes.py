@@ -15,7 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from audit.database import Connection
 from audit.errors import AuditUnavailable
-from audit.fsck_span import SPAN, Checked, Trust, check_span
+from audit.fsck_span import SPAN, Checked, check_span
+from audit.fsck_trust import Trust
 from audit.queries import FSCK, LOG
 
 _AHEAD = 8  # stretches under way or waiting to be put together, for each process

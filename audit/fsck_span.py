@@ -23,8 +23,9 @@ from audit.database import Connection
 from audit.errors import MalformedNote
 from audit.fsck_found import Clock, Findings, Missing
 from audit.fsck_rows import Row, agrees, faults, payload_digest
+from audit.fsck_trust import Trust
+from audit.fsck_vouched import Noted, Vouched, check_vouched
 from audit.merkle import leaf_hash
-from audit.note import Verifier
 from audit.queries import FSCK
 from audit.tiles import WIDTH
 
@@ -33,14 +34,6 @@ NOTHING = bytes(32)
 """Stands where a leaf is missing, so that those after it keep their place."""
 
 _PAYLOADS_AT_ONCE = 32  # each has at most 4 MiB
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whose checkpoints count."""
-
-    verifiers: tuple[Verifier, ...]
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +60,7 @@ class Checked:
     tile_roots: list[bytes] = field(default_factory=list)
     signed: list[Signed] = field(default_factory=list)
     known: list[Signed] = field(default_factory=list)
+    vouched: Vouched = field(default_factory=Vouched)
 
 
 def check_span(
@@ -160,7 +154,9 @@ def _check_tree(
     stored = {row[0]: row[1:] for row in cursor.execute(FSCK["tiles"], tiles, prepare=True).fetchall()}
     sizes = cursor.execute(FSCK["checkpoints"], bounds, prepare=True).fetchall()
     said: dict[int, list[tuple[list[Signed], int, bytes]]] = defaultdict(list)
-    for size, root, note in sizes:
+    noted = {size: Noted(note, signed_at) for size, _, note, signed_at in sizes}
+    checked.vouched = check_vouched(cursor, checked.findings, noted, bounds, trust)
+    for size, root, note, _ in sizes:
         check_note(checked.findings, (size, root, note), trust)
         said[(size - 1) // WIDTH].append((checked.signed, size, root))
     for size, root in known:

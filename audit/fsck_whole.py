@@ -12,7 +12,9 @@ from psycopg.types.string import ByteaBinaryLoader
 from audit.database import Connection
 from audit.fsck_found import Findings, Missing
 from audit.fsck_rows import Row, agrees, faults, payload_digest
-from audit.fsck_span import Trust, check_note
+from audit.fsck_span import check_note
+from audit.fsck_trust import Trust
+from audit.fsck_vouched import check_vouched_beyond
 from audit.queries import FSCK, LOG
 from audit.tiles import full_tiles, levels
 
@@ -89,6 +91,7 @@ def check_ends(conn: Connection, counts: Counts, trust: Trust, findings: Finding
     for size, root, note in beyond:
         check_note(findings, (size, root, note), trust)
         findings.add("checkpoint", f"checkpoint {size}: there are only {leaves} leaves")
+    check_vouched_beyond(conn.cursor(), findings, leaves)
     expected = sum(full_tiles(level, leaves) for level in range(levels(leaves)))
     if counts.tiles != expected:
         findings.add("tile", f"{counts.tiles} tiles are stored; a tree of {leaves} has {expected}")

@@ -18,6 +18,7 @@ from rfc3161_client import (
 
 REQUEST_TYPE = "application/timestamp-query"
 RESPONSE_LIMIT_BYTES = 64 << 10
+_SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
 class TimestampRefused(Exception):
@@ -30,6 +31,19 @@ class TimestampRequest:
 
     body: bytes
     nonce: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a time stamp says; nothing of it is verified."""
+
+    time: datetime
+    digest: bytes
+    algorithm: str  # a dotted object identifier
+
+    def is_of(self, message: bytes) -> bool:
+        """Tell whether it is over the SHA-256 of a message."""
+        return (self.algorithm, self.digest) == (_SHA256, sha256(message).digest())
 
 
 def timestamp_request(message: bytes) -> TimestampRequest:
@@ -45,6 +59,16 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     except (OSError, ValueError) as error:
         raise TimestampRefused(f"{path} holds no certificates that can be read") from error
     return found
+
+
+def read_timestamp(response: bytes) -> Stamp:
+    """Read an authority's answer without trusting it; raise `TimestampRefused` if it is no stamp."""
+    try:
+        said = decode_timestamp_response(response).tst_info
+        imprint = said.message_imprint
+        return Stamp(said.gen_time, imprint.message, imprint.hash_algorithm.dotted_string)
+    except ValueError as error:
+        raise TimestampRefused(str(error)) from error
 
 
 def verify_timestamp(

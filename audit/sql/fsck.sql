@@ -34,12 +34,29 @@ where retention_class = %(retention_class)s and month = %(month)s
 select index, hashes, root from audit.tile where level = 0 and index >= %(start)s and index < %(stop)s;
 
 -- name: checkpoints
-select tree_size, root, note from audit.checkpoint
+select tree_size, root, note, signed_at from audit.checkpoint
 where tree_size > %(start)s and tree_size <= %(stop)s
 order by tree_size;
 
 -- name: checkpoints_beyond
 select tree_size, root, note from audit.checkpoint where tree_size > %(size)s order by tree_size limit 100;
+
+-- name: cosignatures
+select tree_size, key_id, line, cosigned_at from audit.cosignature
+where tree_size > %(start)s and tree_size <= %(stop)s
+order by tree_size, key_id;
+
+-- name: stamps
+select tree_size, authority, stamped_at, response from audit.timestamp
+where tree_size > %(start)s and tree_size <= %(stop)s
+order by tree_size, authority;
+
+-- name: vouched_beyond
+select 'cosignature', tree_size, key_id from audit.cosignature where tree_size > %(size)s
+union all
+select 'stamp', tree_size, authority from audit.timestamp where tree_size > %(size)s
+order by 2, 1, 3
+limit 100;
 
 -- name: newest
 select root, note from audit.checkpoint where tree_size = %(tree_size)s;

@@ -68,12 +68,14 @@ def _read(source: Source, _: Asked) -> Reading:
 
 def _checks(source: Source) -> Iterator[_Check]:
     named = bool(source.vkeys)
-    vkeys = source.vkeys or tuple(key.vkey for key in source.log.verifier_keys() if key.role == "checkpoint")
+    vkeys = source.vkeys or tuple(
+        key.trusted for key in source.log.verifier_keys() if key.role == "checkpoint"
+    )
     last = newest_pull(source.conn, NAME, source.before)
     since = None if last is None else _known(last)
     found = fsck(
         source.conn,
-        vkeys,
+        (*vkeys, *source.witness_vkeys),
         source.log.origin,
         since=since,
         clock=source.clock,
