@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit.database import Pool, session
+from audit.database import Connection, Pool, session
 from audit.queries import LOG
 from audit.tree import StoredCheckpoint, newest_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStamp:
+    """An authority's answer (RFC 3161, DER) over the bytes of a checkpoint's note, without cosignatures."""
+
+    tree_size: int
+    authority: str
+    stamped_at: datetime
+    response: bytes
+    note: str
+
+
+def first_stamp(connection: Connection, tree_size: int) -> StoredStamp | None:
+    """Return the stamp of the smallest stamped tree of at least this size; None if there is none yet."""
+    row = connection.execute(LOG["first_timestamp"], {"tree_size": tree_size}).fetchone()
+    return None if row is None else StoredStamp(*row)
 
 
 def checkpoint_to_stamp(

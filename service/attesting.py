@@ -10,6 +10,7 @@ from uuid import UUID
 
 from audit.note import key_id_of
 from audit.proof import TlogProof
+from audit.stamps import StoredStamp, first_stamp
 from audit.tree import StoredTree, checkpoint_covering, checkpoint_to_show, newest_checkpoint
 from records.reaching import transaction
 from runtime.postgres import Connection
@@ -65,6 +66,12 @@ def checkpoint(services: Services) -> str | None:
     with transaction(services.pool) as conn:
         shown = checkpoint_to_show(conn, services.clock.now())
     return None if shown is None else shown.note
+
+
+def stamp(services: Services, tree_size: int) -> StoredStamp | None:
+    """The time stamp of the smallest stamped tree of at least this size; None: there is none yet."""
+    with transaction(services.pool) as conn:
+        return first_stamp(conn, tree_size)
 
 
 def inclusion(

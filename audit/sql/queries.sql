@@ -263,6 +263,13 @@ on conflict do nothing;
 -- name: newest_timestamp
 select tree_size, stamped_at from audit.timestamp where authority = %(authority)s order by tree_size desc limit 1;
 
+-- name: first_timestamp
+select checkpoint.tree_size, stamp.authority, stamp.stamped_at, stamp.response, checkpoint.note
+from audit.timestamp stamp join audit.checkpoint checkpoint using (tree_size)
+where tree_size >= %(tree_size)s
+order by tree_size, stamp.stamped_at, stamp.authority
+limit 1;
+
 -- name: keep_timestamp
 insert into audit.timestamp (tree_size, authority, stamped_at, response)
 values (%(tree_size)s, %(authority)s, %(stamped_at)s, %(response)s)

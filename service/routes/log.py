@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
+from audit.stamps import StoredStamp
 from schemas.log import ConsistencyProof, InclusionProof, LogEntry, VerifierKeys
 from service import attesting
 from service.bodies import answered
@@ -48,6 +49,48 @@ async def get_checkpoint(request: Request) -> Response:
     if note is None:
         raise NotFound("Nothing is signed yet: the tree is empty.")
     return PlainTextResponse(note)
+
+
+@router.get(
+    "/stamps/{tree_size}",
+    responses={200: {"description": "RFC 3161, DER", "content": {"application/timestamp-reply": {}}}},
+    response_class=Response,
+)
+async def get_stamp(tree_size: Annotated[int, Path(ge=0, le=2**53)], request: Request) -> Response:
+    """The RFC 3161 time stamp of the first stamped tree of at least this size, as the authority gave it.
+
+    It is over the bytes of `/v1/log/stamps/{tree_size}/checkpoint`; `openssl ts -verify` compares them.
+    """
+    found = await _stamp(request, tree_size)
+    return _attached(found.response, f"checkpoint-{found.tree_size}.tsr", "application/timestamp-reply")
+
+
+@router.get(
+    "/stamps/{tree_size}/checkpoint",
+    responses={200: {"description": "a C2SP signed note", "content": {"text/plain": {}}}},
+    response_class=Response,
+)
+async def get_stamped_checkpoint(
+    tree_size: Annotated[int, Path(ge=0, le=2**53)], request: Request
+) -> Response:
+    """The checkpoint that this time stamp is over, to the byte: with the log's signatures alone.
+
+    Where its tree is larger than the one of a proof, `/v1/log/proofs/consistency` joins the two.
+    """
+    found = await _stamp(request, tree_size)
+    return _attached(found.note.encode(), f"checkpoint-{found.tree_size}", "text/plain; charset=utf-8")
+
+
+async def _stamp(request: Request, tree_size: int) -> StoredStamp:
+    services = services_of(request)
+    found = await services.desk.run(attesting.stamp, services, tree_size)
+    if found is None:
+        raise NotFound(f"No tree of {tree_size} or more is stamped yet.")
+    return found
+
+
+def _attached(content: bytes, name: str, media_type: str) -> Response:
+    return Response(content, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, media_type)
 
 
 @router.get("/entries/{index}", responses={200: {"model": LogEntry}})

@@ -43,6 +43,8 @@ CALLS = [
     ("GET", "/v1/log/keys", "audit"),
     ("GET", "/v1/log/checkpoint", "audit"),
     ("GET", "/v1/log/entries/0", "audit"),
+    ("GET", "/v1/log/stamps/1", "audit"),
+    ("GET", "/v1/log/stamps/1/checkpoint", "audit"),
     ("GET", "/v1/log/proofs/inclusion?index=0&tree_size=1", "audit"),
     ("GET", "/v1/log/proofs/consistency?from=1&to=1", "audit"),
 ]
