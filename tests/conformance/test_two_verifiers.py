@@ -29,9 +29,10 @@ def files() -> Files:
 @pytest.fixture(scope="module", autouse=True)
 def _each_signature_once() -> Iterator[None]:
     """The slow arithmetic is done once for equal questions; its answers stay its own."""
-    own, single.signed = single.signed, lru_cache(100_000)(single.signed)
+    own = single.signed, single.decode_point
+    single.signed, single.decode_point = (lru_cache(100_000)(one) for one in own)
     yield
-    single.signed = own
+    single.signed, single.decode_point = own
 
 
 def ours(
@@ -180,7 +181,7 @@ def _changed_keys(chance: random.Random) -> list[str]:
 def _mutations(files: Files, rounds: int, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     refused = limited = 0
-    for _ in range(rounds):
+    for number in range(rounds):
         name = chance.choice(list(BESIDE))
         data, others = files.by_name[name], [files.by_name[one] for one in BESIDE[name]]
         if data.startswith(b"{") and chance.random() < 0.6:
@@ -191,9 +192,10 @@ def _mutations(files: Files, rounds: int, seed: int) -> None:
             place = chance.randrange(len(others))
             others[place], changed = _changed_text(others[place], chance), data
         refused += agreed(changed, others)[0] != 0
-        limited += agreed(data, others, vkeys=_changed_keys(chance))[0] != 0
+        if number % 3 == 0:
+            limited += agreed(data, others, vkeys=_changed_keys(chance))[0] != 0
     assert refused > 0.75 * rounds  # what is left changed a space or a member that proves nothing
-    assert 0.2 * rounds < limited < 0.8 * rounds
+    assert 0.2 * rounds / 3 < limited < 0.8 * rounds / 3
 
 
 def test_both_agree_on_thousands_of_changed_files(files):
