@@ -120,10 +120,7 @@ def fsck(
     trust = Trust(checkpoint_keys(vkeys), origin, parse_keys(vkeys)[1], certificates, started_at)
     # An open transaction gets no savepoint: a snapshot cannot be lent from inside one.
     with named_failures(), conn.transaction() if idle else nullcontext():
-        if idle:
-            conn.execute(LOG["one_snapshot"])
-        elif conn.execute(FSCK["can_lend_snapshot"]).fetchone() != (True,):
-            processes = 1
+        processes = _one_snapshot(conn, idle, processes)
         prepare_session(conn)
         counts = read_counts(conn)
         task = Task(counts.leaves, trust, _inside(since, counts))
@@ -152,6 +149,14 @@ def fsck(
         problems=tuple(problem for _, problem in check.findings.told),
         vouched=check.vouched,
     )
+
+
+def _one_snapshot(conn: Connection, begun: bool, processes: int | None) -> int | None:
+    """Hold still what is checked; return how many processes may look at it."""
+    if begun:
+        conn.execute(LOG["one_snapshot"])
+        return processes
+    return processes if conn.execute(FSCK["can_lend_snapshot"]).fetchone() == (True,) else 1
 
 
 class _Check:
