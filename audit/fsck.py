@@ -151,9 +151,9 @@ def fsck(
     )
 
 
-def _one_snapshot(conn: Connection, begun: bool, processes: int | None) -> int | None:
+def _one_snapshot(conn: Connection, idle: bool, processes: int | None) -> int | None:
     """Hold still what is checked; return how many processes may look at it."""
-    if begun:
+    if idle:
         conn.execute(LOG["one_snapshot"])
         return processes
     return processes if conn.execute(FSCK["can_lend_snapshot"]).fetchone() == (True,) else 1

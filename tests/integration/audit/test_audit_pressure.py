@@ -129,6 +129,10 @@ def test_a_stall_loses_nothing_and_doubles_nothing(rig, committer, name):
 def test_what_is_pushed_back_is_not_worked_on(rig, committer, monkeypatch):
     """An overloaded log spends nothing on encryption for those whom it turns away."""
     with locked(rig.database.admin_url):
+        committer.submit(draft(-1))
+        until = time.monotonic() + 10.0
+        while committer.waiting():  # the transaction that is held up has it, and takes nothing further
+            assert time.monotonic() < until
         offer(committer, range(ATTEMPTS))
         monkeypatch.setattr(type(rig.log), "prepare", None)
         with pytest.raises(Overloaded):
