@@ -21,8 +21,11 @@ def _number(running: Any, name: str) -> float:
 
 
 @pytest.fixture
-def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def told_at_once(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits from the tests before, and nothing was told a moment ago."""
+    running.integrate()
     monkeypatch.setattr(lagging, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(running.services.lag, "_told_at", float("-inf"))
 
 
 @pytest.mark.usefixtures("told_at_once")
