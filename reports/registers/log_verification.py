@@ -93,6 +93,7 @@ def _checks(source: Source) -> Iterator[_Check]:
     yield from _tree(found)
     yield _consistency(found, last)
     yield _witnessed(source, found)
+    yield _vouched(found)
     yield from _payloads(found)
     yield from _surroundings(source, found)
     yield _verdict("custody", custody, _CUSTODY)
@@ -133,6 +134,25 @@ def _payloads(found: FsckReport) -> Iterator[_Check]:
     yield _Check("expired", "told", expired, "encrypted parts that are gone behind an entry that says so")
     result: Result = "fail" if found.missing else "pass"
     yield _Check("missing", result, found.missing, "encrypted parts that are gone without one")
+
+
+def _vouched(found: FsckReport) -> _Check:
+    vouched = found.vouched
+    value: dict[str, Cell] = {
+        "cosignatures": vouched.cosignatures,
+        "cosignatures_by_unknown_keys": vouched.unknown.total(),
+        "stamps": vouched.stamps,
+        "stamps_without_certificates": vouched.unsigned,
+        "stamps_not_readable_here": vouched.unread,
+    }
+    whole = not (vouched.unknown or vouched.unsigned or vouched.unread)
+    return _Check(
+        "vouched",
+        "told" if whole else "unchecked",
+        value,
+        "cosignatures and RFC 3161 time stamps of stored checkpoints: those checked wholly, and those whose "
+        "key or certificates were not at hand, where size, bytes and time were compared if they can be read",
+    )
 
 
 def _known(last: TreeEntry) -> Known | None:

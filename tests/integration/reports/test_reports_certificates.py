@@ -134,9 +134,13 @@ def test_a_certificate_made_by_several_processes_is_the_same(
         office.rows("log-verification")
 
 
-def _witnessed(office: Any) -> dict[str, Any]:
+def _row(office: Any, check: str) -> dict[str, Any]:
     rows: list[dict[str, Any]] = office.rows("log-verification")
-    return next(row for row in rows if row["check"] == "witnessed")
+    return next(row for row in rows if row["check"] == check)
+
+
+def _witnessed(office: Any) -> dict[str, Any]:
+    return _row(office, "witnessed")
 
 
 def test_what_witnesses_cosigned_is_told_and_checked_with_their_keys(office: Any, admin: Any) -> None:
@@ -153,9 +157,13 @@ def test_what_witnesses_cosigned_is_told_and_checked_with_their_keys(office: Any
     told["cosigned_at"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     row = _witnessed(office)
     assert (row["result"], row["value"]) == ("unchecked", [{**told, "verified": None}])
+    row = _row(office, "vouched")
+    assert (row["result"], row["value"]["cosignatures_by_unknown_keys"]) == ("unchecked", 1)
     office.desk = replace(office.desk, witness_vkeys=(cosigner.key.vkey,))
     row = _witnessed(office)
     assert (row["result"], row["value"]) == ("pass", [{**told, "verified": True}])
+    row = _row(office, "vouched")
+    assert (row["result"], row["value"]["cosignatures"]) == ("told", 1)
     liar = Cosigner.generate("witness.test/x")
     admin.execute(keep, (newest.tree_size, liar.key.key_id, liar.cosign("another log\n1\nAAAA\n", at), at))
     admin.commit()
