@@ -78,7 +78,7 @@ def request_erasure(
         return repeated
     known = find_erasure(conn, "of_subject", {"subject_key_id": subject_key_id})
     effective_at = max(asked.effective_at or now, now)
-    if known is not None and _is_the_answer(known, asked, effective_at):
+    if known is not None and _is_the_answer(log, known, asked, effective_at):
         return known
     key_ids = keystore.keys_of_subject(subject_key_id)
     found = obstacle(conn, subject_key_id, key_ids, effective_at)
@@ -112,16 +112,28 @@ class _Wanted:
         ) == (last.request_key, last.ground, last.retained_until, last.hold_ids)
 
 
-def _is_the_answer(known: Erasure, asked: Asked, effective_at: datetime) -> bool:
+def _is_the_answer(log: AuditLog, known: Erasure, asked: Asked, effective_at: datetime) -> bool:
     """Whether what is scheduled is no later than what is asked for, or has begun.
 
-    A basis that is said and is another would be on record nowhere: ErasureConflict.
+    A basis that is said and that no request for it has said would be on record nowhere: ErasureConflict.
     """
     if known.started_at is None and effective_at < known.effective_at:
         return False
-    if asked.basis not in (None, known.basis):
+    if asked.basis not in (None, known.basis) and asked.basis not in _bases(log, known):
         raise ErasureConflict
     return True
+
+
+def _bases(log: AuditLog, known: Erasure) -> set[JsonValue]:
+    """What was said, in every request for it."""
+    bases: set[JsonValue] = set()
+    entry_id: str | None = str(known.requested_entry_id)
+    while entry_id is not None:
+        body = log.read(UUID(entry_id)).entry.body
+        bases.add(body.get("basis"))
+        former = body.get("supersedes")
+        entry_id = former if isinstance(former, str) else None
+    return bases
 
 
 def _refuse_far_away(moment: datetime | None, now: datetime) -> None:

@@ -88,6 +88,16 @@ def test_a_later_or_equal_time_is_answered_with_what_is_scheduled(far: Far) -> N
     assert len(requests(house)) == 2
 
 
+def test_a_request_that_was_brought_forward_is_answered_when_it_comes_again(far: Far) -> None:
+    """Whoever got no answer asks again, whatever others have asked for meanwhile."""
+    house, _, _ = far
+    sooner = house.erase(effective_at=FAR - DAY, basis="consent_withdrawn")
+    assert house.erase(effective_at=FAR, basis="objection") == sooner
+    assert house.erase(effective_at=FAR - DAY, basis="consent_withdrawn") == sooner
+    with pytest.raises(ErasureConflict):
+        house.erase(effective_at=FAR, basis="child_consent")
+
+
 def test_what_must_be_kept_until_then_is_refused_and_what_is_scheduled_stays(house: House) -> None:
     house.decide("S-1")
     until = add_months(NOW, 6)
