@@ -67,11 +67,15 @@ class WitnessStore:
             self.created = not path.exists()
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute("pragma synchronous = full")
-            self._prepare()
-            _sync(path.parent)
+            try:
+                self._connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
+                self._connection.execute("pragma journal_mode = wal")
+                self._connection.execute("pragma synchronous = full")
+                self._prepare()
+                _sync(path.parent)
+            except BaseException:
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import sqlite3
@@ -263,5 +264,6 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "other").write_text("this is no database, and it is longer than a header" * 10)
     with pytest.raises(WitnessUnavailable):
         WitnessStore(tmp_path / "other")
+    gc.collect()  # a connection left open would be told of here, as a warning
     with pytest.raises(WitnessUnavailable):
         WitnessStore(tmp_path / "missing" / "witness.sqlite")
