@@ -74,7 +74,7 @@ def _prepare(services: Services, explanation_id: UUID, asked: ReviewRequest, act
     told = reviews_about(services, explanation_id)
     reviews = [one.entry for one in told if one.entry.body.get("kind") != "requested"]
     draft = _draft(stored.entry, asked, actor, len(reviews))
-    first = next((one.entry.entry_id for one in told if _says(services, one, draft)), None)
+    first = next((one.entry.entry_id for one in _in_force(told) if _says(services, one, draft)), None)
     if first is not None:
         return first
     manifest = _manifest(services, stored.entry)
@@ -112,6 +112,20 @@ def _draft(entry: Entry, asked: ReviewRequest, actor: str, number: int) -> Draft
         about=entry.entry_id,
         idempotency=Idempotency(canonical([_FORM, str(entry.entry_id), place]), content),
     )
+
+
+def _in_force(told: Sequence[StoredEntry]) -> list[StoredEntry]:
+    """Those of the reviews that the same again adds nothing to.
+
+    A request, whichever came after it; of what people decided only what counts, and of what names an outcome
+    only what that outcome holds by: said again after another one, it is to hold again.
+    """
+    left = counted(one.entry for one in told)
+    holds = standing(left)
+    held = {one.entry_id for one in left if one.outcome is None}
+    if holds is not None:
+        held.add(holds.entry_id)
+    return [one for one in told if one.entry.body.get("kind") == "requested" or one.entry.entry_id in held]
 
 
 def _says(services: Services, stored: StoredEntry, draft: Draft) -> bool:

@@ -96,6 +96,24 @@ def test_a_chain_is_told_in_its_order_with_what_is_in_force_after_each_step(runn
         assert running.http.get(f"/v1/explanations/{one['entry_id']}/proof").status_code == 200
 
 
+def test_what_holds_no_longer_is_no_repetition_said_again_it_holds_again(running: Any) -> None:
+    explanation_id = _explained(running)
+    asked = {"kind": "overridden", "outcome": "approve"}
+    first = _reviewed(running, explanation_id, **asked)
+    back = {"kind": "corrected", "outcome": "decline", "supersedes": first["entry_id"]}
+    taken_back = _reviewed(running, explanation_id, **back)
+    assert _reviewed(running, explanation_id, **back) == taken_back
+    second = _reviewed(running, explanation_id, **asked)
+    assert second["entry_id"] != first["entry_id"]
+    assert _reviewed(running, explanation_id, **asked) == second
+    assert _read(running, explanation_id)["standing"]["entry_id"] == second["entry_id"]
+    notice = running.http.get(f"/v1/explanations/{explanation_id}/notice", headers={"accept": "text/html"})
+    assert (notice.status_code, notice.json()["type"]) == (409, "/problems/notice-overridden")
+    looked = _reviewed(running, explanation_id, kind="reviewed", note="Seen.")
+    assert _reviewed(running, explanation_id, kind="reviewed", note="Seen.") == looked
+    assert len(_read(running, explanation_id)["reviews"]) == 4
+
+
 def test_two_at_once_do_not_supersede_the_same_review(running: Any) -> None:
     explanation_id = _explained(running)
     first = _reviewed(running, explanation_id, kind="overridden", outcome="approve")["entry_id"]
@@ -207,7 +225,11 @@ def test_outside_of_lending_a_person_may_decide_against_the_model(running: Any, 
     calm = {**running.features, "income": 200.0, "debt_ratio": 5.0}
     made = running.explain(running.request(counterfactuals={"count": 0}, features=calm), "ward").json()
     assert made["decision"]["outcome"] == "approve"
-    _reviewed(running, made["explanation_id"], kind="overridden", outcome="decline", note="Seen on the ward.")
+    turns = ("decline", "approve", "decline", "approve")  # each is the same again as the one before the last
+    for number, outcome in enumerate(turns, 1):
+        _reviewed(running, made["explanation_id"], kind="overridden", outcome=outcome)
+        back = _read(running, made["explanation_id"])
+        assert (back["standing"]["outcome"], len(back["reviews"])) == (outcome, number)
 
 
 def test_after_an_erasure_nobody_can_tell_whose_reasons_they_are(running: Any, combining: Combining) -> None:
