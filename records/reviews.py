@@ -48,7 +48,7 @@ class Standing:
 class Replaced:
     """A decision that holds no longer, with the review that says so.
 
-    `superseded_by` is the explanation in which it was made again, where that review names one; `since` is
+    `superseded_by` is the explanation in which it was made again, the last that any review names; `since` is
     from when on it has not held, without a break.
     """
 
@@ -72,28 +72,31 @@ def standing(reviews: Sequence[CountedReview]) -> Standing | None:
 
     `superseded_by` is the last that any of them names.
     """
-    last = _deciding(reviews)
+    last, pointing = _deciding(reviews), _pointing(reviews)
     if last is None or last.outcome is None:
         return None
-    later = next((one.superseded_by for one in reversed(reviews) if one.superseded_by is not None), None)
+    later = None if pointing is None else pointing.superseded_by
     return Standing(last.outcome, last.entry_id, last.kind, last.at, later)
 
 
 def replaced(outcome: str, entries: Iterable[Entry]) -> Replaced | None:
     """What took the place of a decision with this outcome, by its reviews; None while the decision holds.
 
-    The same outcome takes its place too where the review names the explanation in which it was reached again:
-    its reasons are then those of the later one.
+    The decision made again takes its place whatever the outcome: the reasons are then those of the later one,
+    until the review that names it is superseded. Where no review names an outcome the decision's own is told.
     """
     in_order = _in_order(entries)
     found: Replaced | None = None
     for at, newest in enumerate(in_order, 1):
-        last = _deciding(counted(in_order[:at]))
-        if last is None or last.outcome is None or (last.outcome, last.superseded_by) == (outcome, None):
+        left = counted(in_order[:at])
+        last, pointing = _deciding(left), _pointing(left)
+        by = last or pointing
+        if by is None or (pointing is None and by.outcome == outcome):
             found = None
             continue
         since = newest.time if found is None else found.since
-        found = Replaced(last.outcome, last.entry_id, last.kind, last.at, last.superseded_by, since)
+        later = None if pointing is None else pointing.superseded_by
+        found = Replaced(by.outcome or outcome, by.entry_id, by.kind, by.at, later, since)
     return found
 
 
@@ -106,6 +109,11 @@ def _in_order(entries: Iterable[Entry]) -> list[Entry]:
 def _deciding(reviews: Sequence[CountedReview]) -> CountedReview | None:
     """The last of these that names an outcome."""
     return next((one for one in reversed(reviews) if one.outcome is not None), None)
+
+
+def _pointing(reviews: Sequence[CountedReview]) -> CountedReview | None:
+    """The last of these that names the explanation in which the decision was made again."""
+    return next((one for one in reversed(reviews) if one.superseded_by is not None), None)
 
 
 def _read(entry: Entry) -> CountedReview:

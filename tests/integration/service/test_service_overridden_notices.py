@@ -118,6 +118,17 @@ def test_a_denial_decided_again_is_told_by_the_letter_of_the_later_decision(over
     assert f"with its reasons it is in the record {later}" in told
 
 
+def test_who_looks_at_it_later_does_not_bring_back_reasons_that_were_replaced(overriding: Any) -> None:
+    explanation_id = _declined(overriding, subject_ref="S-looked")
+    later = _declined(overriding, subject_ref="S-looked")
+    again = _reviewed(overriding, explanation_id, kind="corrected", outcome="decline", superseded_by=later)
+    _refused(overriding, explanation_id, again)
+    looked = _reviewed(overriding, explanation_id, kind="reviewed", outcome="decline", note="Seen.")
+    _refused(overriding, explanation_id, {**looked, "superseded_by": later})
+    _reviewed(overriding, explanation_id, kind="corrected", supersedes=again["entry_id"], note="Not so.")
+    assert _letter(overriding, explanation_id).status_code == 200
+
+
 def test_the_explanation_tells_the_override_from_its_first_rendering_on(overriding: Any) -> None:
     explanation_id = _declined(overriding)
     before = _letter(overriding, explanation_id, "explanation", "application/json")

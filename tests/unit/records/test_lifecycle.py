@@ -153,6 +153,19 @@ def test_a_decision_made_again_takes_the_place_of_one_with_the_same_outcome() ->
     assert state(created(), approved, reviewed(6, "overridden", "decline")).overridden is None
 
 
+def test_who_looks_later_does_not_bring_back_the_reasons_that_were_replaced() -> None:
+    later = "01950000-0000-7000-8000-000000000002"
+    for told in ("decline", None):
+        again = reviewed(5, "corrected", told, superseded_by=later)
+        alone, looked = state(created(), again), state(created(), again, reviewed(40, "reviewed", "decline"))
+        for made in (alone, looked):
+            assert (made.running, made.closed_at) == ((), again.time)
+            assert made.overridden is not None
+            assert (made.overridden.outcome, str(made.overridden.superseded_by)) == ("decline", later)
+        back = reviewed(41, "corrected", supersedes=str(again.entry_id))
+        assert state(created(), again, reviewed(40, "reviewed", "decline"), back).overridden is None
+
+
 def test_an_override_ends_no_clock_without_a_day_and_no_reasons_asked_for() -> None:
     override = reviewed(1, "overridden", "approve")
     undated = state(created(notice_clock="unknown", notice_due_at=None), override)
