@@ -100,6 +100,18 @@ def replaced(outcome: str, entries: Iterable[Entry]) -> Replaced | None:
     return found
 
 
+def named_by(review: Entry) -> UUID | None:
+    """The explanation that a review names in `superseded_by`.
+
+    A pointer that is no id names none, and stops nobody who reads.
+    """
+    pointer = review.body.get("superseded_by")
+    try:
+        return UUID(pointer) if isinstance(pointer, str) else None
+    except ValueError:
+        return None
+
+
 def _in_order(entries: Iterable[Entry]) -> list[Entry]:
     """The reviews among these entries, without requests for one, oldest first."""
     found = [entry for entry in entries if entry.type == REVIEW and entry.body.get("kind") in _KINDS]
@@ -123,13 +135,5 @@ def _read(entry: Entry) -> CountedReview:
         kind=cast("ReviewKind", entry.body["kind"]),
         outcome=outcome if isinstance(outcome, str) else None,
         at=entry.time,
-        superseded_by=_named(entry.body.get("superseded_by")),
+        superseded_by=named_by(entry),
     )
-
-
-def _named(pointer: object) -> UUID | None:
-    """The explanation that is pointed at; a pointer that is no id names none, and stops nobody who reads."""
-    try:
-        return UUID(pointer) if isinstance(pointer, str) else None
-    except ValueError:
-        return None

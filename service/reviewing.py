@@ -32,6 +32,7 @@ from service.explanations.recalling import EXPLANATION
 from service.explanations.record import JsonObject
 from service.explanations.reviews import review_told
 from service.explanations.superseding import (
+    favourable_of,
     reasons_flaw,
     reviews_about,
     superseded_by_flaw,
@@ -71,19 +72,34 @@ def _prepare(services: Services, explanation_id: UUID, asked: ReviewRequest, act
     stored = services.log.read(explanation_id)
     if stored.entry.type != EXPLANATION:
         raise NotFound("There is no explanation with this id.")
+    manifest = _manifest(services, stored.entry)
+    asked = _with_outcome(services, asked, manifest)
     told = reviews_about(services, explanation_id)
     reviews = [one.entry for one in told if one.entry.body.get("kind") != "requested"]
     draft = _draft(stored.entry, asked, actor, len(reviews))
     first = next((one.entry.entry_id for one in _in_force(told) if _says(services, one, draft)), None)
     if first is not None:
         return first
-    manifest = _manifest(services, stored.entry)
     flaws = (*_flaws(services, stored, asked, reviews, manifest), *_unkept(services, stored.entry, asked))
     if flaws:
         raise InvalidInput(flaws)
     if manifest.profile == "lending" and asked.outcome == manifest.outcome.adverse:
         _require_reasons(services, stored, asked, reviews, manifest)
     return draft
+
+
+def _with_outcome(services: Services, asked: ReviewRequest, manifest: Manifest) -> ReviewRequest:
+    """What is asked, with the outcome of the decision made again where only that decision is named.
+
+    It is written down: who reads the review needs no second entry to tell what holds.
+    """
+    if asked.outcome is not None or asked.superseded_by is None:
+        return asked
+    favourable = favourable_of(services, UUID(asked.superseded_by))
+    if favourable is None:  # no explanation: refused at its pointer
+        return asked
+    words = manifest.outcome
+    return asked.model_copy(update={"outcome": words.favourable if favourable else words.adverse})
 
 
 def _draft(entry: Entry, asked: ReviewRequest, actor: str, number: int) -> Draft:
@@ -168,7 +184,7 @@ def _flaws(
     elif asked.kind == "overridden" and asked.outcome == _before(stored.entry, asked, reviews):
         yield Flaw("/outcome", "holds already: nothing is overridden")
     if asked.supersedes is not None:
-        said = supersedes_flaw(services, stored, reviews, UUID(asked.supersedes))
+        said = supersedes_flaw(services, stored, reviews, UUID(asked.supersedes), asked.superseded_by)
         if said is not None:
             yield Flaw("/supersedes", said)
     if asked.superseded_by is not None:

@@ -14,13 +14,20 @@ from audit.entry import Entry
 from audit.errors import EntryNotFound, PayloadErased
 from audit.log import StoredEntry
 from records.private import parse_private
-from records.reviews import REVIEW, CountedReview, counted, replaced
+from records.reviews import REVIEW, CountedReview, counted, named_by, replaced
 from service.context import Services
 from service.explanations.recalling import EXPLANATION
 
 _EARLIER = "must be a review of this explanation, or an earlier explanation of the same model"
 _LATER = "must be a later explanation of the same model"
 _OTHERS = "must be about the same person"
+_UNSAID = (
+    "holds as long as no review of its own says otherwise: first record a correction of it which names this "
+    "explanation in `superseded_by`"
+)
+_FIRST_THERE = (
+    "is confirmed by a review of the explanation that it names in `superseded_by`: supersede that one first"
+)
 
 
 def reviews_about(services: Services, explanation_id: UUID) -> list[StoredEntry]:
@@ -29,20 +36,53 @@ def reviews_about(services: Services, explanation_id: UUID) -> list[StoredEntry]
 
 
 def supersedes_flaw(
-    services: Services, stored: StoredEntry, reviews: Sequence[Entry], named: UUID
+    services: Services, stored: StoredEntry, reviews: Sequence[Entry], named: UUID, again: str | None
 ) -> str | None:
-    """What is wrong with superseding this from a review of an explanation that has these reviews."""
+    """What is wrong with superseding this from a review of an explanation that has these reviews.
+
+    `again` is what that review names in `superseded_by` itself.
+    """
     if str(named) in {one.body.get("supersedes") for one in reviews}:
         return "is superseded already"
     found = _read(services, named)
-    if found is not None and found.entry.type == REVIEW:
-        return None if found.entry.about == stored.entry.entry_id else _EARLIER
+    if found is None or found.entry.type != REVIEW:
+        return _place_flaw(services, found, stored)
+    if found.entry.about != stored.entry.entry_id:
+        return _EARLIER
+    kept = again is not None and named_by(found.entry) == UUID(again)
+    return _FIRST_THERE if not kept and _said_from_both_sides(services, found.entry) else None
+
+
+def _place_flaw(services: Services, found: StoredEntry | None, stored: StoredEntry) -> str | None:
+    """What is wrong with saying that an explanation takes the place of this one.
+
+    The earlier one's reviews are all that its notice is judged by; so it is said there first.
+    """
     if found is None or not _in_order(found.entry, stored.entry):
         return _EARLIER
-    told = counted(one.entry for one in reviews_about(services, named))
-    if any(one.superseded_by not in (None, stored.entry.entry_id) for one in told):
+    if same_person(services, found, stored) is False:
+        return _OTHERS
+    told = counted(one.entry for one in reviews_about(services, found.entry.entry_id))
+    places = {one.superseded_by for one in told} - {None}
+    if places - {stored.entry.entry_id}:
         return "has its place taken by another explanation already"
-    return _OTHERS if same_person(services, found, stored) is False else None
+    return None if places else _UNSAID
+
+
+def _said_from_both_sides(services: Services, review: Entry) -> bool:
+    """Whether the later explanation, too, has a review that counts and says it took this one's place."""
+    later = named_by(review)
+    if later is None:
+        return False
+    told = [one.entry for one in reviews_about(services, later)]
+    left = {one.entry_id for one in counted(told)}
+    return any(one.entry_id in left and one.body.get("supersedes") == str(review.about) for one in told)
+
+
+def favourable_of(services: Services, named: UUID) -> bool | None:
+    """Whether an explained decision was favourable, whatever was said of it later; None if this is none."""
+    found = _read(services, named)
+    return bool(found.entry.body["favourable"]) if found and found.entry.type == EXPLANATION else None
 
 
 def superseded_by_flaw(

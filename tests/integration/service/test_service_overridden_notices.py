@@ -129,6 +129,23 @@ def test_who_looks_at_it_later_does_not_bring_back_reasons_that_were_replaced(ov
     assert _letter(overriding, explanation_id).status_code == 200
 
 
+def test_a_decision_made_again_stops_the_notice_without_an_outcome_named(overriding: Any) -> None:
+    explanation_id = _declined(overriding, subject_ref="S-remade")
+    calm = {**overriding.features, "income": 200.0, "debt_ratio": 5.0}
+    request = overriding.request(counterfactuals={"count": 0}, features=calm, subject_ref="S-remade")
+    later = overriding.explain(request, "overriding").json()
+    assert later["decision"]["outcome"] == "approve"
+    again = _reviewed(
+        overriding,
+        explanation_id,
+        kind="corrected",
+        superseded_by=later["explanation_id"],
+        note="Two incomes.",
+    )
+    assert again["outcome"] == "approve"
+    _refused(overriding, explanation_id, again)
+
+
 def test_the_explanation_tells_the_override_from_its_first_rendering_on(overriding: Any) -> None:
     explanation_id = _declined(overriding)
     before = _letter(overriding, explanation_id, "explanation", "application/json")

@@ -118,15 +118,24 @@ def test_the_same_again_is_the_first_one(running: Any) -> None:
 def test_a_decision_that_was_made_again_is_pointed_at_from_both_sides(running: Any) -> None:
     old = _explained(running, subject_ref="S-remade")
     new = _explained(running, subject_ref="S-remade", features={**running.features, "income": 90.0})
+    first = _refused(running, new, kind="corrected", supersedes=old, note="Decided again.")
+    assert "first record a correction of it" in first["/supersedes"]
     corrected = _reviewed(
         running, old, kind="corrected", note="The income was that of one month.", superseded_by=new
     )
     assert _read(running, old)["reviews"][0]["superseded_by"] == new
-    assert corrected["outcome"] is None
+    assert corrected["outcome"] == _read(running, new)["decision"]["outcome"]
     told = _reviewed(running, new, kind="corrected", supersedes=old, note="Decided again.")
     assert _read(running, new)["reviews"] == [told]
     for other, sent in ((new, {"superseded_by": old}), (old, {"supersedes": new, "note": "x"})):
         assert list(_refused(running, other, kind="corrected", **sent)) == ["/" + next(iter(sent))]
+    better = {"note": "Of one week.", "superseded_by": new, "supersedes": corrected["entry_id"]}
+    corrected = _reviewed(running, old, kind="corrected", **better)
+    back = {"kind": "corrected", "supersedes": corrected["entry_id"], "note": "It was another file."}
+    assert "supersede that one first" in _refused(running, old, **back)["/supersedes"]
+    _reviewed(running, new, kind="corrected", supersedes=told["entry_id"], note="It was another file.")
+    _reviewed(running, old, **back)
+    assert _read(running, old)["standing"] is None
 
 
 def test_only_what_concerns_this_explanation_can_be_superseded(running: Any, upload: Any) -> None:
