@@ -18,7 +18,7 @@ from audit.entry import Draft, Entry, Idempotency
 from audit.errors import Conflict, PayloadErased
 from audit.log import StoredEntry
 from records.reaching import transaction
-from records.reviews import REVIEW, counted, standing
+from records.reviews import REVIEW, CountedReview, counted, standing
 from records.subjects import key_beside
 from records.tokens import Principal
 from registry import store
@@ -33,7 +33,9 @@ from service.explanations.record import JsonObject
 from service.explanations.reviews import review_told
 from service.explanations.superseding import (
     favourable_of,
+    made_again_flaw,
     reasons_flaw,
+    relied_on_flaw,
     reviews_about,
     superseded_by_flaw,
     supersedes_flaw,
@@ -183,15 +185,47 @@ def _flaws(
         yield Flaw("/outcome", f"is none of this model version's: {', '.join(known)}")
     elif asked.kind == "overridden" and asked.outcome == _before(stored.entry, asked, reviews):
         yield Flaw("/outcome", "holds already: nothing is overridden")
+    else:
+        yield from _clashes(services, stored.entry, asked, reviews, favourable)
     if asked.supersedes is not None:
         said = supersedes_flaw(services, stored, reviews, UUID(asked.supersedes), asked.superseded_by)
         if said is not None:
             yield Flaw("/supersedes", said)
     if asked.superseded_by is not None:
-        left = [one for one in counted(reviews) if str(one.entry_id) != asked.supersedes]
+        left = _left(asked, reviews)
         said = superseded_by_flaw(services, stored, left, UUID(asked.superseded_by), favourable)
         if said is not None:
             yield Flaw("/superseded_by", said)
+
+
+def _clashes(
+    services: Services,
+    entry: Entry,
+    asked: ReviewRequest,
+    reviews: Sequence[Entry],
+    favourable: bool | None,
+) -> Iterator[Flaw]:
+    """Where two decisions that are one would hold with two outcomes: a notice would tell the wrong one.
+
+    What changes nothing may be said of those that do already.
+    """
+    now = standing(counted(reviews))
+    before = str(entry.body["outcome"]) if now is None else now.outcome
+    after = asked.outcome or _before(entry, asked, reviews)
+    if after not in (entry.body["outcome"], before):
+        said = relied_on_flaw(services, entry)
+        if said is not None:
+            named = "outcome" if asked.outcome is not None else "supersedes"
+            yield Flaw("/superseded_by" if asked.superseded_by is not None else f"/{named}", said)
+    if favourable is not None and asked.superseded_by is None:
+        said = made_again_flaw(services, _left(asked, reviews), favourable)
+        if said is not None:
+            yield Flaw("/outcome", said)
+
+
+def _left(asked: ReviewRequest, reviews: Sequence[Entry]) -> list[CountedReview]:
+    """The reviews that go on counting beside what is asked."""
+    return [one for one in counted(reviews) if str(one.entry_id) != asked.supersedes]
 
 
 def _require_reasons(
@@ -218,8 +252,7 @@ def _require_reasons(
 
 def _before(entry: Entry, asked: ReviewRequest, reviews: Sequence[Entry]) -> str:
     """The outcome that holds without what is asked, once what it supersedes counts no more."""
-    left = [one for one in counted(reviews) if str(one.entry_id) != asked.supersedes]
-    holds = standing(left)
+    holds = standing(_left(asked, reviews))
     return str(entry.body["outcome"]) if holds is None else holds.outcome
 
 

@@ -13,9 +13,12 @@ from uuid import UUID
 from audit.entry import Entry
 from audit.errors import EntryNotFound, PayloadErased
 from audit.log import StoredEntry
+from records.naming import decisions_naming
 from records.private import parse_private
+from records.reaching import transaction
 from records.reviews import REVIEW, CountedReview, counted, named_by, replaced
 from service.context import Services
+from service.explanations.agreeing import SKEW
 from service.explanations.recalling import EXPLANATION
 
 _EARLIER = "must be a review of this explanation, or an earlier explanation of the same model"
@@ -28,6 +31,8 @@ _UNSAID = (
 _FIRST_THERE = (
     "is confirmed by a review of the explanation that it names in `superseded_by`: supersede that one first"
 )
+
+_RELIED_ON = "must not change: an earlier decision was made again in this one, and holds by its outcome"
 
 
 def reviews_about(services: Services, explanation_id: UUID) -> list[StoredEntry]:
@@ -104,6 +109,27 @@ def superseded_by_flaw(
     if favourable is not None and _holds(services, found.entry) is not favourable:
         return "must have come to the outcome that is told"
     return _OTHERS if same_person(services, stored, found) is False else None
+
+
+def relied_on_flaw(services: Services, entry: Entry) -> str | None:
+    """Which review relies on the outcome of this decision: it counts and names it in `superseded_by`."""
+    with transaction(services.pool) as conn:
+        naming = decisions_naming(conn, entry.entry_id, entry.time - SKEW)
+    for decision in naming:
+        for one in counted(told.entry for told in reviews_about(services, decision)):
+            if one.superseded_by == entry.entry_id:
+                return f"{_RELIED_ON}: supersede review {one.entry_id} of {decision} first"
+    return None
+
+
+def made_again_flaw(services: Services, left: Sequence[CountedReview], favourable: bool) -> str | None:
+    """What is wrong with this outcome beside what the decision made again came to."""
+    again = next((one for one in reversed(left) if one.superseded_by is not None), None)
+    if again is None or again.superseded_by is None:
+        return None
+    if favourable_of(services, again.superseded_by) is favourable:
+        return None
+    return f"is not what the decision made again came to: supersede review {again.entry_id}, which names it"
 
 
 def reasons_flaw(services: Services, stored: StoredEntry, named: UUID) -> str | None:

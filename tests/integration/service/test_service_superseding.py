@@ -203,6 +203,42 @@ def test_a_later_decision_that_was_itself_overridden_carries_no_reasons_any_more
     assert refused == {"/superseded_by": "must have come to the outcome that is told"}
 
 
+def test_the_decision_that_carries_the_reasons_is_not_overturned_under_the_one_that_relies_on_it(
+    running: Any, combining: Combining
+) -> None:
+    earlier = _approved(combining, subject_ref="S-relied")
+    denied = _denied(combining, subject_ref="S-relied")
+    approved = _approved(combining, subject_ref="S-relied")
+    asked = {"kind": "overridden", "outcome": "decline", "superseded_by": denied}
+    pointing = _reviewed(running, earlier, **asked)["entry_id"]
+    for pointer, changed in (
+        ("/outcome", {"kind": "overridden", "outcome": "approve"}),
+        ("/outcome", {"kind": "reviewed", "outcome": "approve"}),
+        ("/superseded_by", {"kind": "corrected", "superseded_by": approved}),
+    ):
+        refused = _invalid(running, denied, **changed)
+        assert (list(refused), pointing in refused[pointer]) == ([pointer], True)
+    _reviewed(running, denied, kind="reviewed", outcome="decline", note="Seen.")
+    # Nor is the earlier one approved beside it, as long as it says that it was denied there.
+    refused = _invalid(running, earlier, kind="overridden", outcome="approve")
+    assert pointing in refused["/outcome"]
+    _reviewed(running, earlier, kind="corrected", supersedes=pointing, note="It was another file.")
+    _reviewed(running, denied, kind="overridden", outcome="approve")
+    assert list(_invalid(running, earlier, **asked, note="again")) == ["/superseded_by"]
+
+
+def test_an_outcome_that_rests_on_a_later_review_is_kept_where_another_decision_relies_on_it(
+    running: Any, combining: Combining
+) -> None:
+    earlier = _denied(combining, subject_ref="S-rests")
+    later = _approved(combining, subject_ref="S-rests")
+    denied, approved = (made(combining, subject_ref="S-rests") for made in (_denied, _approved))
+    _reviewed(running, later, kind="overridden", outcome="decline", superseded_by=denied)
+    assert list(_invalid(running, earlier, kind="corrected", superseded_by=later)) == ["/superseded_by"]
+    _reviewed(running, earlier, kind="corrected", superseded_by=approved)
+    assert list(_invalid(running, approved, kind="overridden", outcome="decline")) == ["/outcome"]
+
+
 def test_an_override_that_is_taken_back_needs_no_new_reasons(running: Any) -> None:
     """The decision's own hold again."""
     explanation_id = _explained(running)
