@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from audit.tree import StoredCheckpoint, StoredTree, newest_checkpoint
 
 _OK, _CONFLICT, _INCONSISTENT = 200, 409, 422
 _TRIES = 3
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)  # as the tables
 
 
 class WitnessSilent(Exception):
@@ -128,6 +130,8 @@ class Cosigning:
             (found,) = read_cosignatures(f"{text}\n{lines}", [self._key])
         except (MalformedNote, ValueError) as error:
             raise WitnessSilent("it did not answer with its cosignature") from error
+        if not _EARLIEST <= found.time < _LATEST:
+            raise WitnessSilent("its cosignature has a time that the log does not keep")
         return found
 
     def _keep(self, newest: StoredCheckpoint, cosignature: Cosignature) -> None:

@@ -156,7 +156,9 @@ def _check_tree(
     said: dict[int, list[tuple[list[Signed], int, bytes]]] = defaultdict(list)
     noted = {size: Noted(note, signed_at) for size, _, note, signed_at in sizes}
     checked.vouched = check_vouched(cursor, checked.findings, noted, bounds, trust)
-    for size, root, note, _ in sizes:
+    for size, root, note, signed_at in sizes:
+        if signed_at is None:
+            checked.findings.add("checkpoint", f"checkpoint {size}: its row has no time that can be read")
         check_note(checked.findings, (size, root, note), trust)
         said[(size - 1) // WIDTH].append((checked.signed, size, root))
     for size, root in known:

@@ -53,7 +53,7 @@ class Noted(NamedTuple):
     """A checkpoint as it is stored."""
 
     note: str
-    signed_at: datetime
+    signed_at: datetime | None  # None: no time that can be read
 
 
 def check_vouched(
@@ -84,7 +84,7 @@ def check_vouched_beyond(cursor: Cursor[TupleRow], findings: Findings, leaves: i
 
 
 def _cosignature(
-    vouched: Vouched, row: tuple[str, str, datetime], noted: Noted | None, of: tuple[int, Trust]
+    vouched: Vouched, row: tuple[str, str, datetime | None], noted: Noted | None, of: tuple[int, Trust]
 ) -> Iterator[str]:
     key_id, line, at = row
     size, trust = of
@@ -100,9 +100,8 @@ def _cosignature(
     if f"{signature.name}+{signature.key_hash.hex()}" != key_id:
         yield "its line names another key"
     said = cosigned_at(signature.signature)
-    if said != at:
-        yield "its line has another time than its row"
-    yield from _untimely(said or at, noted, trust)
+    yield from _another_time("its line", said, at)
+    yield from _untimely(said, noted, trust)
     keys = [key for key in trust.witnesses if key.key_id == key_id]
     if not keys:
         vouched.unknown[key_id] += 1
@@ -122,7 +121,9 @@ def _wrong(note: str, keys: list[CosignerKey], size: int) -> Iterator[str]:
         yield f"a past key: it was given for trees of up to {min(key.limit or 0 for key in keys)} only"
 
 
-def _stamp(vouched: Vouched, row: tuple[datetime, bytes], noted: Noted | None, trust: Trust) -> Iterator[str]:
+def _stamp(
+    vouched: Vouched, row: tuple[datetime | None, bytes], noted: Noted | None, trust: Trust
+) -> Iterator[str]:
     at, response = row
     if noted is None:
         yield "there is no checkpoint of this size"
@@ -140,8 +141,7 @@ def _stamp(vouched: Vouched, row: tuple[datetime, bytes], noted: Noted | None, t
         return
     if not stamp.is_of(message):
         yield "it is of other bytes than this checkpoint's"
-    if stamp.time != at:
-        yield "it has another time than its row"
+    yield from _another_time("it", stamp.time, at)
     yield from _untimely(stamp.time, noted, trust)
     if trust.certificates is None:
         vouched.unsigned += 1
@@ -166,8 +166,18 @@ def can_read_stamps() -> bool:
     return find_spec("rfc3161_client") is not None
 
 
-def _untimely(said: datetime, noted: Noted, trust: Trust) -> Iterator[str]:
-    if said < noted.signed_at - SKEW:
+def _another_time(what: str, said: datetime | None, at: datetime | None) -> Iterator[str]:
+    """Compare a time with its row's, which is None where it cannot be read."""
+    if at is None:
+        yield "its row has no time that can be read"
+    elif said != at:
+        yield f"{what} has another time than its row"
+
+
+def _untimely(said: datetime | None, noted: Noted, trust: Trust) -> Iterator[str]:
+    if said is None:
+        return
+    if noted.signed_at is not None and said < noted.signed_at - SKEW:
         yield "it is from before the checkpoint was signed"
     if trust.now is not None and said > trust.now + SKEW:
         yield "it is from the future"

@@ -34,7 +34,9 @@ where retention_class = %(retention_class)s and month = %(month)s
 select index, hashes, root from audit.tile where level = 0 and index >= %(start)s and index < %(stop)s;
 
 -- name: checkpoints
-select tree_size, root, note, signed_at from audit.checkpoint
+-- A time that no calendar here knows comes as none.
+select tree_size, root, note, case when signed_at >= '2000-01-01 UTC' and signed_at < '9999-12-31 UTC' then signed_at end
+from audit.checkpoint
 where tree_size > %(start)s and tree_size <= %(stop)s
 order by tree_size;
 
@@ -42,12 +44,14 @@ order by tree_size;
 select tree_size, root, note from audit.checkpoint where tree_size > %(size)s order by tree_size limit 100;
 
 -- name: cosignatures
-select tree_size, key_id, line, cosigned_at from audit.cosignature
+select tree_size, key_id, line, case when cosigned_at >= '2000-01-01 UTC' and cosigned_at < '9999-12-31 UTC' then cosigned_at end
+from audit.cosignature
 where tree_size > %(start)s and tree_size <= %(stop)s
 order by tree_size, key_id;
 
 -- name: stamps
-select tree_size, authority, stamped_at, response from audit.timestamp
+select tree_size, authority, case when stamped_at >= '2000-01-01 UTC' and stamped_at < '9999-12-31 UTC' then stamped_at end, response
+from audit.timestamp
 where tree_size > %(start)s and tree_size <= %(stop)s
 order by tree_size, authority;
 
@@ -98,7 +102,8 @@ limit 100;
 
 -- name: manifests
 select leaf.index, entry.entry_id, entry.canonical,
-       (select signed_at from audit.checkpoint where tree_size > leaf.index order by tree_size limit 1)
+       (select case when signed_at >= '2000-01-01 UTC' and signed_at < '9999-12-31 UTC' then signed_at end
+        from audit.checkpoint where tree_size > leaf.index order by tree_size limit 1)
 from audit.entry entry left join audit.leaf leaf on leaf.entry_id = entry.entry_id
 where entry.type = 'retention.expired'
     and (leaf.entry_id is not null or exists (select from audit.pending where pending.entry_id = entry.entry_id))

@@ -84,10 +84,13 @@ where to_regclass(format('audit.payload_%%s_%%s', class.name, to_char(%(month)s:
 select audit.publish_verifier_key_v1(%(role)s, %(vkey)s, %(since)s);
 
 -- name: verifier_keys
-select key.role, key.vkey, key.since, past.tree_size, past.since
+select key.role, key.vkey, least(greatest(key.since, '2000-01-01 UTC'), '9999-12-31 UTC'), past.tree_size, past.since
 from audit.verifier_key key
 left join lateral (
-    select tree_size, since from audit.verifier_key_limit where vkey = key.vkey order by tree_size limit 1
+    select tree_size, since from audit.verifier_key_limit
+    where vkey = key.vkey and since >= '2000-01-01 UTC' and since < '9999-12-31 UTC'
+    order by said desc
+    limit 1
 ) past on true
 order by key.role, key.since desc, key.vkey;
 
@@ -232,8 +235,9 @@ order by leaf.index;
 select line from audit.cosignature where tree_size = %(tree_size)s order by key_id;
 
 -- name: latest_cosignatures
-select distinct on (cosignature.key_id) cosignature.key_id, cosignature.tree_size, cosignature.cosigned_at, cosignature.line,
-       checkpoint.note
+select distinct on (cosignature.key_id) cosignature.key_id, cosignature.tree_size,
+       case when cosigned_at >= '2000-01-01 UTC' and cosigned_at < '9999-12-31 UTC' then cosigned_at end,
+       cosignature.line, checkpoint.note
 from audit.cosignature join audit.checkpoint using (tree_size)
 where cosignature.tree_size <= %(tree_size)s
 order by cosignature.key_id, cosignature.tree_size desc;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -105,3 +106,13 @@ def test_an_empty_tree_is_agreed_to_by_cosigning_it(rig: Any) -> None:
     ask(rig, Answer(200, WITNESS.cosign(empty.text(), rig.now)), Answer(404, ""))
     with pytest.raises(WitnessSilent, match="cosignature"):
         ask(rig, Answer(200, STRANGER.cosign(empty.text(), rig.now)), Answer(404, ""))
+
+
+def test_a_cosignature_of_a_time_that_no_table_keeps_is_no_answer(rig: Any) -> None:
+    append(rig, 5)
+    text = rig.log.newest_checkpoint().note.partition("\n\n")[0] + "\n"
+    for year in (1999, 9999):
+        at = datetime(year, 12, 31, 12, tzinfo=UTC)
+        with pytest.raises(WitnessSilent, match="a time that the log does not keep"):
+            ask(rig, Answer(200, WITNESS.cosign(text, at)), Answer(404, ""))
+    ask(rig, Answer(200, WITNESS.cosign(text, rig.now)), Answer(404, ""))
