@@ -20,7 +20,7 @@ from audit.cosignature import CosignerKey, read_cosignatures
 from audit.database import Connection, Pool, session
 from audit.errors import IntegrityHalt, MalformedNote
 from audit.merkle import leaf_hash
-from audit.note import Verifier
+from audit.note import Verifier, within
 from audit.queries import LOG
 from audit.tile_paths import CHECKPOINT, bundle, entries_path, tile_path
 from audit.tiles import WIDTH, Edge, full_tiles
@@ -217,8 +217,9 @@ class Publisher:
     def _vouching(self, note: str) -> int:
         """Count the lines on a checkpoint that were verified: the log's and its witnesses'."""
         try:
-            _, signed_by = verify_checkpoint(note, self._verifiers)
-            return len(signed_by) + len(read_cosignatures(note, self._witnesses))
+            checkpoint, signed_by = verify_checkpoint(note, self._verifiers)
+            able = within(self._witnesses, checkpoint.tree_size)
+            return len(signed_by) + len(read_cosignatures(note, able))
         except MalformedNote as error:
             raise IntegrityHalt(f"a checkpoint with a line that is wrong: {error}") from error
 

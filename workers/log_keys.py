@@ -50,8 +50,12 @@ def log_keys(settings: Settings) -> list[Verifier]:
 
 
 def witness_keys(settings: Settings) -> list[tuple[CosignerKey, str]]:
-    """Return each witness's key and address."""
+    """Return each witness's key and address; one that is asked is no past key and has no limit."""
     try:
-        return [(CosignerKey.parse(vkey), url) for vkey, url in settings.witnesses]
+        keys = [(CosignerKey.parse(vkey), url) for vkey, url in settings.witnesses]
     except MalformedNote as error:
         raise SettingsError("OFRECORD_WITNESSES", str(error)) from error
+    for key, _ in keys:
+        if key.limit is not None:
+            raise SettingsError("OFRECORD_WITNESSES", f"{key.key_id} has a limit, and is still asked")
+    return keys
