@@ -48,7 +48,7 @@ class CosignerKey:
     @classmethod
     def parse(cls, vkey: str) -> CosignerKey:
         """Read a vkey and check that its key hash is right."""
-        plain, limit = split_limit(vkey.strip())
+        plain, limit = split_limit(vkey)
         name, key_hash, material = key_parts(plain, _COSIGNATURE)
         key = cls(name, check_point(name, material), limit)
         if key.key_hash.hex() != key_hash:

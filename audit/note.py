@@ -92,7 +92,7 @@ class Verifier:
     @classmethod
     def parse(cls, vkey: str) -> Verifier:
         """Read a vkey and check that its key hash is right."""
-        plain, limit = split_limit(vkey.strip())
+        plain, limit = split_limit(vkey)
         name, key_hash, material = key_parts(plain, _ED25519)
         verifier = cls(name, check_point(name, material), limit)
         if verifier.key_hash.hex() != key_hash:

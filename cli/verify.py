@@ -204,9 +204,9 @@ def _changes(plaintext: bytes) -> list[str]:
 
 
 def _keys(given: str) -> list[str]:
-    """Read a key, or a file of keys."""
+    """Read keys, or a file of them."""
     path = Path(given)
     try:
-        return path.read_text(encoding="utf-8").split() if path.is_file() else [given]
+        return path.read_text(encoding="utf-8").split() if path.is_file() else given.split() or [given]
     except (OSError, UnicodeDecodeError):
         return [given]

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from audit.cosignature import CosignerKey
+from audit.cosignature import Cosigner, CosignerKey
 from audit.errors import MalformedNote
 from audit.note import Signer, Verifier, hash_of_key
 from audit.verifier import ofrecord_verify as single
@@ -84,3 +84,17 @@ def test_every_other_point_is_judged_alike():
     for _ in range(50):
         made = Signer.generate(NAME).verifier
         assert Verifier.parse(made.vkey) == made
+
+
+AROUND = ["{} ", " {}", "{}\n", "{}@1 ", "{}@1\n", "{} @1", "{}@ 1", "{}@01", "{}@"]
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_no_verifier_reads_over_what_stands_around_a_key(around):
+    for key in (Signer(NAME, bytes(32)).verifier, Cosigner(NAME, bytes(32)).key):
+        given = around.format(key.vkey)
+        for parse in (Verifier.parse, CosignerKey.parse):
+            with pytest.raises(MalformedNote):
+                parse(given)
+        with pytest.raises(ValueError, match=r"\S"):
+            single.parse_key(given)
