@@ -15,6 +15,7 @@
     │   └── PayloadExpired     because its retention period had ended
     ├── CustodyRefused         nothing on record allows this to be taken away
     ├── KeyMissing             the key is gone without a trace
+    ├── LimitContradicted      a limit of a key that the log itself contradicts
     └── IntegrityHalt          what is stored contradicts what was signed
 
 The docstring of a class is its default message.
@@ -99,6 +100,10 @@ class CustodyRefused(AuditError):
 
 class KeyMissing(AuditError):
     """The key of this entry is not in the keys database and no record says it was destroyed."""
+
+
+class LimitContradicted(AuditError):
+    """The log contradicts the limit that was given for a past key."""
 
 
 class IntegrityHalt(AuditError):

@@ -9,7 +9,7 @@ import psycopg
 
 from audit.checkpoint import Checkpoint, check_origin, sign_checkpoint, verify_checkpoint
 from audit.database import Connection, Pool, session
-from audit.errors import AuditUnavailable, EntryRefused, IntegrityHalt, MalformedNote
+from audit.errors import AuditUnavailable, EntryRefused, IntegrityHalt, LimitContradicted, MalformedNote
 from audit.known_keys import publish_limit, publish_verifier_key
 from audit.log import Backlog, read_backlog
 from audit.note import Signer, Verifier
@@ -61,14 +61,19 @@ class Integrator:
         return edge.size
 
     def publish_keys(self, now: datetime, witnesses: Sequence[str] = ()) -> None:
-        """Make the checkpoint keys known, those of the witnesses that are asked, and past keys' limits."""
+        """Make the checkpoint keys known, those of the witnesses that are asked, and past keys' limits.
+
+        Raises `LimitContradicted` for a limit of a key that signs, or that has signed beyond it.
+        """
         with session(self._pool) as connection:
             for signer in self._signers:
                 publish_verifier_key(connection, "checkpoint", signer.verifier.vkey, now)
             for vkey in witnesses:
                 publish_verifier_key(connection, "witness", vkey, now)
             for key in self._verifiers:
-                publish_limit(connection, key, now)
+                if key.limit is not None and key.key_id in {present.key_id for present in self._present}:
+                    raise LimitContradicted(f"{key.key_id} has a limit, and still signs")
+                publish_limit(connection, key, self._verifiers, now)
 
     def step(self, now: datetime) -> int:
         """Integrate up to a batch of entries in one transaction; return how many.

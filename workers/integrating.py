@@ -10,9 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from audit.errors import IntegrityHalt
+from audit.errors import IntegrityHalt, LimitContradicted
 from audit.integrate import Integrator
 from runtime.clock import Clock, SystemClock
+from runtime.errors import SettingsError
 from runtime.metrics import PENDING_AGE_SECONDS, PENDING_ENTRIES
 from runtime.settings import Settings
 from workers.log_keys import log_keys, log_signers, witness_keys
@@ -64,7 +65,10 @@ def integrator_step(
             size = integrator.verify_edge()
             if not published.wait_for_first_look():
                 return 0.0
-            integrator.publish_keys(clock.now(), witnesses)
+            try:
+                integrator.publish_keys(clock.now(), witnesses)
+            except LimitContradicted as error:
+                raise SettingsError("OFRECORD_LOG_VERIFIER_KEYS", str(error)) from error
             _LOG.info("the tree's right edge is as signed", extra={"tree_size": size})
             ready = True
         published.check()

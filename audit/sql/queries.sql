@@ -94,6 +94,19 @@ left join lateral (
 ) past on true
 order by key.role, key.since desc, key.vkey;
 
+-- Whether a limit would be made known for the first time.
+-- name: is_new_limit
+select exists (select from audit.verifier_key where vkey = %(vkey)s and role = 'checkpoint')
+    and not exists (select from audit.verifier_key_limit where vkey = %(vkey)s and tree_size = %(tree_size)s);
+
+-- The first checkpoint beyond a limit that has a line of one key and none of the others.
+-- name: signed_beyond
+select note from audit.checkpoint
+where tree_size > %(tree_size)s and strpos(note, %(line)s) > 0
+    and not exists (select from unnest(%(other_lines)s::text[]) as other where strpos(note, other) > 0)
+order by tree_size
+limit 1;
+
 -- name: publish_key_limit
 select audit.publish_key_limit_v1(%(vkey)s, %(tree_size)s, %(since)s);
 

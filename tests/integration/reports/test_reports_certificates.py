@@ -277,3 +277,16 @@ def test_a_private_part_that_is_no_json_is_kept_as_bytes(office: Any) -> None:
     office.settle()
     rows = office.rows("adverse-action-record", explanation_id=decided)
     assert base64.b64decode(rows[-2]["disclosed"]) == b"\xff\x00"
+
+
+def test_a_false_limit_in_the_table_fails_no_certificate(office: Any, admin: Any) -> None:
+    _some(office)
+    vkey = CHECKPOINT_KEY.verifier.vkey
+    publish = "insert into audit.verifier_key values (%s, 'checkpoint', '2026-11-20Z') on conflict do nothing"
+    admin.execute(publish, (vkey,))
+    admin.execute("select audit.publish_key_limit_v1(%s, 0, '2026-11-20Z')", (vkey,))
+    admin.commit()
+    office.desk = replace(office.desk, vkeys=())
+    rows = {row["check"]: row for row in office.rows("log-verification")}
+    assert (rows["keys"]["result"], rows["keys"]["value"]) == ("unchecked", [vkey])
+    assert rows["problems"]["value"] == []
