@@ -113,7 +113,8 @@ def fsck(
 
     It sees one snapshot; in a transaction that is already open, that one as it is. A large log is divided
     among `processes` (by default one for each core), which look at the same snapshot: an open transaction
-    that is none, or has written something, is checked by this process alone.
+    that is none, or has written something, is checked by this process alone, and so is one of a
+    `conn.transaction()` block, which may be a savepoint.
     """
     started_at = None if clock is None else clock.now()
     idle = conn.info.transaction_status == TransactionStatus.IDLE
@@ -152,10 +153,17 @@ def fsck(
 
 
 def _one_snapshot(conn: Connection, idle: bool, processes: int | None) -> int | None:
-    """Hold still what is checked; return how many processes may look at it."""
+    """Hold still what is checked; return how many processes may look at it.
+
+    The server lends no snapshot from inside a savepoint, cannot be asked whether it is in one, and refuses by
+    an error that spoils the caller's transaction. psycopg counts its own blocks; a block within a
+    transaction that was open already is a savepoint from the first on.
+    """
     if idle:
         conn.execute(LOG["one_snapshot"])
         return processes
+    if conn._num_transactions:  # noqa: SLF001 - it tells nobody else
+        return 1
     return processes if conn.execute(FSCK["can_lend_snapshot"]).fetchone() == (True,) else 1
 
 

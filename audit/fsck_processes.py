@@ -51,9 +51,12 @@ def check_in_turn(conn: Connection, task: Task) -> Iterator[Checked]:
 def check_at_once(conn: Connection, task: Task, processes: int) -> Iterator[Checked]:
     """Check with so many processes, each with a connection of its own to the snapshot of this transaction.
 
-    Results come in order. Raises `AuditUnavailable` if a process dies or cannot connect.
+    Results come in order. Raises `AuditUnavailable` inside a savepoint, or if a process dies or cannot connect.
     """
-    row = conn.execute(FSCK["export_snapshot"]).fetchone()
+    try:
+        row = conn.execute(FSCK["export_snapshot"]).fetchone()
+    except psycopg.errors.ActiveSqlTransaction as error:
+        raise AuditUnavailable("a savepoint's snapshot cannot be lent: check it with one process") from error
     snapshot = "" if row is None else row[0]
     address = make_conninfo("", **conn.info.get_parameters(), password=conn.info.password or None)
     with ProcessPoolExecutor(

@@ -121,6 +121,27 @@ def test_processes_see_the_snapshot_of_an_open_transaction(long, monkeypatch):
     assert checked(long, processes=1).entries == 9005
 
 
+def test_inside_a_savepoint_one_process_checks(long):
+    vkeys = [long.signer.verifier.vkey]
+    with psycopg.connect(long.database.url("auditor")) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with connection.transaction(), connection.transaction("named"):
+            nested = fsck(connection, vkeys, long.origin, processes=2)
+            assert connection.execute("select 1").fetchone() == (1,)
+    with psycopg.connect(long.database.url("auditor")) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.execute("select 1")
+        with connection.transaction():
+            first = fsck(connection, vkeys, long.origin, processes=2)
+            assert connection.execute("select 1").fetchone() == (1,)
+        connection.execute("savepoint mine")
+        with pytest.raises(AuditUnavailable, match="check it with one process"):
+            fsck(connection, vkeys, long.origin, processes=2)
+        connection.execute("rollback to savepoint mine")
+    assert nested == first
+    assert (nested.entries, nested.passed) == (9000, True)
+
+
 def test_a_process_that_cannot_begin_is_no_pass(long, monkeypatch):
     monkeypatch.setitem(__import__("audit.queries").queries.FSCK, "export_snapshot", "select 'no snapshot'")
     with pytest.raises(AuditUnavailable):
