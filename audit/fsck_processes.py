@@ -51,7 +51,7 @@ def check_in_turn(conn: Connection, task: Task) -> Iterator[Checked]:
 def check_at_once(conn: Connection, task: Task, processes: int) -> Iterator[Checked]:
     """Check with so many processes, each with a connection of its own to the snapshot of this transaction.
 
-    Results come in order. Raises `AuditUnavailable` inside a savepoint, or if a process dies or cannot connect.
+    In order. Raises `AuditUnavailable` inside a savepoint, or if a process ends or cannot connect.
     """
     try:
         row = conn.execute(FSCK["export_snapshot"]).fetchone()

@@ -23,8 +23,9 @@ from audit.database import Connection
 from audit.errors import MalformedNote
 from audit.fsck_found import Clock, Findings, Missing
 from audit.fsck_rows import Row, agrees, faults, payload_digest
+from audit.fsck_times import Noted, check_times
 from audit.fsck_trust import Trust
-from audit.fsck_vouched import Noted, Vouched, check_vouched
+from audit.fsck_vouched import Vouched, check_vouched
 from audit.merkle import leaf_hash
 from audit.queries import FSCK
 from audit.tiles import WIDTH
@@ -80,13 +81,14 @@ def check_span(
         if index != expected:
             _gap(checked.findings, expected, index)
         expected = index + 1
-        hashes[index - start] = _check_leaf(
-            checked, index, leaf, (entry_id, entries.get(entry_id), payloads.get(entry_id))
-        )
+        row = entries.get(entry_id)
+        hashes[index - start] = _check_leaf(checked, index, leaf, (entry_id, row, payloads.get(entry_id)))
         checked.leaves += 1
     if expected != stop:
         _gap(checked.findings, expected, stop)
-    _check_tree(cursor, checked, hashes, bounds, (trust, known))
+    noted = _check_tree(cursor, checked, hashes, bounds, (trust, known))
+    before = cursor.execute(FSCK["signed_before"], bounds, prepare=True).fetchone()
+    check_times(checked.findings, noted, before[0] if before else None)
     return checked
 
 
@@ -146,8 +148,11 @@ def _check_tree(
     hashes: Sequence[bytes],
     bounds: Mapping[str, int],
     given: Given,
-) -> None:
-    """Build the tiles of the stretch again and compare them; keep what roots of the whole tree take."""
+) -> dict[int, Noted]:
+    """Build the tiles of the stretch again and compare them; keep what roots of the whole tree take.
+
+    Return its checkpoints by their sizes.
+    """
     start, stop = bounds["start"], bounds["stop"]
     trust, known = given
     tiles = {"start": start // WIDTH, "stop": stop // WIDTH}
@@ -156,9 +161,7 @@ def _check_tree(
     said: dict[int, list[tuple[list[Signed], int, bytes]]] = defaultdict(list)
     noted = {size: Noted(note, signed_at) for size, _, note, signed_at in sizes}
     checked.vouched = check_vouched(cursor, checked.findings, noted, bounds, trust)
-    for size, root, note, signed_at in sizes:
-        if signed_at is None:
-            checked.findings.add("checkpoint", f"checkpoint {size}: its row has no time that can be read")
+    for size, root, note, _ in sizes:
         check_note(checked.findings, (size, root, note), trust)
         said[(size - 1) // WIDTH].append((checked.signed, size, root))
     for size, root in known:
@@ -173,6 +176,7 @@ def _check_tree(
             checked.tile_roots.append(levels[-1][0])
             index = at // WIDTH
             check_tile(checked.findings, (0, index), stored.get(index), (b"".join(leaves), levels[-1][0]))
+    return noted
 
 
 def check_tile(

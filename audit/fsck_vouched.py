@@ -7,13 +7,12 @@ told as not checked; what can be compared without it is compared all the same: s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography.x509 import Certificate
 from psycopg import Cursor
@@ -22,12 +21,10 @@ from psycopg.rows import TupleRow
 from audit.cosignature import CosignerKey, cosigned_at, read_cosignatures
 from audit.errors import MalformedNote
 from audit.fsck_found import Findings
+from audit.fsck_times import SKEW, Noted
 from audit.fsck_trust import Trust
 from audit.note import parse_note, within
 from audit.queries import FSCK
-
-SKEW = timedelta(minutes=10)
-"""How far the clocks of the log, its witnesses and its authorities may be apart."""
 
 
 @dataclass(slots=True)
@@ -49,13 +46,6 @@ class Vouched:
         self.unread += other.unread
 
 
-class Noted(NamedTuple):
-    """A checkpoint as it is stored."""
-
-    note: str
-    signed_at: datetime | None  # None: no time that can be read
-
-
 def check_vouched(
     cursor: Cursor[TupleRow],
     findings: Findings,
@@ -69,8 +59,14 @@ def check_vouched(
         said = f"cosignature of {size} by {key_id}"
         for fault in _cosignature(vouched, (key_id, line, at), checkpoints.get(size), (size, trust)):
             findings.add("cosignature", f"{said}: {fault}")
+    seen: set[tuple[int, Hashable]] = set()
     for size, authority, at, response in cursor.execute(FSCK["stamps"], bounds, prepare=True).fetchall():
         said = f"time stamp of {size} by {authority}"
+        token = size, _token(response)
+        if token in seen:
+            findings.add("stamp", f"{said}: it is the one that stands under another authority's name")
+            continue
+        seen.add(token)
         for fault in _stamp(vouched, (at, response), checkpoints.get(size), trust):
             findings.add("stamp", f"{said}: {fault}")
     return vouched
@@ -152,6 +148,19 @@ def _stamp(
     except TimestampRefused as error:
         if stamp.is_of(message):
             yield f"its signature does not hold: {error}"
+
+
+def _token(response: bytes) -> Hashable:
+    """Return what tells a stamp from others, whatever is put around it; the bytes if it cannot be read."""
+    if not can_read_stamps():
+        return response
+    from audit.timestamp import TimestampRefused, read_timestamp  # noqa: PLC0415 - an extra
+
+    try:
+        stamp = read_timestamp(response)
+    except TimestampRefused:
+        return response
+    return stamp.time, stamp.numbers
 
 
 @lru_cache(maxsize=4)

@@ -40,6 +40,7 @@ class Stamp:
     time: datetime
     digest: bytes
     algorithm: str  # a dotted object identifier
+    numbers: tuple[int, int | None, str]  # its serial number, the request's nonce, the authority's policy
 
     def is_of(self, message: bytes) -> bool:
         """Tell whether it is over the SHA-256 of a message."""
@@ -66,7 +67,8 @@ def read_timestamp(response: bytes) -> Stamp:
     try:
         said = decode_timestamp_response(response).tst_info
         imprint = said.message_imprint
-        return Stamp(said.gen_time, imprint.message, imprint.hash_algorithm.dotted_string)
+        numbers = said.serial_number, said.nonce, said.policy.dotted_string
+        return Stamp(said.gen_time, imprint.message, imprint.hash_algorithm.dotted_string, numbers)
     except ValueError as error:
         raise TimestampRefused(str(error)) from error
 

@@ -40,6 +40,12 @@ from audit.checkpoint
 where tree_size > %(start)s and tree_size <= %(stop)s
 order by tree_size;
 
+-- name: signed_before
+select signed_at from audit.checkpoint
+where tree_size <= %(start)s and signed_at >= '2000-01-01 UTC' and signed_at < '9999-12-31 UTC'
+order by tree_size desc
+limit 1;
+
 -- name: checkpoints_beyond
 select tree_size, root, note from audit.checkpoint where tree_size > %(size)s order by tree_size limit 100;
 

@@ -100,7 +100,7 @@ def _tamperings(made: Vouched, other: Authority) -> dict[str, tuple[str, str]]:
     spoiled = bytearray(made.stamp(made.note(300).encode()))
     spoiled[-20] ^= 1
     other_stamp = other.answer(timestamp_request(made.note(300).encode()).body)
-    earlier = f"update audit.checkpoint set signed_at = signed_at + interval '1 day' {AT_300}"
+    earlier = "update audit.checkpoint set signed_at = signed_at + interval '1 day'"
     grown = "insert into audit.{0} select 700, {1} from audit.{0} where tree_size = 600"
     return {
         "the cosignature of another tree": (_cosigned(wrong, made.now), f"^{hers}: the signature is wrong"),
