@@ -20,7 +20,7 @@ def load_queries(file: Path) -> dict[str, LiteralString]:
     }
 
 
-LOG = load_queries(_FOLDER / "queries.sql")
+LOG = load_queries(_FOLDER / "queries.sql") | load_queries(_FOLDER / "vouched.sql")
 FSCK = load_queries(_FOLDER / "fsck.sql")
 CUSTODY = load_queries(_FOLDER / "custody.sql")
 KEYS = load_queries(_FOLDER / "keys" / "queries.sql")

@@ -199,15 +199,12 @@ def asking(running: Any, row: Reals, budget_ms: int) -> dict[str, Any]:
 
 
 def test_a_hard_search_ends_at_its_deadline_and_a_worker_goes_on(running: Any, hard: Reals) -> None:
-    until, warm = time.monotonic() + 120, 0
-    for row in hard[:40:-1]:  # until what a first search compiles is compiled, however long that takes
-        first = running.explain(asking(running, row, 5000), "hard").json()["counterfactuals"]
-        warm = first["searches"][0]["evaluations"]
-        if warm or time.monotonic() > until:
+    until = time.monotonic() + 120
+    for row in hard[:40]:  # the first ones end while what they need is being compiled
+        answer = running.explain(asking(running, row, 1000), "hard").json()
+        told = answer["counterfactuals"]
+        if told["searches"][0]["evaluations"] or time.monotonic() > until:
             break
-    assert warm > 0
-    answer = running.explain(asking(running, hard[0], 1000), "hard").json()
-    told = answer["counterfactuals"]
     assert told["status"] == "deferred"
     assert told["searches"][0]["method"] == "threshold_search"
     assert told["searches"][0]["evaluations"] > 0
@@ -222,7 +219,7 @@ def test_a_hard_search_ends_at_its_deadline_and_a_worker_goes_on(running: Any, h
 def test_four_clients_are_answered_in_their_budgets(running: Any, hard: Reals) -> None:
     """Generously: how exactly budgets are kept is measured by the benchmarks, on a machine of their own."""
     for budget_ms in (250, 500):
-        requests = [asking(running, row, budget_ms) for row in hard[1:41]]
+        requests = [asking(running, row, budget_ms) for row in hard[41:81]]
 
         def timed(request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
             started = time.monotonic()
