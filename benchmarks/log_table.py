@@ -39,7 +39,7 @@ def _log(document: Document) -> Iterator[str]:
         f"fsync, full_page_writes and synchronous_commit on, shared_buffers {settings['shared_buffers']}), "
         f"on {facts['cores']} cores that also run the database, the integrator and the clients. An entry has "
         "1 KB in clear, 2 KB encrypted, a key and an idempotency key of its own. Medians of "
-        f"{min(map(len, runs.values()))} runs of each, in brackets the worst run."
+        f"{min(map(len, runs.values()))} run(s) of each, in brackets the worst."
     )
     yield ""
     yield "| durable appends | a second | median | 99 % |"
