@@ -133,6 +133,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     audit.MalformedEntry: INTERNAL,
     audit.EntryRefused: INTERNAL,
     audit.CustodyRefused: INTERNAL,
+    audit.LimitContradicted: INTERNAL,
     audit.MalformedNote: INTERNAL,
     audit.VerificationFailed: INTERNAL,
     NotDecrypted: INTERNAL,
